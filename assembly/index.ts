@@ -1,0 +1,10 @@
+export * from "./reduce";
+export * from "./reduce-index";
+export * from "./scan";
+export { matmul_f32, matmul_f64, matmul_i32 } from "./matmul";
+export * from "./convolution";
+export * from "./convolution-gradient";
+export * from "./pooling";
+export * from "./pooling-average";
+export * from "./indexing";
+export * from "./eigh";

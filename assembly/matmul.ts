@@ -1,0 +1,181 @@
+// Matrix product: [batch0, batch1] products of [m, k] by [k, n], any strides, 0 for a broadcast batch. Blocks of both
+// operands are packed so that they stay in cache (256 deep, 120 rows, 1024 columns) and run through the register tile;
+// a single row or column takes the loops of matmul-vector.ts instead. Sums of more than 256 products are sums of
+// block sums. Depth 0 gives zeros. Knows no epilogue: the host runs one over the finished output.
+//
+// Scratch in bytes, with s = element size, up(x, u) = ceil(x / u) * u and rows = batch0 * batch1 * m:
+//   workers * up(256 + min(k, 256) * s * (min(120, up(rows, 30)) + min(1024, up(n, 8))), 64)
+import { packColumns, packRows } from "./matmul-pack";
+import { multiplyPanels, Tile } from "./matmul-tile";
+import { multiplyVector } from "./matmul-vector";
+import { Share, Words } from "./words";
+
+/** Bytes that `multiply` needs. `rows` may be any upper bound of its m. The host computes the same number. */
+export function matmulScratch(rows: i32, columns: i32, depth: i32, size: usize): usize {
+  const d = min<i32>(depth, Tile.DEPTH) as usize;
+  const r = min<i32>(Tile.ROWS, ((rows + 29) / 30) * 30) as usize;
+  const c = min<i32>(Tile.COLUMNS, (columns + 7) & ~7) as usize;
+  return (Tile.EDGE + d * size * (r + c) + 63) & ~63;
+}
+
+/** C [m, n] (rows `cRow` elements apart) = A B. Strides in elements. When m or n is 1, C must be contiguous. */
+export function multiply<T>(
+  a: usize,
+  b: usize,
+  c: usize,
+  scratch: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  aRow: i32,
+  aColumn: i32,
+  bRow: i32,
+  bColumn: i32,
+  cRow: i32,
+): void {
+  if (m <= 0 || n <= 0) return;
+  const cStep = (cRow as usize) * sizeof<T>();
+  if (k <= 0) {
+    for (let i = 0; i < m; i++) memory.fill(c + (i as usize) * cStep, 0, (n as usize) * sizeof<T>());
+    return;
+  }
+  if (m == 1) {
+    multiplyVector<T>(a, aColumn, b, bRow, bColumn, c, n, k, scratch);
+    return;
+  }
+  if (n == 1 && cRow == 1) {
+    multiplyVector<T>(b, bRow, a, aColumn, aRow, c, m, k, scratch);
+    return;
+  }
+  const size = sizeof<T>() as isize;
+  const packedA = scratch + Tile.EDGE;
+  const packedB =
+    packedA + (min<i32>(Tile.ROWS, ((m + 29) / 30) * 30) as usize) * (min<i32>(k, Tile.DEPTH) as usize) * sizeof<T>();
+  // For one or two row panels packing B costs more than it saves: each element is used once or twice.
+  const inPlace = bColumn == 1 && m <= 2 * Tile.rows<T>();
+  for (let j = 0; j < n; j += Tile.COLUMNS) {
+    const columns = min<i32>(Tile.COLUMNS, n - j);
+    const whole = inPlace ? columns & ~(Tile.columns<T>() - 1) : 0;
+    for (let p = 0; p < k; p += Tile.DEPTH) {
+      const depth = min<i32>(Tile.DEPTH, k - p);
+      const blockB = (b + ((p as isize) * (bRow as isize) + (j as isize) * (bColumn as isize)) * size) as usize;
+      if (whole < columns) {
+        packColumns<T>(
+          blockB + (((whole as isize) * (bColumn as isize) * size) as usize),
+          bColumn,
+          bRow,
+          columns - whole,
+          depth,
+          packedB,
+        );
+      }
+      for (let i = 0; i < m; i += Tile.ROWS) {
+        const rows = min<i32>(Tile.ROWS, m - i);
+        const blockA = (a + ((i as isize) * (aRow as isize) + (p as isize) * (aColumn as isize)) * size) as usize;
+        let place = c + (i as usize) * cStep + (j as usize) * sizeof<T>();
+        packRows<T>(blockA, aRow, aColumn, rows, depth, packedA);
+        if (whole > 0) {
+          const rowStep = ((bRow as isize) * size) as usize;
+          multiplyPanels<T>(rows, whole, depth, packedA, blockB, Tile.WIDTH, rowStep, place, cStep, scratch, p > 0);
+          place += (whole as usize) * sizeof<T>();
+        }
+        if (whole < columns) {
+          const panel = Tile.WIDTH * (depth as usize);
+          multiplyPanels<T>(
+            rows,
+            columns - whole,
+            depth,
+            packedA,
+            packedB,
+            panel,
+            Tile.WIDTH,
+            place,
+            cStep,
+            scratch,
+            p > 0,
+          );
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Words: a, b, out, scratch, batch0, batch1, m, n, k, then strides. Workers share the products of the batch when there
+ * are enough of them, otherwise the rows or the columns of each product, whichever are more.
+ */
+function matmul<T>(args: usize, worker: i32, workers: i32): void {
+  const a = Words.pointer(args, 0);
+  const b = Words.pointer(args, 1);
+  const c = Words.pointer(args, 2);
+  let batch0 = Words.integer(args, 4);
+  let batch1 = Words.integer(args, 5);
+  let m = Words.integer(args, 6);
+  const n = Words.integer(args, 7);
+  const k = Words.integer(args, 8);
+  let aRow = Words.integer(args, 9);
+  const aColumn = Words.integer(args, 10);
+  const aBatch0 = Words.integer(args, 11);
+  let aBatch1 = Words.integer(args, 12);
+  const bRow = Words.integer(args, 13);
+  const bColumn = Words.integer(args, 14);
+  const bBatch0 = Words.integer(args, 15);
+  const bBatch1 = Words.integer(args, 16);
+  const scratch = Words.pointer(args, 3) + matmulScratch(batch0 * batch1 * m, n, k, sizeof<T>()) * (worker as usize);
+  // A batch that shares B is one tall product: rows of A go on where the last product ended.
+  if (bBatch1 == 0 && batch1 > 1 && (m == 1 || aBatch1 == aRow * m)) {
+    if (m == 1) aRow = aBatch1;
+    m *= batch1;
+    batch1 = 1;
+    aBatch1 = 0;
+  }
+  if (bBatch0 == 0 && batch0 > 1 && batch1 == 1 && (m == 1 || aBatch0 == aRow * m)) {
+    if (m == 1) aRow = aBatch0;
+    m *= batch0;
+    batch0 = 1;
+  }
+  const products = batch0 * batch1;
+  const shareProducts = products >= workers;
+  const shareRows = !shareProducts && m >= n;
+  const shareColumns = !shareProducts && !shareRows;
+  const from = shareProducts ? Share.from(products, worker, workers) : 0;
+  const end = shareProducts ? Share.from(products, worker + 1, workers) : products;
+  const i = shareRows ? Share.fromUnits(m, Tile.rows<T>(), worker, workers) : 0;
+  const rows = (shareRows ? Share.fromUnits(m, Tile.rows<T>(), worker + 1, workers) : m) - i;
+  const j = shareColumns ? Share.fromUnits(n, Tile.columns<T>(), worker, workers) : 0;
+  const columns = (shareColumns ? Share.fromUnits(n, Tile.columns<T>(), worker + 1, workers) : n) - j;
+  const size = sizeof<T>() as isize;
+  for (let product = from; product < end; product++) {
+    const outer = product / batch1;
+    const inner = product - outer * batch1;
+    const offsetA =
+      (outer as isize) * (aBatch0 as isize) + (inner as isize) * (aBatch1 as isize) + (i as isize) * (aRow as isize);
+    const offsetB =
+      (outer as isize) * (bBatch0 as isize) + (inner as isize) * (bBatch1 as isize) + (j as isize) * (bColumn as isize);
+    const offsetC = (product as isize) * (m as isize) * (n as isize) + (i as isize) * (n as isize) + (j as isize);
+    multiply<T>(
+      a + ((offsetA * size) as usize),
+      b + ((offsetB * size) as usize),
+      c + ((offsetC * size) as usize),
+      scratch,
+      rows,
+      columns,
+      k,
+      aRow,
+      aColumn,
+      bRow,
+      bColumn,
+      n,
+    );
+  }
+}
+
+export function matmul_f32(args: usize, worker: i32, workers: i32): void {
+  matmul<f32>(args, worker, workers);
+}
+export function matmul_f64(args: usize, worker: i32, workers: i32): void {
+  matmul<f64>(args, worker, workers);
+}
+export function matmul_i32(args: usize, worker: i32, workers: i32): void {
+  matmul<i32>(args, worker, workers);
+}

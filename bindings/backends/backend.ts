@@ -1,0 +1,59 @@
+// The contract every device fulfils: storage, transfers, and programs compiled from segments of steps.
+// Backends see bytes, layouts and expressions; they know no tensor, no op and no engine.
+// Read next: wasm/backend.ts and webgpu/backend.ts.
+import type { DType, TypedArray } from "../core/dtype.ts";
+import type { DeviceName, Stored } from "../graph/node.ts";
+import type { Segment } from "../graph/step.ts";
+
+export type { DeviceName } from "../graph/node.ts";
+
+/** A piece of this backend's memory. */
+export interface Storage extends Stored {
+  readonly backend: Backend;
+}
+
+/** Bytes on one device. */
+export interface MemoryReport {
+  /** Held by tensors and running programs. */
+  readonly inUse: number;
+  /** Taken from the device, free lists included. */
+  readonly reserved: number;
+  /** The most ever in use. */
+  readonly peak: number;
+}
+
+/** A compiled segment. It owns no storage between runs. */
+export interface Program {
+  /**
+   * Runs the segment. `inputs[i]` binds the slot of kind input and index i; likewise `scalars`. Returns the storages
+   * of the output slots by index, each held once for the caller. Synchronous on both devices: on the GPU it submits.
+   */
+  run(inputs: readonly Storage[], scalars: readonly number[]): Storage[];
+  /** Lets go of what was compiled for this program only. */
+  dispose(): void;
+}
+
+export interface Backend {
+  readonly name: DeviceName;
+  /** Number of threads that run a program; 1 on the GPU. */
+  readonly workers: number;
+  /** True if reading back can be done without waiting. */
+  readonly readsSynchronously: boolean;
+  /** Why this type cannot be stored or computed here; undefined if it can. */
+  refusesDType(dtype: DType): string | undefined;
+  /** Whether there is a kernel of this name for this type. */
+  hasKernel(kernel: string, dtype: DType): boolean;
+  /** New storage holding a copy of host data. Throws a BackendError naming the size when memory runs out. */
+  upload(data: TypedArray, dtype: DType): Storage;
+  /** A host copy of the elements, once the work before it is done. */
+  download(storage: Storage): Promise<TypedArray>;
+  /** The same at once; throws where `readsSynchronously` is false. */
+  downloadSync(storage: Storage): TypedArray;
+  /** Prepares a segment. Throws a BackendError if a kernel is missing. */
+  compile(segment: Segment): Program;
+  /** Resolves when all submitted work is done. */
+  idle(): Promise<void>;
+  memory(): MemoryReport;
+  /** Frees everything. The backend cannot be used afterwards. */
+  dispose(): void;
+}

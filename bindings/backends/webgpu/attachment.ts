@@ -1,0 +1,71 @@
+// Pastes an elementwise expression into a shader that is written by hand, as the function its "@insert" line asks for:
+// `load` (a value computed before it is folded) or `epilogue` (the last word on a result before it is stored).
+// Knows neither matmul nor reductions. Read next: operands.ts, kernel-shader.ts, reduce-shader.ts.
+import type { DType } from "../../core/dtype.ts";
+import { fromStorage, toStorage, toWGSL, wgslStorageType } from "../../expr/to-wgsl.ts";
+import type { Attachment, Slot } from "../../graph/step.ts";
+import type { Binding } from "./operands.ts";
+import { Block, Operands } from "./operands.ts";
+
+/** Text and buffers of what is pasted into one shader. */
+export interface Pasted {
+  readonly text: string;
+  readonly bindings: readonly Binding[];
+  readonly block: Block;
+  /** The first binding number that is free afterwards. */
+  readonly next: number;
+}
+
+/** Nothing but a finished text. */
+export function plain(text: string, next: number): Pasted {
+  return { text, bindings: [], block: new Block(), next };
+}
+
+/**
+ * A function `name(value, index)` or, without a value type, `name(index)`, that computes the attachment. Bindings are
+ * numbered from `first`; the uniform block is the dispatch's block number `blockIndex` and is called `name` + "Numbers".
+ */
+export function paste(
+  attachment: Attachment,
+  slots: readonly Slot[],
+  name: "load" | "epilogue",
+  value: DType | undefined,
+  first: number,
+  blockIndex: number,
+): Pasted {
+  const block = new Block();
+  const blockName = `${name}Numbers`;
+  const operands = new Operands(attachment.shape, block, blockName, `${name}Input`);
+  const own = value === undefined ? [] : [fromStorage("value", value)];
+  const inputs = [...own, ...attachment.inputs.map((view) => operands.read(view, slots[view.slot]))];
+  const body = toWGSL(attachment.expression, inputs);
+  const parameters = value === undefined ? "index: u32" : `value: ${wgslStorageType(value)}, index: u32`;
+  const statements = [...operands.coordinates(), ...body.lines].map((line) => `  ${line}`).join("\n");
+  const { dtype } = attachment.expression;
+  const after = first + operands.slots.length;
+  const hasBlock = block.words.length > 0;
+  return {
+    text: `${operands.declare(first)}
+${block.declare(blockName, after)}
+fn ${name}(${parameters}) -> ${wgslStorageType(dtype)} {
+${statements}
+  return ${toStorage(body.result, dtype)};
+}`,
+    bindings: [
+      ...operands.bindings(first),
+      ...(hasBlock ? [{ binding: after, access: "uniform", source: blockIndex } as const] : []),
+    ],
+    block,
+    next: hasBlock ? after + 1 : after,
+  };
+}
+
+/** The text with the line "// @insert name" replaced. */
+export function insert(template: string, name: string, text: string): string {
+  return template.replace(new RegExp(`^// @insert ${name}$`, "m"), () => text);
+}
+
+/** The text with the element type of the binding called `output` changed, where an epilogue changes the type. */
+export function retypeOutput(template: string, dtype: DType): string {
+  return template.replace(/(> output: array<)\w+(>;)/, (_, before: string, after: string) => before + wgslStorageType(dtype) + after);
+}

@@ -1,0 +1,115 @@
+// Compiled shaders, one for each distinct text, entry point and list of bindings, shared by all programs of a backend.
+// Compiles at once when a launch needs it, or ahead of time without blocking (`prepare`).
+// Knows no slots and no sizes. Read next: program.ts.
+import { BackendError } from "../../core/errors.ts";
+import type { Device } from "./device.ts";
+import type { Binding, Dispatch } from "./operands.ts";
+import type { Submission } from "./submission.ts";
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  /** How compiling went; a launch that uses the pipeline fails with it. */
+  readonly compilation: Submission;
+}
+
+const computeStage = 0x4; // GPUShaderStage.COMPUTE
+
+export class Pipelines {
+  readonly #device: Device;
+  readonly #made = new Map<string, Pipeline>();
+  readonly #coming = new Map<string, Promise<void>>();
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Distinct pipelines so far. */
+  get count(): number {
+    return this.#made.size;
+  }
+
+  /** The pipeline of a dispatch, compiled now if need be. */
+  get(dispatch: Dispatch): Pipeline {
+    const key = keyOf(dispatch);
+    const known = this.#made.get(key);
+    if (known !== undefined) return known;
+    const made: { layout?: GPUBindGroupLayout; pipeline?: GPUComputePipeline } = {};
+    const compilation = this.#device.guard([], "validation", explainer(dispatch), () => {
+      const { layout, descriptor } = this.#describe(dispatch);
+      made.layout = layout;
+      made.pipeline = this.#device.gpu.createComputePipeline(descriptor);
+    });
+    return this.#keep(key, made.pipeline, made.layout, compilation);
+  }
+
+  /** Compiles ahead of the first launch. A shader that does not compile is reported by the launch that needs it. */
+  prepare(dispatch: Dispatch): Promise<void> {
+    const key = keyOf(dispatch);
+    const coming = this.#coming.get(key);
+    if (this.#made.has(key)) return Promise.resolve();
+    if (coming !== undefined) return coming;
+    const work = this.#compile(key, dispatch).finally(() => this.#coming.delete(key));
+    this.#coming.set(key, work);
+    return work;
+  }
+
+  async #compile(key: string, dispatch: Dispatch): Promise<void> {
+    const made: { layout?: GPUBindGroupLayout; pending?: Promise<GPUComputePipeline> } = {};
+    const compilation = this.#device.guard([], "validation", explainer(dispatch), () => {
+      const { layout, descriptor } = this.#describe(dispatch);
+      made.layout = layout;
+      made.pending = this.#device.gpu.createComputePipelineAsync(descriptor);
+      made.pending.catch(() => undefined);
+    });
+    try {
+      const pipeline = await Promise.race([made.pending, this.#device.lost]);
+      // A launch may have needed it meanwhile and compiled its own.
+      if (!this.#made.has(key)) this.#keep(key, pipeline, made.layout, compilation);
+    } catch {
+      // `get` compiles it again and finds the same error, then with a launch to blame.
+      this.#device.requireAlive("prepare");
+    }
+  }
+
+  #keep(key: string, pipeline: GPUComputePipeline | undefined, layout: GPUBindGroupLayout | undefined, compilation: Submission): Pipeline {
+    if (pipeline === undefined || layout === undefined) throw new BackendError("webgpu", "no pipeline was made");
+    const entry = { pipeline, layout, compilation };
+    this.#made.set(key, entry);
+    return entry;
+  }
+
+  #describe(dispatch: Dispatch): { readonly layout: GPUBindGroupLayout; readonly descriptor: GPUComputePipelineDescriptor } {
+    const { gpu } = this.#device;
+    const { label, text, entry } = dispatch;
+    const layout = gpu.createBindGroupLayout({ label, entries: used(dispatch).map(layoutEntry) });
+    const module = gpu.createShaderModule({ label, code: text });
+    return {
+      layout,
+      descriptor: {
+        label,
+        layout: gpu.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: entry },
+      },
+    };
+  }
+}
+
+/** The bindings of a dispatch without uniform blocks that have no words. */
+export function used(dispatch: Dispatch): Binding[] {
+  return dispatch.bindings.filter(({ access, source }) => access !== "uniform" || (dispatch.blocks[source]?.length ?? 0) > 0);
+}
+
+function layoutEntry({ binding, access }: Binding): GPUBindGroupLayoutEntry {
+  const type = access === "read" ? "read-only-storage" : access === "write" ? "storage" : "uniform";
+  return { binding, visibility: computeStage, buffer: { type } };
+}
+
+function keyOf(dispatch: Dispatch): string {
+  const bindings = used(dispatch).map(({ binding, access }) => `${String(binding)}${access}`);
+  return `${dispatch.entry} ${bindings.join(" ")}\n${dispatch.text}`;
+}
+
+function explainer({ label }: Dispatch): (message: string) => BackendError {
+  return (message) => new BackendError(label, `the shader does not compile on this GPU: ${message}`);
+}

@@ -1,0 +1,155 @@
+// Reads from the GPU: all that are asked for in one turn share one command list, one submit and one mapped staging buffer.
+// Staging buffers are kept and used again. Knows no shaders. Read next: storage.ts, which narrows what is read.
+import type { TypedArray } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
+import { usages } from "./buffer-pool.ts";
+import type { Device } from "./device.ts";
+import type { GPUStorage } from "./storage.ts";
+import { narrow } from "./storage.ts";
+import type { Submission } from "./submission.ts";
+
+interface Request {
+  readonly storage: GPUStorage;
+  readonly resolve: (data: TypedArray) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Staging {
+  readonly buffer: GPUBuffer;
+  readonly capacity: number;
+}
+
+const read = 0x1; // GPUMapMode.READ
+const keptStaging = 4;
+const largestKept = 64 * 2 ** 20;
+
+export class Readback {
+  readonly #device: Device;
+  #waiting: Request[] = [];
+  #free: Staging[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** The elements of a storage as they are after all work submitted so far. */
+  request(storage: GPUStorage): Promise<TypedArray> {
+    this.#device.requireAlive("data");
+    storage.requireHeld("data");
+    if (storage.size === 0) return this.#device.confirm(storage.origin).then(() => narrow(new ArrayBuffer(0), 0, 0, storage.dtype));
+    // Held until the copy is submitted; after that the queue's order protects it.
+    storage.retain();
+    return new Promise<TypedArray>((resolve, reject) => {
+      this.#waiting.push({ storage, resolve, reject });
+      if (this.#waiting.length === 1) queueMicrotask(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const requests = this.#waiting;
+    this.#waiting = [];
+    // One staging buffer cannot be larger than the device allows: what does not fit goes into another.
+    const limit = this.#device.limits.maxBufferSize;
+    let batch: Request[] = [];
+    let bytes = 0;
+    for (const request of requests) {
+      if (batch.length > 0 && bytes + request.storage.bytes > limit) {
+        void this.#read(batch, bytes);
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(request);
+      bytes += request.storage.bytes;
+    }
+    if (batch.length > 0) void this.#read(batch, bytes);
+  }
+
+  async #read(batch: readonly Request[], bytes: number): Promise<void> {
+    let staging: Staging | undefined;
+    try {
+      staging = this.#submit(batch, bytes);
+      await Promise.race([this.#map(staging.buffer, bytes), this.#device.lost]);
+      const mapped = staging.buffer.getMappedRange(0, bytes);
+      let offset = 0;
+      for (const { storage, resolve, reject } of batch) {
+        const data = narrow(mapped, offset, storage.size, storage.dtype);
+        offset += storage.bytes;
+        this.#device.confirm(storage.origin).then(() => resolve(data), reject);
+      }
+      staging.buffer.unmap();
+      this.#keep(staging);
+    } catch (error) {
+      staging?.buffer.destroy();
+      const wrapped = this.#explain(error);
+      for (const { reject } of batch) reject(wrapped);
+    }
+  }
+
+  #submit(batch: readonly Request[], bytes: number): Staging {
+    const staging: { copy?: Staging } = {};
+    try {
+      this.#device.requireAlive("data");
+      const explain = (message: string): BackendError => new BackendError("data", `reading back failed: ${message}`);
+      const origins = batch.map(({ storage }) => storage.origin).filter((origin): origin is Submission => origin !== undefined);
+      this.#device.guard(origins, "validation", explain, () => {
+        const target = this.#staging(bytes);
+        staging.copy = target;
+        const encoder = this.#device.gpu.createCommandEncoder({ label: "athanor readback" });
+        let offset = 0;
+        for (const { storage } of batch) {
+          encoder.copyBufferToBuffer(storage.pooled.buffer, 0, target.buffer, offset, storage.bytes);
+          offset += storage.bytes;
+        }
+        this.#device.gpu.queue.submit([encoder.finish()]);
+      });
+    } finally {
+      for (const { storage } of batch) storage.release();
+    }
+    if (staging.copy === undefined) throw new BackendError("data", "reading back failed: no staging buffer");
+    return staging.copy;
+  }
+
+  /** Maps a buffer. Firefox looks for finished work only when something is submitted, so it is given empty lists. */
+  async #map(buffer: GPUBuffer, bytes: number): Promise<void> {
+    const mapping = buffer.mapAsync(read, 0, bytes);
+    if (!needsPolling()) return mapping;
+    const timer = setInterval(() => this.#device.gpu.queue.submit([]), 1);
+    try {
+      await mapping;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    if (error instanceof BackendError) return error;
+    try {
+      this.#device.requireAlive("data");
+    } catch (ended) {
+      return ended;
+    }
+    return new BackendError("data", `reading back failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  #staging(bytes: number): Staging {
+    const index = this.#free.findIndex(({ capacity }) => capacity >= bytes && capacity <= Math.max(bytes * 4, 4096));
+    const [known] = index < 0 ? [] : this.#free.splice(index, 1);
+    if (known !== undefined) return known;
+    const capacity = Math.min(Math.max(2 ** Math.ceil(Math.log2(bytes)), 4096), Math.max(this.#device.limits.maxBufferSize, bytes));
+    return { capacity, buffer: this.#device.gpu.createBuffer({ label: "athanor staging", size: capacity, usage: usages.readback }) };
+  }
+
+  #keep(staging: Staging): void {
+    if (staging.capacity > largestKept) {
+      staging.buffer.destroy();
+      return;
+    }
+    this.#free.push(staging);
+    if (this.#free.length > keptStaging) this.#free.shift()?.buffer.destroy();
+  }
+}
+
+function needsPolling(): boolean {
+  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } };
+  return navigator?.userAgent?.includes("Firefox") === true;
+}

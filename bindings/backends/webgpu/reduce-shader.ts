@@ -1,0 +1,113 @@
+// Turns a reduce step into one or more launches of shaders/reduce.wgsl: the operation, a prologue and an epilogue are
+// pasted in; long rows are folded in chunks by many workgroups first, and the partial results once more.
+// Read next: shaders/reduce.wgsl, whose two entry points and parameters these are; attachment.ts.
+import type { DType } from "../../core/dtype.ts";
+import { fromStorage, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
+import type { Attachment, ReduceStep, Slot } from "../../graph/step.ts";
+import type { Pasted } from "./attachment.ts";
+import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import type { Binding, Dispatch, Word } from "./operands.ts";
+import type { ShaderLibrary } from "./shader-library.ts";
+
+/** Up to this length one invocation folds a row of neighbours alone. */
+const serialLength = 32;
+/** Columns (inner > 1) are read side by side by neighbouring invocations, so that way pays for longer ones if there are many. */
+const serialColumns = 4096;
+/** The most elements one workgroup folds when there are too few results to keep the GPU busy otherwise. */
+const chunkLength = 4096;
+/** With this many results, rows are not cut. */
+const enoughResults = 1024;
+
+interface Pass {
+  readonly length: number;
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly isSerial: boolean;
+}
+
+/** How a fold of `length` elements for each of `outer · inner` results is cut. */
+export function planPasses(outer: number, length: number, inner: number): Pass[] {
+  const results = outer * inner;
+  const isSerial = length <= serialLength || (inner > 1 && results >= serialColumns && length <= chunkLength);
+  if (isSerial) return [{ length, chunk: Math.max(length, 1), chunks: 1, isSerial }];
+  if (length <= chunkLength || results >= enoughResults) return [{ length, chunk: length, chunks: 1, isSerial }];
+  const chunks = Math.ceil(length / chunkLength);
+  return [{ length, chunk: chunkLength, chunks, isSerial }, ...planPasses(outer, chunks, inner)];
+}
+
+/** The dispatches of a reduce step with at least one result. `temporary` makes a slot for partial results. */
+export function reduceDispatches(
+  step: ReduceStep,
+  slots: readonly Slot[],
+  library: ShaderLibrary,
+  temporary: (dtype: DType, size: number) => number,
+): Dispatch[] {
+  const template = library.template("reduce") ?? "";
+  const passes = planPasses(step.outer, step.length, step.inner);
+  let input = step.input === undefined ? undefined : { slot: step.input.slot, offset: step.input.offset, dtype: step.input.dtype };
+  return passes.map((pass, at): Dispatch => {
+    const isLast = at === passes.length - 1;
+    const results = step.outer * pass.chunks * step.inner;
+    const output = isLast ? step.output.slot : temporary(step.dtype, results);
+    const load = at === 0 && step.prologue !== undefined ? loaded(step.prologue, slots, step.dtype) : loadPlainly(input?.dtype, step.dtype);
+    const epilogue = isLast && step.epilogue !== undefined ? paste(step.epilogue, slots, "epilogue", step.dtype, load.next, 2) : keep(load.next);
+    const type = isLast ? step.output.dtype : step.dtype;
+    const own: Binding[] = [
+      { binding: 1, access: "write", source: output },
+      { binding: 2, access: "uniform", source: 0 },
+    ];
+    // With a prologue the template's own input is not read, and what is not read need not be bound.
+    if (at > 0 || step.prologue === undefined) own.unshift({ binding: 0, access: "read", source: input?.slot ?? 0 });
+    const words = [input?.offset ?? 0, step.outer, pass.length, step.inner, pass.chunk];
+    let text = retypeOutput(template, type);
+    if (input !== undefined) text = text.replace("> input: array<Scalar>", `> input: array<${wgslStorageType(input.dtype)}>`);
+    text = insert(text, "operands", "");
+    text = insert(text, "load", load.text);
+    text = insert(text, "combine", combineText(step.combiner, step.dtype));
+    text = insert(text, "epilogue", epilogue.text);
+    input = { slot: output, offset: 0, dtype: step.dtype };
+    return {
+      label: isLast ? step.label : `${step.label} (part ${String(at + 1)})`,
+      text: library.link(text, step.dtype),
+      entry: pass.isSerial ? "serial" : "cooperative",
+      groups: pass.isSerial ? Math.ceil(results / 64) : results,
+      bindings: [...own, ...load.bindings, ...epilogue.bindings],
+      blocks: [words.map((value): Word => ({ value })), load.block.words, epilogue.block.words],
+    };
+  });
+}
+
+function keep(next: number): Pasted {
+  return plain("fn epilogue(value: Scalar, index: u32) -> Scalar { return value; }", next);
+}
+
+function loadPlainly(from: DType | undefined, to: DType): Pasted {
+  const element = "input[parameters.offset0 + index]";
+  const value = from === undefined || wgslStorageType(from) === wgslStorageType(to) ? element : `Scalar(${element})`;
+  return plain(`fn load(index: u32) -> Scalar { return ${value}; }`, 3);
+}
+
+/** A prologue as `load`; its result is converted where the fold has another type. */
+function loaded(prologue: Attachment, slots: readonly Slot[], to: DType): Pasted {
+  const pasted = paste(prologue, slots, "load", undefined, 3, 1);
+  const from = wgslStorageType(prologue.expression.dtype);
+  if (from === wgslStorageType(to)) return pasted;
+  const text = pasted.text.replace(`fn load(index: u32) -> ${from} {`, `fn computed(index: u32) -> ${from} {`);
+  return { ...pasted, text: `${text}\nfn load(index: u32) -> Scalar { return Scalar(computed(index)); }` };
+}
+
+/** The operation and its neutral value. */
+function combineText(combiner: ReduceStep["combiner"], dtype: DType): string {
+  const isFloat = dtype === "f32";
+  const wrap = (text: string): string => (dtype === "u8" ? `(${text}) & 255u` : text);
+  const lowest = isFloat ? "-infinity_f32()" : dtype === "i32" ? "i32(-2147483648)" : "0u";
+  const highest = isFloat ? "infinity_f32()" : dtype === "i32" ? "2147483647i" : dtype === "u8" ? "255u" : dtype === "bool" ? "1u" : "0xffffffffu";
+  const [identity, combined] = {
+    sum: ["Scalar(0)", wrap("a + b")],
+    prod: ["Scalar(1)", wrap("a * b")],
+    max: [lowest, isFloat ? "max_f32(a, b)" : "max(a, b)"],
+    min: [highest, isFloat ? "min_f32(a, b)" : "min(a, b)"],
+  }[combiner];
+  const value = dtype === "bool" && combiner === "sum" ? toStorage(`(${fromStorage("a", dtype)} || ${fromStorage("b", dtype)})`, dtype) : (combined ?? "");
+  return `fn identity() -> Scalar { return ${identity ?? ""}; }\nfn combine(a: Scalar, b: Scalar) -> Scalar { return ${value}; }`;
+}

@@ -1,0 +1,88 @@
+// The shader texts of the build: finds a kernel, and completes a text with the prelude functions it reaches.
+// The prelude is cut into its top-level declarations, so that a small kernel stays small for a driver's compiler.
+// Knows WGSL only as far as braces and names. Read next: shaders/README.md, and pipelines.ts, which compiles the result.
+import type { DType } from "../../core/dtype.ts";
+import { wgslStorageType } from "../../expr/to-wgsl.ts";
+
+interface Declaration {
+  readonly name: string;
+  readonly text: string;
+  readonly uses: ReadonlySet<string>;
+}
+
+/** Kernels whose text is generic in `Scalar`; the others are written for f32 (and i32 indices). */
+const generic: readonly DType[] = ["f32", "i32", "u32", "u8", "bool"];
+const genericKernels: Readonly<Record<string, readonly DType[]>> = {
+  reduce: generic,
+  reduce_argMax: generic,
+  reduce_argMin: generic,
+  take: generic,
+  gather: generic,
+  matmul: ["f32", "i32", "u32"],
+  cumsum: ["f32", "i32", "u32"],
+  indexAdd: ["f32", "i32", "u32"],
+  scatterAdd: ["f32", "i32", "u32"],
+  iota: ["i32"],
+};
+
+const foldKernels: readonly string[] = ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"];
+
+export class ShaderLibrary {
+  readonly #shaders: Readonly<Record<string, string>>;
+  readonly #prelude: readonly Declaration[];
+
+  constructor(shaders: Readonly<Record<string, string>>) {
+    this.#shaders = shaders;
+    this.#prelude = declarationsOf(shaders["prelude"] ?? "");
+  }
+
+  /** Whether a kernel of this name can be made for this type. */
+  has(kernel: string, dtype: DType): boolean {
+    const name = foldKernels.includes(kernel) ? "reduce" : kernel;
+    return name !== "prelude" && name in this.#shaders && (genericKernels[name] ?? ["f32"]).includes(dtype);
+  }
+
+  /** The text of a kernel file, or undefined. */
+  template(kernel: string): string | undefined {
+    return kernel === "prelude" ? undefined : this.#shaders[kernel];
+  }
+
+  /** A complete shader: the alias of `Scalar` where it is used, the prelude declarations that are reached, and the text. */
+  link(text: string, scalar: DType): string {
+    const reached = new Set<Declaration>();
+    const byName = new Map(this.#prelude.map((declaration) => [declaration.name, declaration]));
+    const open = [...namesIn(text)];
+    for (let name = open.pop(); name !== undefined; name = open.pop()) {
+      const declaration = byName.get(name);
+      if (declaration === undefined || reached.has(declaration)) continue;
+      reached.add(declaration);
+      open.push(...declaration.uses);
+    }
+    const body = [...this.#prelude.filter((declaration) => reached.has(declaration)).map(({ text: own }) => own), text];
+    const linked = body.join("\n");
+    return namesIn(linked).has("Scalar") ? `alias Scalar = ${wgslStorageType(scalar)};\n${linked}` : linked;
+  }
+}
+
+function namesIn(text: string): Set<string> {
+  return new Set(text.match(/[A-Za-z_]\w*/g) ?? []);
+}
+
+/** The top-level declarations of a WGSL text: each ends with the brace or semicolon that returns to depth 0. */
+function declarationsOf(source: string): Declaration[] {
+  const text = source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
+  const found: Declaration[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at];
+    if (sign === "{") depth += 1;
+    else if (sign === "}") depth -= 1;
+    if (depth !== 0 || (sign !== "}" && sign !== ";")) continue;
+    const own = text.slice(start, at + 1).trim();
+    start = at + 1;
+    const name = /^(?:fn|struct|alias|const|override|var(?:<[^>]*>)?)\s+(\w+)/.exec(own)?.[1];
+    if (name !== undefined) found.push({ name, text: own, uses: namesIn(own) });
+  }
+  return found;
+}

@@ -1,0 +1,83 @@
+// Lowers scalar expressions to WGSL: one `let` per node of the graph, so that a shared subtree is computed once.
+// Constants are `let`s too: WGSL evaluates expressions of literals while it compiles and rejects those that overflow.
+// Knows how values look in registers and in storage, but no buffers, shapes or devices.
+// Read next: primitives/*, whose rows hold the text of each operation, and backends/webgpu/operands.ts, which feeds inputs.
+import type { DType } from "../core/dtype.ts";
+import type { Expression } from "./expression.ts";
+import { topological } from "./expression.ts";
+
+/** Type of a value in a register. */
+export function wgslType(dtype: DType): string {
+  if (dtype === "bool") return "bool";
+  return dtype === "u8" ? "u32" : dtype;
+}
+
+/** Type of an element in a buffer: booleans and bytes are 32-bit words there. */
+export function wgslStorageType(dtype: DType): string {
+  return dtype === "bool" || dtype === "u8" ? "u32" : dtype;
+}
+
+/** A register value from the text of a stored element. */
+export function fromStorage(text: string, dtype: DType): string {
+  return dtype === "bool" ? `(${text} != 0u)` : text;
+}
+
+/** A stored element from the text of a register value. */
+export function toStorage(text: string, dtype: DType): string {
+  return dtype === "bool" ? `select(0u, 1u, ${text})` : text;
+}
+
+/** A literal that gives exactly `value` rounded to `dtype`. WGSL has none for infinities and NaN; the prelude has functions. */
+export function wgslLiteral(value: number, dtype: DType): string {
+  if (dtype === "bool") return value !== 0 ? "true" : "false";
+  if (dtype === "i32") return `i32(${String(value | 0)})`;
+  if (dtype === "u32" || dtype === "u8") return `${String(dtype === "u8" ? value & 255 : value >>> 0)}u`;
+  const rounded = Math.fround(value);
+  if (Number.isNaN(rounded)) return "nan_f32()";
+  if (!Number.isFinite(rounded)) return rounded > 0 ? "infinity_f32()" : "-infinity_f32()";
+  // A minus before a literal 0 may be folded away, and a subnormal literal flushed: both are written as bits.
+  const isSubnormal = rounded !== 0 && Math.abs(rounded) < 2 ** -126;
+  if (Object.is(rounded, -0) || isSubnormal) return `bitcast<f32>(${String(bitsOfFloat(rounded))}u)`;
+  const text = String(rounded);
+  // Digits alone would be an integer literal, which ends at 2^63.
+  return `f32(${/[.e]/.test(text) ? text : `${text}.0`})`;
+}
+
+/** The bits of an f32 as an unsigned integer. */
+export function bitsOfFloat(value: number): number {
+  return new Uint32Array(new Float32Array([value]).buffer)[0] ?? 0;
+}
+
+/** Statements that compute an expression, and the name (or text) that holds its value afterwards. */
+export interface WGSLBody {
+  readonly lines: readonly string[];
+  readonly result: string;
+}
+
+/**
+ * The statements of an expression. `inputs[i]` is the text of input i as a register value; each text is printed once.
+ * Names begin with `prefix`, which keeps the bodies of two expressions in one function apart.
+ */
+export function toWGSL(root: Expression, inputs: readonly string[], prefix = "v"): WGSLBody {
+  const names = new Map<Expression, string>();
+  const lines: string[] = [];
+  for (const node of topological(root)) {
+    const name = `${prefix}${String(names.size)}`;
+    names.set(node, name);
+    lines.push(`let ${name}: ${wgslType(node.dtype)} = ${textOf(node, inputs, names)};`);
+  }
+  return { lines, result: names.get(root) ?? "" };
+}
+
+function textOf(node: Expression, inputs: readonly string[], names: ReadonlyMap<Expression, string>): string {
+  if (node.kind === "constant") return wgslLiteral(node.value, node.dtype);
+  if (node.kind === "input") {
+    const text = inputs[node.index];
+    if (text === undefined) throw new RangeError(`expression input ${String(node.index)} has no text`);
+    return text;
+  }
+  const operands = node.operands.map((operand) => names.get(operand) ?? "");
+  // The type a row's text depends on is that of its values; the first operand of a selection is its condition.
+  const own = node.operands[node.primitive.arity === 3 ? 1 : 0] ?? node;
+  return node.primitive.wgsl(operands, own.dtype);
+}

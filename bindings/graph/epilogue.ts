@@ -1,0 +1,47 @@
+// Pastes elementwise work behind the kernel or fold whose result it consumes, so that the result is never stored raw.
+// Read next: lower.ts, which undoes it for devices that run the two apart.
+import { isContiguous } from "../core/layout.ts";
+import { sizeOf } from "../core/shape.ts";
+import type { Expression } from "../expr/expression.ts";
+import { input, substitute, topological } from "../expr/expression.ts";
+import type { Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
+
+/** Storage bindings of a portable GPU kernel are eight; a kernel's own operands leave room for this many more. */
+const maxEpilogueOperands = 3;
+
+/**
+ * If `tile` consumes, element for element, the result of a group that nothing else reads, moves that group to the end with the
+ * tile as its epilogue, writing to `buffer`. Returns the group's new position, or undefined if there is none.
+ */
+export function attachEpilogue(groups: Group[], tile: Tile, buffer: number, isReadOnce: (buffer: number) => boolean): number | undefined {
+  for (const [index, operand] of tile.operands.entries()) {
+    const position = groups.findIndex((group) => group.outputs.includes(operand.buffer));
+    const group = groups[position];
+    if (group === undefined || !isPasteable(group)) continue;
+    const dtype = group.kind === "reduce" ? group.dtype : "f32";
+    if (tile.expression.dtype !== dtype) continue;
+    const size = group.kind === "reduce" ? group.outer * group.inner : sizeOf(tile.shape);
+    const direct = isContiguous(operand.layout) && operand.layout.offset === 0 && sizeOf(operand.layout.shape) === size;
+    const once = tile.operands.filter((other) => other.buffer === operand.buffer).length === 1;
+    if (!direct || !once || tile.operands.length - 1 > maxEpilogueOperands || !isReadOnce(operand.buffer)) continue;
+    groups.splice(position, 1);
+    return groups.push({ ...group, label: `${group.label}+${tile.label}`, outputs: [buffer], epilogue: { tile: leading(tile, index) } }) - 1;
+  }
+  return undefined;
+}
+
+function isPasteable(group: Group): group is KernelGroup | ReduceGroup {
+  if (group.kind === "reduce") return group.epilogue === undefined;
+  return group.kind === "kernel" && group.pasteable && group.epilogue === undefined;
+}
+
+/** The tile with operand `index` as input 0 of its expression and out of its operand list. */
+function leading(tile: Tile, index: number): Tile {
+  const types = new Map<number, Expression["dtype"]>();
+  for (const node of topological(tile.expression)) if (node.kind === "input") types.set(node.index, node.dtype);
+  const renumbered = tile.operands.map((_, position) => {
+    const target = position === index ? 0 : position < index ? position + 1 : position;
+    return input(target, types.get(position) ?? "f32");
+  });
+  return { ...tile, expression: substitute(tile.expression, renumbered), operands: tile.operands.filter((_, position) => position !== index) };
+}

@@ -1,0 +1,179 @@
+// Placement: gives every group a device by predicted time, transfers included, and says why in words.
+// Knows devices only by what they refuse and what they cost; measuring is the engine's. Read next: engine/cost-model.ts.
+import type { DType } from "../core/dtype.ts";
+import { bytesOf } from "../core/dtype.ts";
+import { sizeOf } from "../core/shape.ts";
+import { costOf, topological } from "../expr/expression.ts";
+import type { Work } from "../ops/descriptor.ts";
+import type { Fused, Group } from "./group.ts";
+import { expressionsOf, readsOf } from "./group.ts";
+import type { DeviceName } from "./node.ts";
+
+/** What placement asks of a device. */
+export interface Device {
+  readonly name: DeviceName;
+  refusesDType(dtype: DType): string | undefined;
+  hasKernel(kernel: string, dtype: DType): boolean;
+}
+
+/** Predicted costs in microseconds. */
+export interface Costs {
+  /** One kernel of this class of work. */
+  compute(device: DeviceName, work: Work, flops: number, bytes: number): number;
+  /** Moving bytes to another device; waiting for the work before it included. */
+  transfer(from: DeviceName | "host", to: DeviceName | "host", bytes: number): number;
+}
+
+/** Where a group runs and why. */
+export interface Placement {
+  readonly device: DeviceName;
+  readonly reason: string;
+  /** Microseconds. */
+  readonly predicted: number;
+}
+
+/** Where the bound inputs of a plan are, by input index; and whether the host reads the results. */
+export interface Surroundings {
+  readonly residence: readonly (readonly (DeviceName | "host")[])[];
+  readonly readBack: boolean;
+}
+
+/** The GPU must win by this factor and by this many microseconds before work is moved to it. */
+const hysteresis = { factor: 0.8, microseconds: 20 };
+
+/** Class of work, operations and bytes moved of a group. */
+export function workOf(fused: Fused, group: Group): { work: Work; flops: number; bytes: number } {
+  const touched = [...readsOf(group), ...group.outputs];
+  const bytes = touched.reduce((sum, index) => {
+    const buffer = fused.buffers[index];
+    return buffer === undefined || buffer.scalar !== undefined ? sum : sum + buffer.size * bytesOf(buffer.dtype);
+  }, 0);
+  if (group.kind === "kernel") return { work: group.work, flops: group.flops, bytes };
+  let elements = 0;
+  if (group.kind === "map") elements = sizeOf(group.tile.shape);
+  else if (group.kind === "reduce") elements = group.outer * group.length * group.inner;
+  else for (const piece of group.pieces) elements += sizeOf(piece.tile.shape);
+  const each = expressionsOf(group).reduce((sum, expression) => sum + costOf(expression), 1);
+  return { work: "stream", flops: elements * each, bytes };
+}
+
+/** Why a device cannot run a group; undefined if it can. */
+export function refusal(fused: Fused, group: Group, device: Device): string | undefined {
+  const dtypes = new Set<DType>([...readsOf(group), ...group.outputs].map((index) => fused.buffers[index]?.dtype ?? "f32"));
+  for (const expression of expressionsOf(group)) for (const node of topological(expression)) dtypes.add(node.dtype);
+  for (const dtype of dtypes) {
+    const reason = device.refusesDType(dtype);
+    if (reason !== undefined) return reason;
+  }
+  if (group.kind !== "kernel") return undefined;
+  const { kernel, dtype, unsupported } = group.call;
+  return unsupported?.[device.name] ?? (device.hasKernel(kernel, dtype) ? undefined : `no ${kernel} kernel for ${dtype} on ${device.name}`);
+}
+
+/** A device for every group. `devices` holds those that are available; the CPU is always among them. */
+export function place(fused: Fused, devices: readonly Device[], costs: Costs, surroundings: Surroundings): Placement[] {
+  const cpu = devices.find((device) => device.name === "wasm");
+  const gpu = devices.find((device) => device.name === "webgpu");
+  const facts = fused.groups.map((group) => {
+    const refusals = new Map(devices.map((device) => [device.name, refusal(fused, group, device)]));
+    return { ...workOf(fused, group), refusals };
+  });
+  const predict = (index: number, device: DeviceName): number => {
+    const { work, flops, bytes } = facts[index] ?? { work: "stream" as const, flops: 0, bytes: 0 };
+    return costs.compute(device, work, flops, bytes);
+  };
+  /** A device that must run the group, with the reason; undefined where there is a choice. */
+  const forced = fused.groups.map((group, index): { device: DeviceName; reason: string } | undefined => {
+    const refusals = facts[index]?.refusals;
+    const onGpu = gpu === undefined ? "no GPU in use" : refusals?.get("webgpu");
+    if (onGpu !== undefined) return { device: "wasm", reason: onGpu };
+    const onCpu = cpu === undefined ? "the CPU is switched off" : refusals?.get("wasm");
+    if (onCpu !== undefined) return { device: "webgpu", reason: onCpu };
+    return group.device === undefined ? undefined : { device: group.device, reason: `withDevice("${group.device}")` };
+  });
+  const all = (device: DeviceName): DeviceName[] => forced.map((choice) => choice?.device ?? device);
+  const describe = (choice: readonly DeviceName[], why: (index: number) => string): Placement[] =>
+    choice.map((device, index) => ({ device, reason: forced[index]?.reason ?? why(index), predicted: predict(index, device) }));
+  if (gpu === undefined || forced.every((choice) => choice !== undefined)) return describe(all("wasm"), () => "no GPU in use");
+
+  const simulate = (choice: readonly DeviceName[]): number => total(fused, choice, predict, costs, surroundings);
+  const candidates = [all("webgpu"), greedy(fused, forced, predict, costs, surroundings)];
+  const onCpu = all("wasm");
+  const base = simulate(onCpu);
+  let best = onCpu;
+  let bestTime = base;
+  for (const candidate of candidates) {
+    const time = simulate(candidate);
+    const wins = time < base * hysteresis.factor && base - time > hysteresis.microseconds;
+    if (wins && time < bestTime) [best, bestTime] = [candidate, time];
+  }
+  const microseconds = (time: number): string => `${time < 10 ? time.toFixed(1) : String(Math.round(time))} µs`;
+  const alone = simulate(all("webgpu"));
+  return describe(best, (index) => {
+    const here = best[index] ?? "wasm";
+    const there: DeviceName = here === "wasm" ? "webgpu" : "wasm";
+    const whole = `plan ${microseconds(here === "wasm" ? bestTime : alone)} here against ${microseconds(here === "wasm" ? alone : base)} there`;
+    return `${microseconds(predict(index, here))} here, ${microseconds(predict(index, there))} on ${there}; ${whole}, transfers included`;
+  });
+}
+
+/** Time of a whole placement: kernels, one transfer per buffer and device, and the read at the end. */
+function total(
+  fused: Fused,
+  choice: readonly DeviceName[],
+  predict: (index: number, device: DeviceName) => number,
+  costs: Costs,
+  surroundings: Surroundings,
+): number {
+  const places = startingPlaces(fused, surroundings);
+  let time = 0;
+  fused.groups.forEach((group, index) => {
+    const device = choice[index] ?? "wasm";
+    time += predict(index, device);
+    for (const read of readsOf(group)) time += move(fused, places, read, device, costs);
+    for (const output of group.outputs) places.set(output, new Set([device]));
+  });
+  if (surroundings.readBack) for (const result of fused.results) time += move(fused, places, result, "host", costs);
+  return time;
+}
+
+type Places = Map<number, Set<DeviceName | "host">>;
+
+function startingPlaces(fused: Fused, surroundings: Surroundings): Places {
+  const places: Places = new Map();
+  fused.buffers.forEach((buffer, index) => {
+    if (buffer.input !== undefined) places.set(index, new Set(surroundings.residence[buffer.input] ?? ["host"]));
+  });
+  return places;
+}
+
+function move(fused: Fused, places: Places, index: number, to: DeviceName | "host", costs: Costs): number {
+  const where = places.get(index);
+  const buffer = fused.buffers[index];
+  if (where === undefined || buffer === undefined || where.has(to)) return 0;
+  const from = where.has("host") ? "host" : where.has("wasm") ? "wasm" : "webgpu";
+  where.add(to);
+  return costs.transfer(from, to, buffer.size * bytesOf(buffer.dtype));
+}
+
+/** Group by group the cheaper device, given where its operands are by then. */
+function greedy(
+  fused: Fused,
+  forced: readonly ({ device: DeviceName } | undefined)[],
+  predict: (index: number, device: DeviceName) => number,
+  costs: Costs,
+  surroundings: Surroundings,
+): DeviceName[] {
+  const places = startingPlaces(fused, surroundings);
+  return fused.groups.map((group, index) => {
+    const price = (device: DeviceName): number =>
+      readsOf(group).reduce((sum, read) => {
+        const where = new Map([[read, new Set(places.get(read) ?? ["host" as const])]]);
+        return places.has(read) ? sum + move(fused, where, read, device, costs) : sum;
+      }, predict(index, device));
+    const device = forced[index]?.device ?? (price("webgpu") < price("wasm") ? "webgpu" : "wasm");
+    for (const read of readsOf(group)) places.get(read)?.add(device);
+    for (const output of group.outputs) places.set(output, new Set([device]));
+    return device;
+  });
+}

@@ -1,0 +1,89 @@
+// The instruction set between the graph and the backends: what one device is told to do, in order.
+// Steps speak of slots (numbered buffers of a plan), layouts and scalar expressions; they know no op and no tensor.
+// Read next: lower.ts, which makes them, and backends/backend.ts, which runs them.
+import type { DType } from "../core/dtype.ts";
+import type { Expression } from "../expr/expression.ts";
+import type { Combiner } from "../ops/descriptor.ts";
+
+/** A slot read or written with one stride (in elements) for every axis of the step's shape. */
+export interface SlotView {
+  readonly slot: number;
+  readonly dtype: DType;
+  /** Elements from the slot's beginning. */
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** Elementwise work: output[i] = expression(inputs[i]) for every i of `shape` (axes merged, none of size 1). */
+export interface MapStep {
+  readonly kind: "map";
+  /** Names of the ops computed here, for explain and for labels. */
+  readonly label: string;
+  readonly shape: readonly number[];
+  readonly expression: Expression;
+  readonly inputs: readonly SlotView[];
+  readonly output: SlotView;
+}
+
+/** An elementwise expression pasted into another step; x0 is the step's own value, x1… are `inputs` over `shape`. */
+export interface Attachment {
+  readonly expression: Expression;
+  readonly shape: readonly number[];
+  readonly inputs: readonly SlotView[];
+}
+
+/** A fold of [outer, length, inner] over the middle axis, written contiguously as [outer, inner]. */
+export interface ReduceStep {
+  readonly kind: "reduce";
+  readonly label: string;
+  readonly combiner: Combiner;
+  /** Type in which the fold is done. */
+  readonly dtype: DType;
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+  /** The source as [outer, length, inner] row-major, when there is no prologue. */
+  readonly input: SlotView | undefined;
+  /** An expression computed for every element before it is folded; its x0… are its own inputs. WebGPU only. */
+  readonly prologue: Attachment | undefined;
+  /** Applied to every folded value before it is written. WebGPU only. */
+  readonly epilogue: Attachment | undefined;
+  readonly output: SlotView;
+}
+
+/** A structured kernel. Operands are contiguous unless the kernel's words carry strides. */
+export interface KernelStep {
+  readonly kind: "kernel";
+  readonly label: string;
+  readonly kernel: string;
+  readonly dtype: DType;
+  readonly inputs: readonly SlotView[];
+  readonly outputs: readonly SlotView[];
+  readonly words: readonly number[];
+  readonly workgroups: number;
+  /** WASM scratch bytes, already multiplied by the workers. */
+  readonly scratch: number;
+  /** Applied to every element of the only output before it is written. WebGPU only. */
+  readonly epilogue: Attachment | undefined;
+}
+
+export type Step = MapStep | ReduceStep | KernelStep;
+
+/** What a slot of a plan stands for. */
+export type Slot =
+  /** A stored tensor the caller binds; `index` into the bindings of a run. */
+  | { readonly kind: "input"; readonly index: number; readonly dtype: DType; readonly size: number }
+  /** A number the caller binds at every run. */
+  | { readonly kind: "scalar"; readonly index: number; readonly dtype: DType }
+  /** A result: storage made by the run and handed out; `index` into its results. */
+  | { readonly kind: "output"; readonly index: number; readonly dtype: DType; readonly size: number }
+  /** Storage that lives within the run; slots with equal `buffer` share memory, one after the other. */
+  | { readonly kind: "temporary"; readonly buffer: number; readonly dtype: DType; readonly size: number };
+
+/** The work of one device between two transfers. Slot numbers index `slots`. */
+export interface Segment {
+  readonly slots: readonly Slot[];
+  readonly steps: readonly Step[];
+  /** Bytes of each temporary buffer. */
+  readonly buffers: readonly number[];
+}

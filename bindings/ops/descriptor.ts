@@ -1,0 +1,119 @@
+// What an op is: the descriptors that every floor above reads. Five kinds, told apart by how they touch memory.
+// A descriptor is an exported constant; there is no registry. Knows no graph, no backend, no engine.
+// Read next: define.ts, which turns descriptors into the functions users call.
+import type { DType } from "../core/dtype.ts";
+import type { Layout } from "../core/layout.ts";
+import type { Shape } from "../core/shape.ts";
+import type { Expression } from "../expr/expression.ts";
+import type { Spec, Tensor } from "./tensor.ts";
+
+/** What a gradient rule is given. All tensors are differentiable again. */
+export interface GradientContext<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** ∂loss/∂output for each output; zeros have been filled in. */
+  readonly cotangents: readonly Tensor[];
+  readonly attributes: A;
+  /** Which inputs need a gradient. */
+  readonly wanted: readonly boolean[];
+}
+
+/** ∂loss/∂input for each input; undefined where there is none or none is wanted. */
+export type Gradient<A> = (context: GradientContext<A>) => readonly (Tensor | undefined)[];
+
+interface OpBase<A> {
+  /** The public name: in messages, explain() and the support table. */
+  readonly name: string;
+  /** Absent where the op has no derivative (its outputs are then constants to autodiff). */
+  readonly gradient?: Gradient<A>;
+}
+
+/** out[i] = expression(inputs[i]), inputs broadcast to the output's shape. */
+export interface MapOp extends OpBase<MapAttributes> {
+  readonly kind: "map";
+}
+export interface MapAttributes {
+  readonly expression: Expression;
+}
+
+/** Another layout of the same elements; no arithmetic. `layout` gives undefined where only a copy can do it. */
+export interface ViewOp<A> extends OpBase<A> {
+  readonly kind: "view";
+  readonly layout: (source: Layout, shape: Shape, attributes: A) => Layout | undefined;
+}
+
+/** The monoids a reduction folds with; identity 0, 1, −∞, +∞. */
+export type Combiner = "sum" | "prod" | "max" | "min";
+
+/** One output element for every slice along `axes` (normalised, ascending). Float sums accumulate accurately. */
+export interface ReduceOp extends OpBase<ReduceAttributes> {
+  readonly kind: "reduce";
+  readonly combiner: Combiner;
+}
+export interface ReduceAttributes {
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
+/** Inputs placed into regions of an output that is `fill` elsewhere: concat, pad, the gradient of slice. */
+export interface AssembleOp extends OpBase<AssembleAttributes> {
+  readonly kind: "assemble";
+}
+export interface AssembleAttributes {
+  /** Where input i goes: its element j lies at begin + j·step of every axis. */
+  readonly pieces: readonly Region[];
+  /** Value of what no piece covers; undefined if the pieces cover all. */
+  readonly fill: number | undefined;
+}
+export interface Region {
+  readonly begin: readonly number[];
+  readonly step: readonly number[];
+}
+
+/** A scalar known to the host, or a constant spread over a shape. The value is bound when a plan runs. */
+export interface ConstantOp extends OpBase<ConstantAttributes> {
+  readonly kind: "constant";
+}
+export interface ConstantAttributes {
+  readonly value: number;
+}
+
+/** An operand as a kernel sees it. */
+export interface KernelOperand extends Spec {
+  readonly layout: Layout;
+}
+
+/** One launch of a structured kernel. See assembly/README.md and shaders/README.md for the ABI. */
+export interface KernelCall {
+  /** Name of the WGSL file and, with `_${dtype}`, of the WASM export. */
+  readonly kernel: string;
+  readonly dtype: DType;
+  /** Parameter words, the same on both backends. */
+  readonly words: readonly number[];
+  /** Workgroups the WGSL kernel is launched with. */
+  readonly workgroups: number;
+  /** Bytes of WASM scratch for this number of workers; 0 when absent. */
+  readonly scratch?: (workers: number) => number;
+  /** Whether a backend cannot run this call although it has the kernel (a size limit). */
+  readonly unsupported?: Readonly<Partial<Record<"wasm" | "webgpu", string>>>;
+}
+
+/** A kernel written by hand in assembly/ and shaders/. */
+export interface KernelOp<A> extends OpBase<A> {
+  readonly kind: "kernel";
+  readonly call: (inputs: readonly KernelOperand[], outputs: readonly Spec[], attributes: A) => KernelCall;
+  /** Whether input `index` may have this layout; contiguous only when absent. */
+  readonly accepts?: (layout: Layout, index: number) => boolean;
+  /** True if an elementwise consumer of the (only) output can be pasted into the kernel. */
+  readonly epilogue?: boolean;
+  /** Floating-point operations; bytes follow from the operands. */
+  readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;
+  /** Class of work for the cost model. */
+  readonly work: Work;
+}
+
+/** Classes of work whose speed the cost model measures apart. */
+export type Work = "contraction" | "convolution" | "stream" | "factorization";
+
+/** Any op. Attributes travel with the node that was recorded together with the op. */
+export type Op<A> = (MapOp | ViewOp<A> | ReduceOp | AssembleOp | ConstantOp | KernelOp<A>) & { readonly attributes?: A };

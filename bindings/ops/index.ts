@@ -1,0 +1,3 @@
+// All ops, re-exported. An op is an exported constant or function; there is no other list.
+export * from "./arithmetic.ts";
+export { broadcastTo, reshape, sum } from "./broadcasting.ts";

@@ -1,0 +1,186 @@
+// Runs a bundled page in headless Chromium and returns the rows that the page posts back over loopback HTTP.
+// The page is cross-origin isolated, so shared memory can be tested, and has a WebGPU adapter (SwiftShader unless the machine
+// brings its own browser). No browser framework: one server, one process. It knows nothing of what the rows mean.
+// Read next: entry.ts, the page's side; scripts/software-gpu.ts, where the browser comes from.
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { browserEnvironment, unpackSoftwareGpu } from "../../scripts/software-gpu.ts";
+
+/** One result of the page: `error` says what went wrong; without one the row passed. */
+export interface Row {
+  readonly name: string;
+  readonly error?: string;
+}
+
+/** What the page posts: `done` ends the run. */
+interface Report {
+  readonly rows: readonly Row[];
+  readonly done: boolean;
+}
+
+const flags = [
+  "--headless=new",
+  "--no-sandbox",
+  "--no-zygote",
+  "--disable-dev-shm-usage",
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan",
+  "--disable-vulkan-surface",
+  // Nothing but the page's own traffic.
+  "--no-first-run",
+  "--no-default-browser-check",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-component-extensions-with-background-pages",
+  "--disable-default-apps",
+  "--disable-domain-reliability",
+  "--disable-extensions",
+  "--disable-sync",
+  "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
+  "--metrics-recording-only",
+  "--no-pings",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  // A page in the background is a page all the same.
+  "--disable-background-timer-throttling",
+  "--disable-renderer-backgrounding",
+  "--disable-backgrounding-occluded-windows",
+  "--mute-audio",
+  "--hide-scrollbars",
+];
+
+/** Bundles `entry` (a TypeScript file that posts its rows, see report.ts), runs it and returns all rows. */
+export async function runInBrowser(entry: string, timeout = 300_000): Promise<Row[]> {
+  const script = await bundlePage(entry);
+  const rows: Row[] = [];
+  const profile = mkdtempSync(join(tmpdir(), "athanor-browser-"));
+  let browser: ChildProcess | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let server: Server | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const opened = (server = servePage(script, (report) => {
+        rows.push(...report.rows);
+        if (report.done) resolve();
+      }));
+      opened.on("error", reject);
+      timer = setTimeout(() => {
+        const last = rows.at(-1)?.name ?? "none";
+        reject(new Error(`the page did not finish within ${String(timeout / 1000)} s; its last row was: ${last}`));
+      }, timeout);
+      opened.listen(0, "127.0.0.1", () => {
+        const { port } = opened.address() as AddressInfo;
+        startBrowser(`http://127.0.0.1:${String(port)}/`, profile, reject).then(
+          (started) => (browser = started),
+          (error: unknown) => {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          },
+        );
+      });
+    });
+    return rows;
+  } finally {
+    clearTimeout(timer);
+    await stopBrowser(browser);
+    server?.closeAllConnections();
+    server?.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+async function bundlePage(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    external: ["node:*", "webgpu"],
+    sourcemap: "inline",
+    logLevel: "warning",
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+// What escapes every check is a failed row, and ends the run when the page has not even begun: a module that does not load
+// would otherwise be silence until the timeout. report.ts sets `begun`.
+const page = `<!doctype html>
+<meta charset="utf-8">
+<title>athanor</title>
+<script>
+  const post = (name, reason) => {
+    const rows = [{ name, error: String(reason?.stack ?? reason ?? "no reason given") }];
+    fetch("/rows", { method: "POST", body: JSON.stringify({ rows, done: !globalThis.begun }) });
+  };
+  addEventListener("error", (event) => post("uncaught error", event.error ?? event.message));
+  addEventListener("unhandledrejection", (event) => post("unhandled rejection", event.reason));
+</script>
+<script type="module" src="/page.js" onerror="post('the page loads', 'page.js or one of its imports was not found')"></script>`;
+
+function servePage(script: string, receive: (report: Report) => void): Server {
+  const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+  return createServer((request, response) => {
+    const answer = (type: string, body: string): void => {
+      response.writeHead(200, { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-store", ...isolation });
+      response.end(body);
+    };
+    if (request.method === "POST") {
+      readBody(request).then(
+        (body) => {
+          answer("text/plain", "ok");
+          receive(JSON.parse(body) as Report);
+        },
+        () => response.destroy(),
+      );
+    } else if (request.url === "/page.js") answer("text/javascript", script);
+    else answer("text/html", page);
+  });
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function startBrowser(url: string, profile: string, fail: (error: Error) => void): Promise<ChildProcess> {
+  const own = process.env.ATHANOR_BROWSER;
+  const software = own === undefined ? await unpackSoftwareGpu() : undefined;
+  const executable = own ?? software?.chromium;
+  if (executable === undefined || !existsSync(executable)) {
+    throw new Error("no browser: set ATHANOR_BROWSER to the path of a Chromium or Chrome executable");
+  }
+  const environment = { ...process.env, ...(software === undefined ? {} : browserEnvironment(software)) };
+  const child = spawn(executable, [...flags, `--user-data-dir=${profile}`, url], {
+    env: environment,
+    stdio: ["ignore", "ignore", "pipe"],
+    // A process group of its own, so that stopping it takes its renderer and GPU processes along.
+    detached: process.platform !== "win32",
+  });
+  let complaints = "";
+  child.stderr.on("data", (chunk: Buffer) => (complaints = (complaints + chunk.toString("utf8")).slice(-4000)));
+  child.on("error", fail);
+  child.on("exit", (code, signal) => {
+    fail(new Error(`the browser ended early (${String(code ?? signal)}):\n${complaints}`));
+  });
+  return child;
+}
+
+async function stopBrowser(browser: ChildProcess | undefined): Promise<void> {
+  if (browser?.pid === undefined || browser.exitCode !== null || browser.signalCode !== null) return;
+  const ended = new Promise((resolve) => browser.once("exit", resolve));
+  const { pid } = browser;
+  try {
+    if (process.platform === "win32") browser.kill();
+    else process.kill(-pid, "SIGKILL");
+  } catch {
+    // It ended between the check and the signal.
+  }
+  await ended;
+}

@@ -1,0 +1,249 @@
+// From rows to cases: for each op the shapes, layouts, types and values that every backend is tried with.
+// Cases are plain data and functions, seeded by their names; nothing here runs the engine.
+// Read next: run.ts for the eight checks, ../specs/spec.ts for the rows.
+import type { DType } from "../../bindings/core/dtype.ts";
+import { floatOf, isFloating } from "../../bindings/core/dtype.ts";
+import type { Tensor } from "../../bindings/ops/tensor.ts";
+import type { NdArray } from "../reference/array.ts";
+import { countOf, map } from "../reference/array.ts";
+import type { ElementwiseSpec, GradientRule, LayoutName, Range, Sample, StructuredSpec, Tolerance } from "../specs/spec.ts";
+import { representable } from "./compare.ts";
+import type { Draw } from "./random.ts";
+import { drawFrom } from "./random.ts";
+
+/** An operand with its values. Stretched axes hold equal values all along. */
+export interface Operand {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly layout: LayoutName;
+  readonly values: readonly number[];
+}
+
+/** One thing to try. */
+export interface Case {
+  readonly op: string;
+  readonly label: string;
+  readonly operands: readonly Operand[];
+  readonly call: (...tensors: Tensor[]) => Tensor | readonly Tensor[];
+  readonly reference: (...arrays: NdArray[]) => NdArray | readonly NdArray[];
+  readonly against?: ((...arrays: NdArray[]) => NdArray | readonly NdArray[]) | undefined;
+  readonly result: DType;
+  readonly tolerance: Tolerance;
+  readonly gradient: GradientRule | false;
+  readonly gpu: boolean;
+  /** Compare the op amid neighbours in one plan with the same read step by step. */
+  readonly fusion: boolean;
+  /** Subnormal operands may be taken as zero by the GPU. */
+  readonly elementwise: boolean;
+}
+
+const tiny = 2 ** -149;
+const extremes = [0, -0, 1, -1, tiny, -tiny, 2 ** -126, -(2 ** -126), 3.4028234663852886e38, -3.4028234663852886e38, Infinity, -Infinity, NaN, 0.5, 1e-20, -88.5];
+const integerExtremes: Partial<Record<DType, readonly number[]>> = {
+  i32: [0, 1, -1, 2147483647, -2147483648, 2, -3, 65536],
+  u32: [0, 1, 4294967295, 2147483648, 2147483647, 3, 65536],
+  u8: [0, 1, 255, 128, 127, 3],
+  bool: [0, 1],
+};
+
+/** Axes along which a broadcast operand of this shape repeats itself. */
+export function stretchedAxes(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => axis).filter((axis) => axis === 0 || (shape.length > 2 && axis === shape.length - 1));
+}
+
+function draw(source: Draw, range: Range, dtype: DType): number {
+  if (isFloating(dtype)) return representable(source.between(range), dtype);
+  const low = Math.ceil(dtype === "i32" ? range[0] : Math.max(range[0], 0));
+  return representable(source.whole(low, Math.max(low, Math.floor(dtype === "u8" ? Math.min(range[1], 255) : range[1]))), dtype);
+}
+
+function stretch(shape: readonly number[], values: readonly number[]): number[] {
+  const axes = stretchedAxes(shape);
+  return values.map((_, position) => {
+    let rest = position;
+    let source = 0;
+    let stride = 1;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const i = rest % shape[axis]!;
+      rest = Math.floor(rest / shape[axis]!);
+      if (!axes.includes(axis)) source += i * stride;
+      stride *= shape[axis]!;
+    }
+    return values[source]!;
+  });
+}
+
+function isRanges(domain: Range | readonly Range[]): domain is readonly Range[] {
+  return Array.isArray(domain[0]);
+}
+
+/** One range for each operand. */
+export function domainsOf(spec: Pick<ElementwiseSpec, "domain">): readonly Range[] {
+  return isRanges(spec.domain) ? spec.domain : [spec.domain];
+}
+
+/** Where differences are accurate: the part of the domain around 0, a little inside its bounds. */
+function calm([low, high]: Range): Range {
+  const from = low > 0 ? Math.max(low, 0.1 * Math.min(high, 3)) : Math.max(low, -3);
+  const to = Math.max(Math.min(high, 3), Math.min(from + 1, high));
+  return [from + 0.04 * (to - from), to - 0.04 * (to - from)];
+}
+
+function nearKink(spec: ElementwiseSpec, values: readonly number[]): boolean {
+  const { kinks } = spec;
+  if (kinks === undefined) return false;
+  if (typeof kinks === "function") return kinks(...values);
+  return kinks.some((kink) => Math.abs(values[0]! - kink) < 0.05);
+}
+
+type Shapes = readonly (readonly number[])[];
+
+interface Plan {
+  readonly label: string;
+  readonly shapes: Shapes;
+  readonly layouts?: readonly LayoutName[];
+  readonly gpu?: boolean;
+  readonly gradient?: boolean;
+  readonly fusion?: boolean;
+}
+
+/** Shapes and layouts for an op of `arity` operands, for its main type. */
+function mainPlans(arity: number): Plan[] {
+  const same = (shape: readonly number[]): Shapes => Array.from({ length: arity }, () => shape);
+  const plans: Plan[] = [[], [0], [1], [3], [5]].map((shape) => ({ label: `[${shape.join()}]`, shapes: same(shape), gpu: shape[0] === 0 }));
+  plans.push(
+    { label: "[17] sliced", shapes: same([17]), layouts: ["sliced"] },
+    { label: "[1023]", shapes: same([1023]), gpu: true, fusion: true },
+    { label: "[2,3,4] gradient", shapes: same([2, 3, 4]), gradient: true, gpu: true },
+    { label: "[5,7] transposed", shapes: same([5, 7]), layouts: ["transposed"], gpu: true, fusion: true },
+    { label: "[3,4,5] sliced", shapes: same([3, 4, 5]), layouts: ["sliced"] },
+    { label: "[3,4,5] broadcast", shapes: same([3, 4, 5]), layouts: ["broadcast"] },
+    { label: "[131,257] large", shapes: same([131, 257]) },
+  );
+  if (arity > 1) {
+    const pair = (a: readonly number[], b: readonly number[]): Shapes => [a, b, ...same(b)].slice(0, arity);
+    plans.push(
+      { label: "[2,3,4] with [3,1] gradient", shapes: pair([2, 3, 4], [3, 1]), gpu: true, gradient: true },
+      { label: "[] with [17]", shapes: pair([], [17]) },
+      { label: "[17] with []", shapes: pair([17], []) },
+      { label: "[5,1] with [7]", shapes: pair([5, 1], [7]), layouts: ["contiguous", "sliced", "contiguous"] },
+      { label: "[0] with [1]", shapes: pair([0], [1]) },
+    );
+  }
+  return plans;
+}
+
+/** The cases of an elementwise row. */
+export function elementwiseCases(op: string, spec: ElementwiseSpec, call: Case["call"], prefix = ""): Case[] {
+  const ranges = domainsOf(spec);
+  const cases: Case[] = [];
+  const dtypes = spec.dtypes ?? ["f32", "f64"];
+  for (const dtype of dtypes) {
+    const isMain = dtype === dtypes[0];
+    const plans = isMain ? mainPlans(ranges.length) : mainPlans(ranges.length).filter(({ label }) => sideLabels.includes(label));
+    for (const plan of plans) cases.push(planned(op, spec, call, dtype, plan, `${prefix}${dtype} ${plan.label}`, isMain));
+    const points = pointsOf(spec, dtype, ranges.length);
+    if (points.length > 0) {
+      const operands = ranges.map((_, i): Operand => {
+        return { shape: [points.length], dtype: operandType(op, dtype, i), layout: "contiguous", values: points.map((point) => representable(point[i]!, operandType(op, dtype, i))) };
+      });
+      cases.push({ ...base(op, spec, call, dtype), label: `${prefix}${dtype} extremes`, operands, gradient: false, gpu: true, fusion: false });
+    }
+    if (isFloating(dtype) && spec.special !== undefined && spec.special.length > 0) cases.push(specialCase(op, spec, call, dtype, prefix));
+  }
+  return cases;
+}
+
+const sideLabels = ["[0]", "[5]", "[17] sliced", "[1023]", "[5,7] transposed", "[2,3,4] gradient"];
+
+// The first operand of `where` is a condition whatever the type of the others.
+function operandType(op: string, dtype: DType, index: number): DType {
+  return op === "where" && index === 0 ? "bool" : dtype;
+}
+
+function base(op: string, spec: ElementwiseSpec, call: Case["call"], dtype: DType): Omit<Case, "label" | "operands" | "gradient" | "gpu" | "fusion"> {
+  const scalar = isFloating(dtype) ? spec.reference : (spec.integer ?? spec.reference);
+  const result = spec.result === "bool" ? "bool" : spec.result === "float" ? floatOf(dtype) : dtype;
+  const tolerance = (result === "f64" ? spec.tolerance.f64 : undefined) ?? spec.tolerance.f32;
+  return { op, call, reference: (...arrays) => map(isFloating(result) ? spec.reference : scalar, ...arrays), result, tolerance, elementwise: true };
+}
+
+function planned(op: string, spec: ElementwiseSpec, call: Case["call"], dtype: DType, plan: Plan, label: string, isMain: boolean): Case {
+  const source = drawFrom(`${op} ${label}`);
+  const ranges = domainsOf(spec);
+  const wantsGradient = plan.gradient === true && isFloating(dtype) && spec.gradient !== false;
+  const types = ranges.map((_, i) => operandType(op, dtype, i));
+  const layouts = ranges.map((_, i) => plan.layouts?.[i % plan.layouts.length] ?? "contiguous");
+  const pick = (i: number): number => draw(source, wantsGradient ? calm(ranges[i]!) : ranges[i]!, types[i]!);
+  const lists = plan.shapes.map((shape, i) => Array.from({ length: countOf(shape) }, () => pick(i)));
+  if (wantsGradient) {
+    // Redraw the first operand wherever the combination lies too near a kink.
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const arrays = plan.shapes.map((shape, i): NdArray => ({ shape, data: lists[i]! }));
+      const bad = map((...values) => Number(nearKink(spec, values)), ...arrays);
+      if (!bad.data.includes(1)) break;
+      bad.data.forEach((isBad, position) => {
+        if (isBad === 1) lists[0]![position % lists[0]!.length] = pick(0);
+      });
+    }
+  }
+  const operands = plan.shapes.map((shape, i): Operand => {
+    const layout = layouts[i]!;
+    const values = layout === "broadcast" ? stretch(shape, lists[i]!) : lists[i]!;
+    return { shape, dtype: types[i]!, layout, values };
+  });
+  return {
+    ...base(op, spec, call, dtype),
+    label,
+    operands,
+    gradient: wantsGradient ? (spec.gradient ?? {}) : false,
+    gpu: isMain ? plan.gpu === true : plan.label === "[1023]",
+    fusion: plan.fusion === true,
+  };
+}
+
+/** All combinations of extreme operands; nothing where the row does without. */
+function pointsOf(spec: ElementwiseSpec, dtype: DType, arity: number): number[][] {
+  const list = isFloating(dtype) ? extremes : (integerExtremes[dtype] ?? []);
+  if (spec.extremes === false || arity > 2) return [];
+  if (arity === 1) return list.map((x) => [x]);
+  return list.flatMap((x) => list.map((y) => [x, y]));
+}
+
+function specialCase(op: string, spec: ElementwiseSpec, call: Case["call"], dtype: DType, prefix: string): Case {
+  const rows = (spec.special ?? []).map(([input, expected]) => ({ inputs: [input].flat(), expected }));
+  const operands = domainsOf(spec).map((_, i): Operand => {
+    return { shape: [rows.length], dtype, layout: "contiguous", values: rows.map(({ inputs }) => representable(inputs[i]!, dtype)) };
+  });
+  const reference = (): NdArray => ({ shape: [rows.length], data: rows.map(({ expected }) => expected) });
+  return { ...base(op, spec, call, dtype), label: `${prefix}${dtype} special`, operands, reference, gradient: false, gpu: true, fusion: false };
+}
+
+/** The cases of a structured row. */
+export function structuredCases(op: string, spec: StructuredSpec): Case[] {
+  return spec.samples.map((sample, position) => structuredCase(op, spec, sample, position));
+}
+
+function structuredCase(op: string, spec: StructuredSpec, sample: Sample, position: number): Case {
+  const source = drawFrom(`${op} ${sample.label}`);
+  const operands = sample.operands.map((operand): Operand => {
+    const { shape, dtype = "f32", layout = "contiguous", domain = [-2, 2] } = operand;
+    const drawn = operand.values?.map((value) => representable(value, dtype)) ?? Array.from({ length: countOf(shape) }, () => draw(source, domain, dtype));
+    return { shape, dtype, layout, values: layout === "broadcast" && operand.values === undefined ? stretch(shape, drawn) : drawn };
+  });
+  const isDouble = operands.some(({ dtype }) => dtype === "f64");
+  return {
+    op,
+    label: sample.label,
+    operands,
+    call: sample.call,
+    reference: sample.reference,
+    against: sample.against,
+    result: sample.result ?? operands[0]?.dtype ?? "f32",
+    tolerance: sample.tolerance ?? spec.tolerance,
+    gradient: sample.gradient ?? spec.gradient ?? {},
+    gpu: !isDouble && (sample.gpu ?? position < 2),
+    fusion: position < 3,
+    elementwise: false,
+  };
+}

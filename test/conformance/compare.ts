@@ -1,0 +1,91 @@
+// Judges computed values: first where NaN, infinities and the sign of zero are, then how far the rest lies off, in ulps.
+// Pure functions over lists of numbers. Read next: run.ts, which calls them; gradient.ts for what gradients are held against.
+import type { DType } from "../../bindings/core/dtype.ts";
+import type { Tolerance } from "../specs/spec.ts";
+
+/** What a comparison found. `error` is the largest distance in units of the tolerance's ulp. */
+export interface Verdict {
+  readonly ok: boolean;
+  readonly message: string;
+  readonly error: number;
+}
+
+export const passed: Verdict = { ok: true, message: "", error: 0 };
+
+export function failed(message: string): Verdict {
+  return { ok: false, message, error: Infinity };
+}
+
+const mantissa: Partial<Record<DType, number>> = { f32: 23, f64: 52 };
+const smallestExponent: Partial<Record<DType, number>> = { f32: -126, f64: -1022 };
+const largest: Partial<Record<DType, number>> = { f32: 3.4028234663852886e38, f64: Number.MAX_VALUE };
+
+/** Distance between neighbouring numbers of the type around `value`. */
+export function ulpAt(value: number, dtype: DType): number {
+  const digits = mantissa[dtype] ?? 0;
+  const least = smallestExponent[dtype] ?? 0;
+  const size = Math.abs(value);
+  const exponent = size === 0 || !Number.isFinite(size) ? least : Math.max(Math.floor(Math.log2(size)), least);
+  return 2 ** (exponent - digits);
+}
+
+/** The value as the type holds it. Integers wrap. */
+export function representable(value: number, dtype: DType): number {
+  if (dtype === "f64") return value;
+  if (dtype === "f32") return Math.fround(value);
+  if (!Number.isFinite(value)) return 0;
+  const modulus = dtype === "u8" ? 256 : 2 ** 32;
+  if (dtype === "bool") return value === 0 ? 0 : 1;
+  const wrapped = ((Math.trunc(value) % modulus) + modulus) % modulus;
+  return dtype === "i32" && wrapped >= 2 ** 31 ? wrapped - 2 ** 32 : wrapped + 0;
+}
+
+export interface Comparison {
+  readonly dtype: DType;
+  readonly tolerance: Tolerance;
+  /** Σ|terms| for tolerances of sums. */
+  readonly magnitude?: readonly number[] | undefined;
+  /** Other results that are right too, element by element: what flushing subnormal operands to zero gives. */
+  readonly alternative?: readonly number[] | undefined;
+  /** Results below the smallest normal number may be zero. */
+  readonly flushes?: boolean;
+}
+
+export function compare(got: ArrayLike<number>, want: readonly number[], rule: Comparison): Verdict {
+  if (got.length !== want.length) return failed(`${got.length} elements, expected ${want.length}`);
+  let worst = 0;
+  for (let i = 0; i < want.length; i++) {
+    const first = compareOne(got[i]!, want[i]!, i, rule);
+    const verdict = first.ok || rule.alternative === undefined ? first : compareOne(got[i]!, rule.alternative[i]!, i, rule);
+    if (!verdict.ok) return first;
+    worst = Math.max(worst, verdict.error);
+  }
+  return { ok: true, message: "", error: worst };
+}
+
+function compareOne(got: number, exact: number, i: number, rule: Comparison): Verdict {
+  const { dtype, tolerance } = rule;
+  const want = representable(exact, dtype);
+  const say = (what: string): Verdict => failed(`${what} at element ${i}: got ${print(got)}, expected ${print(want)}`);
+  if (dtype !== "f32" && dtype !== "f64") return got === want ? passed : say("wrong value");
+  if (Number.isNaN(want) !== Number.isNaN(got)) return say("NaN differs");
+  if (Number.isNaN(want)) return passed;
+  const unit = tolerance.of === "magnitude" ? Math.max(rule.magnitude?.[i] ?? Math.abs(exact), Math.abs(exact)) * 2 ** -(mantissa[dtype] ?? 0) : ulpAt(want, dtype);
+  const allowed = tolerance.ulps * unit + (tolerance.floor ?? 0) + (rule.flushes === true ? 2 ** -126 : 0);
+  if (!Number.isFinite(want) || !Number.isFinite(got)) {
+    // A correctly rounded neighbour of the largest number may fall on either side of infinity.
+    const edge = largest[dtype] ?? Infinity;
+    const near = (x: number): boolean => Math.abs(x) >= edge * (1 - tolerance.ulps * 2 ** -(mantissa[dtype] ?? 0));
+    const tie = Math.sign(got) === Math.sign(exact) && near(got) && near(exact) && Math.abs(exact) <= edge * (1 + (tolerance.ulps + 1) * 2 ** -23);
+    return got === want || tie ? passed : say("infinity differs");
+  }
+  if (exact === 0 && got === 0) return Object.is(got, want) || (tolerance.floor ?? 0) > 0 || tolerance.of === "magnitude" ? passed : say("sign of zero differs");
+  const distance = Math.abs(got - exact);
+  if (distance > allowed) return { ...say(`off by ${(distance / unit).toPrecision(3)} ulp (allowed ${tolerance.ulps})`), error: distance / unit };
+  // What the floor forgives is not counted against the op's ulps.
+  return { ok: true, message: "", error: distance <= (tolerance.floor ?? 0) + (rule.flushes === true ? 2 ** -126 : 0) ? Math.min(distance / unit, tolerance.ulps) : distance / unit };
+}
+
+function print(value: number): string {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
