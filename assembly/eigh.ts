@@ -79,7 +79,7 @@ function rotate(x: usize, y: usize, c: f64, s: f64, count: i32): void {
 }
 
 /** Copies the lower triangle, scaled, and returns the scale; NaN when an element is not finite, 0 for a zero matrix. */
-function loadScaled<T>(a: usize, n: i32, s: usize): f64 {
+function loadScaled<T extends number>(a: usize, n: i32, s: usize): f64 {
   let largest: f64 = 0;
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
@@ -234,7 +234,7 @@ function sortValues(n: i32, d: usize, order: usize): void {
   }
 }
 
-function decompose<T>(n: i32, a: usize, values: usize, vectors: usize, scratch: usize): void {
+function decompose<T extends number>(n: i32, a: usize, values: usize, vectors: usize, scratch: usize): void {
   const square = ((n * n) as usize) << 3;
   const line = (n as usize) << 3;
   const s = scratch;
@@ -271,7 +271,7 @@ function decompose<T>(n: i32, a: usize, values: usize, vectors: usize, scratch: 
 }
 
 /** Words: a, values, vectors, scratch, batch, n. */
-function eigh<T>(args: usize, worker: i32, workers: i32): void {
+function eigh<T extends number>(args: usize, worker: i32, workers: i32): void {
   const batch = Words.integer(args, 4);
   const n = Words.integer(args, 5);
   if (n <= 0) return;

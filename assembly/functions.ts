@@ -211,3 +211,21 @@ export function f64_atan2(y: f64, x: f64): f64 {
 export function f64_mod(x: f64, y: f64): f64 {
   return Scalar.mod(x, y);
 }
+
+// WebAssembly shifts all lanes of a vector by one count; these take a count for every lane.
+
+export function i32x4_shiftLeft(x: v128, y: v128): v128 {
+  return Lanes.shiftLeft(x, y);
+}
+
+export function u32x4_shiftLeft(x: v128, y: v128): v128 {
+  return Lanes.shiftLeft(x, y);
+}
+
+export function i32x4_shiftRight(x: v128, y: v128): v128 {
+  return Lanes.shiftRightSigned(x, y);
+}
+
+export function u32x4_shiftRight(x: v128, y: v128): v128 {
+  return Lanes.shiftRightUnsigned(x, y);
+}

@@ -1,3 +1,6 @@
+// Every kernel the host can call, by name: exports only. A kernel is `<name>_<dtype>(args, worker, workers)`, reads its
+// pointers and parameters from the words at args (words.ts) and does its worker's share.
+// Read next: reduce.ts for a simple one, matmul.ts for the one that matters most.
 export * from "./reduce";
 export * from "./reduce-index";
 export * from "./scan";
@@ -8,3 +11,8 @@ export * from "./pooling";
 export * from "./pooling-average";
 export * from "./indexing";
 export * from "./eigh";
+export * from "./functions";
+export { map } from "./map";
+export { run } from "./program";
+export { heapBase } from "./heap";
+export * from "./generated/elementwise";

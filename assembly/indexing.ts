@@ -11,14 +11,14 @@ class Index {
     return i >= 0 && i < size ? i : -1;
   }
 
-  @inline static missing<T>(): T {
+  @inline static missing<T extends number>(): T {
     if (isFloat<T>()) return NaN as T;
     return 0 as T;
   }
 }
 
 /** Copies a run; short ones by a loop, because memory.copy costs a call into the engine. */
-function copyElements<T>(source: usize, target: usize, count: i32): void {
+function copyElements<T extends number>(source: usize, target: usize, count: i32): void {
   const bytes = (count as usize) * sizeof<T>();
   if (bytes > 256) {
     memory.copy(target, source, bytes);
@@ -35,7 +35,7 @@ function copyElements<T>(source: usize, target: usize, count: i32): void {
   }
 }
 
-function addElements<T>(source: usize, target: usize, count: i32): void {
+function addElements<T extends number>(source: usize, target: usize, count: i32): void {
   const bytes = (count as usize) * sizeof<T>();
   let i: usize = 0;
   while (i + 16 <= bytes) {
@@ -49,7 +49,7 @@ function addElements<T>(source: usize, target: usize, count: i32): void {
 }
 
 /** Words: x, indices, out, outer, size, inner, count. Workers share output rows. */
-function take<T>(args: usize, worker: i32, workers: i32): void {
+function take<T extends number>(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
   const indices = Words.pointer(args, 1);
   const out = Words.pointer(args, 2);
@@ -72,7 +72,7 @@ function take<T>(args: usize, worker: i32, workers: i32): void {
 }
 
 /** Words: source, indices, out, outer, size, inner, count. Workers share the rows of out. */
-function indexAdd<T>(args: usize, worker: i32, workers: i32): void {
+function indexAdd<T extends number>(args: usize, worker: i32, workers: i32): void {
   const source = Words.pointer(args, 0);
   const indices = Words.pointer(args, 1);
   const out = Words.pointer(args, 2);
@@ -96,7 +96,7 @@ function indexAdd<T>(args: usize, worker: i32, workers: i32): void {
 }
 
 /** Words: x, indices, out, outer, size, inner, count. Workers share rows of [outer, count]. */
-function gather<T>(args: usize, worker: i32, workers: i32): void {
+function gather<T extends number>(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
   const indices = Words.pointer(args, 1);
   const out = Words.pointer(args, 2);
@@ -117,7 +117,7 @@ function gather<T>(args: usize, worker: i32, workers: i32): void {
 }
 
 /** Words: x, indices, source, out, outer, size, inner, count. Workers share the rows of out. */
-function scatterAdd<T>(args: usize, worker: i32, workers: i32): void {
+function scatterAdd<T extends number>(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
   const indices = Words.pointer(args, 1);
   const source = Words.pointer(args, 2);

@@ -81,7 +81,7 @@ export class ExponentialLanes {
     return Vector.madd(power, ExponentialLanes.remainder(x, shifted, offset), power);
   }
 
-  /** 2^x, at most 1 ulp; exact for integers. */
+  /** 2^x, at most 1.1 ulp; exact for integers. */
   @inline static exp2(x: v128): v128 {
     x = Vector.atLeast(Vector.atMost(x, Vector.at(BOUND, 3)), Vector.at(BOUND, 2));
     const offset = Vector.at(OFFSET, 0);

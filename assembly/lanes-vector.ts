@@ -3,7 +3,7 @@
 // Constants come from tables in memory, read by a broadcasting load: V8 rebuilds every v128.const of a loop in each
 // turn, which costs more than the load. Read next: lanes-exponential.ts for how a function looks in it.
 
-/** 0 ±infinity NaN and other words every file needs; index them with the names below. */
+/** The sign bit, all other bits, ±infinity, 1 and 1/2: read by the methods below. */
 const COMMON: usize = memory.data<u32>([0x80000000, 0x7fffffff, 0x7f800000, 0xff800000, 0x3f800000, 0x3f000000], 16);
 
 export class Vector {

@@ -112,6 +112,18 @@ export class Lanes {
     return PowerLanes.mod(x, y);
   }
 
+  @inline static shiftLeft(x: v128, y: v128): v128 {
+    return IntegerLanes.shiftLeft(x, y);
+  }
+
+  @inline static shiftRightSigned(x: v128, y: v128): v128 {
+    return IntegerLanes.shiftRightSigned(x, y);
+  }
+
+  @inline static shiftRightUnsigned(x: v128, y: v128): v128 {
+    return IntegerLanes.shiftRightUnsigned(x, y);
+  }
+
   @inline static floorDivideSigned(x: v128, y: v128): v128 {
     return IntegerLanes.floorDivideSigned(x, y);
   }

@@ -8,7 +8,7 @@
 import { Tile } from "./matmul-tile";
 
 /** Writes four runs of `count` neighbours as columns: element k of run r goes to target + k * step + r elements. */
-export function interleaveFour<T>(
+export function interleaveFour<T extends number>(
   r0: usize,
   r1: usize,
   r2: usize,
@@ -56,7 +56,7 @@ export function interleaveFour<T>(
 }
 
 /** The same for one or two runs: the fifth and sixth rows of a row panel. */
-function interleaveRest<T>(r0: usize, r1: usize, count: i32, target: usize, step: usize): void {
+function interleaveRest<T extends number>(r0: usize, r1: usize, count: i32, target: usize, step: usize): void {
   const end = r0 + (count as usize) * sizeof<T>();
   if (ASC_FEATURE_RELAXED_SIMD) {
     if (isFloat<T>()) {
@@ -96,7 +96,7 @@ function interleaveRest<T>(r0: usize, r1: usize, count: i32, target: usize, step
 }
 
 /** Tile.rows runs of `count` neighbours become a stretch of a row panel. In a build with five rows r5 is not read. */
-export function interleaveRows<T>(
+export function interleaveRows<T extends number>(
   r0: usize,
   r1: usize,
   r2: usize,
@@ -112,7 +112,7 @@ export function interleaveRows<T>(
 }
 
 /** `width` neighbours per depth step, when lanes are neighbours in memory. */
-function copyPanel<T>(source: usize, step: usize, depth: i32, target: usize, width: i32): void {
+function copyPanel<T extends number>(source: usize, step: usize, depth: i32, target: usize, width: i32): void {
   const bytes = (width as usize) * sizeof<T>();
   const rest = bytes & 15;
   for (let k = 0; k < depth; k++) {
@@ -132,7 +132,7 @@ function copyPanel<T>(source: usize, step: usize, depth: i32, target: usize, wid
 }
 
 /** Any strides, any number of valid lanes. */
-function gatherPanel<T>(
+function gatherPanel<T extends number>(
   source: usize,
   laneStep: usize,
   depthStep: usize,
@@ -154,7 +154,7 @@ function gatherPanel<T>(
 }
 
 /** Packs `lanes` x `depth` elements into panels of Tile.rows lanes. Strides in elements. Lanes must not be 0. */
-export function packRows<T>(
+export function packRows<T extends number>(
   source: usize,
   laneStride: i32,
   depthStride: i32,
@@ -191,7 +191,7 @@ export function packRows<T>(
 }
 
 /** Packs `lanes` x `depth` elements into panels of Tile.columns lanes. Strides in elements. Lanes must not be 0. */
-export function packColumns<T>(
+export function packColumns<T extends number>(
   source: usize,
   laneStride: i32,
   depthStride: i32,

@@ -6,7 +6,9 @@
 //   per step | ...       |   mul and add : 5 rows, the product needs a register of its own
 //            +-----------+
 //
-// One depth step per turn: unrolling by hand makes the compilers spill (measured, kernels with 2 and 4 steps lose 30 %).
+// One depth step per turn: unrolling by hand makes the compilers spill (kernels with 2 and 4 steps lose 30 %). storeRow
+// must stay a call: inlined behind the loop, as asc -O3 does, it makes V8 11.3 spill inside the loop. Build with -O2
+// (256 x 256 x 256 on Zen 4, November 2026: 51 GFLOP/s at -O2, 26 at -O3).
 // Generic over f32, f64, i32. Knows nothing of packing (matmul-pack.ts) or of loops over blocks (matmul.ts).
 
 export class Tile {
@@ -22,19 +24,19 @@ export class Tile {
   static readonly EDGE_TILE: usize = 192;
   static readonly EDGE: usize = 256;
 
-  @inline static rows<T>(): i32 {
+  @inline static rows<T extends number>(): i32 {
     if (ASC_FEATURE_RELAXED_SIMD) {
       if (isFloat<T>()) return 6;
     }
     return 5;
   }
 
-  @inline static columns<T>(): i32 {
+  @inline static columns<T extends number>(): i32 {
     return (32 / sizeof<T>()) as i32;
   }
 
   /** x * y + sum, rounded once where the machine can. */
-  @inline static madd<T>(x: v128, y: v128, sum: v128): v128 {
+  @inline static madd<T extends number>(x: v128, y: v128, sum: v128): v128 {
     if (ASC_FEATURE_RELAXED_SIMD) {
       if (isFloat<T>()) return v128.relaxed_madd<T>(x, y, sum);
     }
@@ -43,7 +45,7 @@ export class Tile {
 }
 
 /** One row of C takes (or adds) its two vectors. */
-function storeRow<T>(c: usize, x: v128, y: v128, accumulate: bool): void {
+function storeRow<T extends number>(c: usize, x: v128, y: v128, accumulate: bool): void {
   if (accumulate) {
     x = v128.add<T>(v128.load(c), x);
     y = v128.add<T>(v128.load(c, 16), y);
@@ -53,7 +55,7 @@ function storeRow<T>(c: usize, x: v128, y: v128, accumulate: bool): void {
 }
 
 /** C tile (rows `cStep` bytes apart) = or += the product of `depth` steps of packed a and of b. */
-export function multiplyTile<T>(
+export function multiplyTile<T extends number>(
   depth: i32,
   a: usize,
   b: usize,
@@ -118,7 +120,14 @@ export function multiplyTile<T>(
 }
 
 /** Copies (or adds) the valid corner of a tile to C. */
-function storeEdge<T>(tile: usize, rows: i32, columns: i32, c: usize, cStep: usize, accumulate: bool): void {
+function storeEdge<T extends number>(
+  tile: usize,
+  rows: i32,
+  columns: i32,
+  c: usize,
+  cStep: usize,
+  accumulate: bool,
+): void {
   const bytes = (columns as usize) * sizeof<T>();
   for (let i = 0; i < rows; i++) {
     let j: usize = 0;
@@ -142,7 +151,7 @@ function storeEdge<T>(tile: usize, rows: i32, columns: i32, c: usize, cStep: usi
  * packed, that is (depth * 32, 32); B in place, (32, bytes of its row), and then `columns` must be whole panels.
  * `edge` is Tile.EDGE bytes of scratch.
  */
-export function multiplyPanels<T>(
+export function multiplyPanels<T extends number>(
   rows: i32,
   columns: i32,
   depth: i32,

@@ -5,7 +5,15 @@
 import { Tile } from "./matmul-tile";
 
 /** Four vectors of columns. `xStep` and `bStep` in bytes. */
-function fourVectors<T>(x: usize, xStep: usize, b: usize, bStep: usize, c: usize, depth: i32, accumulate: bool): void {
+function fourVectors<T extends number>(
+  x: usize,
+  xStep: usize,
+  b: usize,
+  bStep: usize,
+  c: usize,
+  depth: i32,
+  accumulate: bool,
+): void {
   let s0 = i32x4.splat(0);
   let s1 = s0;
   let s2 = s0;
@@ -31,7 +39,15 @@ function fourVectors<T>(x: usize, xStep: usize, b: usize, bStep: usize, c: usize
   v128.store(c, s3, 48);
 }
 
-function oneVector<T>(x: usize, xStep: usize, b: usize, bStep: usize, c: usize, depth: i32, accumulate: bool): void {
+function oneVector<T extends number>(
+  x: usize,
+  xStep: usize,
+  b: usize,
+  bStep: usize,
+  c: usize,
+  depth: i32,
+  accumulate: bool,
+): void {
   let sum = accumulate ? v128.load(c) : i32x4.splat(0);
   for (let k = 0; k < depth; k++) {
     sum = Tile.madd<T>(v128.load_splat<T>(x), v128.load(b), sum);
@@ -42,7 +58,15 @@ function oneVector<T>(x: usize, xStep: usize, b: usize, bStep: usize, c: usize, 
 }
 
 /** One column by scalars, any strides. */
-function oneColumn<T>(x: usize, xStep: usize, b: usize, bStep: usize, c: usize, depth: i32, accumulate: bool): void {
+function oneColumn<T extends number>(
+  x: usize,
+  xStep: usize,
+  b: usize,
+  bStep: usize,
+  c: usize,
+  depth: i32,
+  accumulate: bool,
+): void {
   let sum: T = accumulate ? load<T>(c) : (0 as T);
   for (let k = 0; k < depth; k++) {
     sum = (sum + load<T>(x) * load<T>(b)) as T;
@@ -52,7 +76,7 @@ function oneColumn<T>(x: usize, xStep: usize, b: usize, bStep: usize, c: usize, 
   store<T>(c, sum);
 }
 
-function sumLanes<T>(s: v128): T {
+function sumLanes<T extends number>(s: v128): T {
   if (sizeof<T>() == 8) return (v128.extract_lane<T>(s, 0) + v128.extract_lane<T>(s, 1)) as T;
   return (v128.extract_lane<T>(s, 0) +
     v128.extract_lane<T>(s, 1) +
@@ -60,7 +84,7 @@ function sumLanes<T>(s: v128): T {
 }
 
 /** Four dot products of contiguous runs with x. `step` is the distance of the runs in bytes. */
-function fourDots<T>(x: usize, b: usize, step: usize, c: usize, depth: i32, accumulate: bool): void {
+function fourDots<T extends number>(x: usize, b: usize, step: usize, c: usize, depth: i32, accumulate: bool): void {
   let b1 = b + step;
   let b2 = b1 + step;
   let b3 = b2 + step;
@@ -109,7 +133,7 @@ function fourDots<T>(x: usize, b: usize, step: usize, c: usize, depth: i32, accu
   store<T>(c, t3, 3 * sizeof<T>());
 }
 
-function oneDot<T>(x: usize, b: usize, c: usize, depth: i32, accumulate: bool): void {
+function oneDot<T extends number>(x: usize, b: usize, c: usize, depth: i32, accumulate: bool): void {
   let s0 = i32x4.splat(0);
   let s1 = s0;
   const end = x + (depth as usize) * sizeof<T>();
@@ -129,7 +153,7 @@ function oneDot<T>(x: usize, b: usize, c: usize, depth: i32, accumulate: bool): 
 }
 
 /** Strides in elements; c contiguous. `scratch` holds Tile.DEPTH elements. Depth must not be 0. */
-export function multiplyVector<T>(
+export function multiplyVector<T extends number>(
   x: usize,
   xStride: i32,
   b: usize,

@@ -19,7 +19,7 @@ export function matmulScratch(rows: i32, columns: i32, depth: i32, size: usize):
 }
 
 /** C [m, n] (rows `cRow` elements apart) = A B. Strides in elements. When m or n is 1, C must be contiguous. */
-export function multiply<T>(
+export function multiply<T extends number>(
   a: usize,
   b: usize,
   c: usize,
@@ -104,7 +104,7 @@ export function multiply<T>(
  * Words: a, b, out, scratch, batch0, batch1, m, n, k, then strides. Workers share the products of the batch when there
  * are enough of them, otherwise the rows or the columns of each product, whichever are more.
  */
-function matmul<T>(args: usize, worker: i32, workers: i32): void {
+function matmul<T extends number>(args: usize, worker: i32, workers: i32): void {
   const a = Words.pointer(args, 0);
   const b = Words.pointer(args, 1);
   const c = Words.pointer(args, 2);

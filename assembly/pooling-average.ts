@@ -5,7 +5,7 @@ import { PoolShape, Taps } from "./pooling-shape";
 import { Share, Words } from "./words";
 
 /** Sums the taps of one window over all channels of a pixel, times `factor`. */
-function averagePixel<T>(
+function averagePixel<T extends number>(
   x: usize,
   target: usize,
   rowStep: usize,
@@ -48,7 +48,7 @@ function averagePixel<T>(
 }
 
 /** Adds dy times `factor` to each tap of one window. */
-function spreadPixel<T>(
+function spreadPixel<T extends number>(
   dy: usize,
   dx: usize,
   rowStep: usize,
@@ -89,7 +89,14 @@ function counted(start: i32, dilation: i32, window: i32, size: i32, before: i32,
 }
 
 /** Output rows [from, end): small = pooled side, large = image side. */
-function averageRows<T>(shape: PoolShape, small: usize, large: usize, from: i32, end: i32, spread: bool): void {
+function averageRows<T extends number>(
+  shape: PoolShape,
+  small: usize,
+  large: usize,
+  from: i32,
+  end: i32,
+  spread: bool,
+): void {
   const channels = shape.c as usize;
   const pixelStep = channels * sizeof<T>();
   const lineStep = (shape.w as usize) * pixelStep;
@@ -123,7 +130,7 @@ function averageRows<T>(shape: PoolShape, small: usize, large: usize, from: i32,
 }
 
 /** Words: x, out, the pool words, countIncludePad, padBottom, padRight. Workers share rows of outputs. */
-function avgPool<T>(args: usize, worker: i32, workers: i32): void {
+function avgPool<T extends number>(args: usize, worker: i32, workers: i32): void {
   const shape = changetype<PoolShape>(args + 8);
   const rows = shape.n * shape.oh;
   const from = Share.from(rows, worker, workers);
@@ -138,7 +145,7 @@ function avgPool<T>(args: usize, worker: i32, workers: i32): void {
 }
 
 /** Words: dy, dx, the pool words, countIncludePad, padBottom, padRight. Workers share images. */
-function avgPoolGradient<T>(args: usize, worker: i32, workers: i32): void {
+function avgPoolGradient<T extends number>(args: usize, worker: i32, workers: i32): void {
   const shape = changetype<PoolShape>(args + 8);
   const dx = Words.pointer(args, 1);
   const from = Share.from(shape.n, worker, workers);

@@ -6,7 +6,7 @@ import { PoolShape, Taps } from "./pooling-shape";
 import { Share, Words } from "./words";
 
 /** The largest value of a window whose first tap inside is at x; all `rows` x `taps` are inside. */
-function maximumVector<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): v128 {
+function maximumVector<T extends number>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): v128 {
   let best = v128.load(x);
   for (let i = 0; i < rows; i++) {
     let place = x;
@@ -19,7 +19,7 @@ function maximumVector<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, t
   return best;
 }
 
-function maximumScalar<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): T {
+function maximumScalar<T extends number>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): T {
   let best = load<T>(x);
   for (let i = 0; i < rows; i++) {
     let place = x;
@@ -33,7 +33,7 @@ function maximumScalar<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, t
 }
 
 /** Each lane gets the number of the tap that holds its first maximum. */
-function firstMaximum<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): v128 {
+function firstMaximum<T extends number>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): v128 {
   let best = v128.load(x);
   let where = i32x4.splat(0);
   let tap = 0;
@@ -53,7 +53,7 @@ function firstMaximum<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, ta
 }
 
 /** Bytes from x to the first maximum of a window; one channel. */
-function firstMaximumScalar<T>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): usize {
+function firstMaximumScalar<T extends number>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): usize {
   let best = load<T>(x);
   let where: usize = 0;
   for (let i = 0; i < rows; i++) {
@@ -70,7 +70,7 @@ function firstMaximumScalar<T>(x: usize, rowStep: usize, tapStep: usize, rows: i
 }
 
 /** Adds the lanes of dy to the tap of dx each lane names. */
-function scatterVector<T>(
+function scatterVector<T extends number>(
   where: v128,
   dy: v128,
   dx: usize,
@@ -92,7 +92,14 @@ function scatterVector<T>(
   }
 }
 
-function gatherVector<T>(where: v128, g: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): v128 {
+function gatherVector<T extends number>(
+  where: v128,
+  g: usize,
+  rowStep: usize,
+  tapStep: usize,
+  rows: i32,
+  taps: i32,
+): v128 {
   let result = i32x4.splat(0);
   let tap = 0;
   for (let i = 0; i < rows; i++) {
@@ -109,7 +116,7 @@ function gatherVector<T>(where: v128, g: usize, rowStep: usize, tapStep: usize, 
 }
 
 /** Masks away the first `count` lanes: the ones that the vector before has already added. */
-function withoutFirst<T>(x: v128, count: usize): v128 {
+function withoutFirst<T extends number>(x: v128, count: usize): v128 {
   if (sizeof<T>() == 8) return count == 0 ? x : v128.and(x, i64x2(0, -1));
   const lanes = i32x4(0, 1, 2, 3);
   return v128.and(x, i32x4.ge_s(lanes, i32x4.splat(count as i32)));
@@ -127,7 +134,15 @@ class Mode {
  * GATHER: other is g in the shape of x, target its values at the maxima. A window wholly in the padding has no
  * maximum: -Infinity, nothing, 0.
  */
-function poolRows<T>(shape: PoolShape, x: usize, other: usize, target: usize, from: i32, end: i32, mode: i32): void {
+function poolRows<T extends number>(
+  shape: PoolShape,
+  x: usize,
+  other: usize,
+  target: usize,
+  from: i32,
+  end: i32,
+  mode: i32,
+): void {
   const channels = shape.c as usize;
   const lanes: usize = 16 / sizeof<T>();
   const pixelStep = channels * sizeof<T>();
@@ -192,7 +207,7 @@ function poolRows<T>(shape: PoolShape, x: usize, other: usize, target: usize, fr
 }
 
 /** Words: x, out, then the pool words. Workers share rows of outputs. */
-function maxPool<T>(args: usize, worker: i32, workers: i32): void {
+function maxPool<T extends number>(args: usize, worker: i32, workers: i32): void {
   const shape = changetype<PoolShape>(args + 8);
   const rows = shape.n * shape.oh;
   const from = Share.from(rows, worker, workers);
@@ -208,7 +223,7 @@ function maxPool<T>(args: usize, worker: i32, workers: i32): void {
 }
 
 /** Words: x, dy, dx, then the pool words. Workers share images, because windows of one image may overlap. */
-function maxPoolScatter<T>(args: usize, worker: i32, workers: i32): void {
+function maxPoolScatter<T extends number>(args: usize, worker: i32, workers: i32): void {
   const shape = changetype<PoolShape>(args + 12);
   const dx = Words.pointer(args, 2);
   const from = Share.from(shape.n, worker, workers);
@@ -219,7 +234,7 @@ function maxPoolScatter<T>(args: usize, worker: i32, workers: i32): void {
 }
 
 /** Words: x, g, out, then the pool words. */
-function maxPoolGather<T>(args: usize, worker: i32, workers: i32): void {
+function maxPoolGather<T extends number>(args: usize, worker: i32, workers: i32): void {
   const shape = changetype<PoolShape>(args + 12);
   const rows = shape.n * shape.oh;
   const from = Share.from(rows, worker, workers);

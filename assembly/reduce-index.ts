@@ -6,7 +6,7 @@ import { Share, Words } from "./words";
 
 /** Is x a better extreme than best? Only a NaN beats a number that is not smaller (larger). */
 class Better {
-  @inline static than<T>(x: T, best: T, largest: bool): bool {
+  @inline static than<T extends number>(x: T, best: T, largest: bool): bool {
     const wins = largest ? x > best : x < best;
     if (isFloat<T>()) return wins || (x != x && best == best);
     return wins;
@@ -14,7 +14,7 @@ class Better {
 }
 
 /** First place that holds the value (or a NaN, when the value is NaN). The caller knows that there is one. */
-function find<T>(source: usize, length: i32, value: T): i32 {
+function find<T extends number>(source: usize, length: i32, value: T): i32 {
   const vector = (16 / sizeof<T>()) as i32;
   const wanted = v128.splat<T>(value);
   const isNumber = value == value;
@@ -33,7 +33,7 @@ function find<T>(source: usize, length: i32, value: T): i32 {
 }
 
 /** Four columns of 32-bit elements. */
-function fourColumns<T>(source: usize, target: usize, length: i32, step: usize, largest: bool): void {
+function fourColumns<T extends number>(source: usize, target: usize, length: i32, step: usize, largest: bool): void {
   let best = v128.load(source);
   let place = i32x4.splat(0);
   for (let i = 1; i < length; i++) {
@@ -47,7 +47,7 @@ function fourColumns<T>(source: usize, target: usize, length: i32, step: usize, 
   v128.store(target, place);
 }
 
-function oneColumn<T>(source: usize, target: usize, length: i32, step: usize, largest: bool): void {
+function oneColumn<T extends number>(source: usize, target: usize, length: i32, step: usize, largest: bool): void {
   let best = load<T>(source);
   let place = 0;
   for (let i = 1; i < length; i++) {
@@ -62,7 +62,7 @@ function oneColumn<T>(source: usize, target: usize, length: i32, step: usize, la
 }
 
 /** Words: in, out, outer, length, inner. */
-function argument<T>(args: usize, worker: i32, workers: i32, largest: bool): void {
+function argument<T extends number>(args: usize, worker: i32, workers: i32, largest: bool): void {
   const source = Words.pointer(args, 0);
   const target = Words.pointer(args, 1);
   const outer = Words.integer(args, 2);
@@ -80,7 +80,7 @@ function argument<T>(args: usize, worker: i32, workers: i32, largest: bool): voi
     if (length <= 0) {
       memory.fill(place, 0, (columns as usize) << 2);
     } else if (inner == 1) {
-      const value = largest ? foldRow<T, Largest>(from, length) : foldRow<T, Smallest>(from, length);
+      const value = largest ? foldRow<T, Largest<T>>(from, length) : foldRow<T, Smallest<T>>(from, length);
       store<i32>(place, find<T>(from, length, value));
     } else if (sizeof<T>() == 4 && columns == 4) {
       fourColumns<T>(from, place, length, step, largest);

@@ -2,19 +2,24 @@
 // f32 sums have loops of their own (reduce-sum.ts) because plain f32 accumulation loses digits.
 // Empty axes give the identity. Does not know shapes of more than three axes: the caller merges them.
 // Positions of extremes are in reduce-index.ts.
-import { foldColumns, foldRow, Largest, Product, Smallest, Sum } from "./fold";
+import { Combiner, foldColumns, foldRow, Largest, Product, Smallest, Sum } from "./fold";
 import { columnSumF32, rowSumF32 } from "./reduce-sum";
 import { Share, Words } from "./words";
 
 /** Columns per work item when the reduced axis is not the last one: four vectors. */
 class Strip {
-  @inline static columns<T>(): i32 {
+  @inline static columns<T extends number>(): i32 {
     return (64 / sizeof<T>()) as i32;
   }
 }
 
 /** Words: in, out, outer, length, inner. `accurate` picks the f32 sum loops. One whole axis is one worker's. */
-function reduce<T, Op>(args: usize, worker: i32, workers: i32, accurate: bool): void {
+function reduce<T extends number, Op extends Combiner<T>>(
+  args: usize,
+  worker: i32,
+  workers: i32,
+  accurate: bool,
+): void {
   const source = Words.pointer(args, 0);
   const target = Words.pointer(args, 1);
   const outer = Words.integer(args, 2);
@@ -51,50 +56,50 @@ function reduce<T, Op>(args: usize, worker: i32, workers: i32, accurate: bool): 
 }
 
 export function reduce_sum_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Sum>(args, worker, workers, true);
+  reduce<f32, Sum<f32>>(args, worker, workers, true);
 }
 export function reduce_sum_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Sum>(args, worker, workers, false);
+  reduce<f64, Sum<f64>>(args, worker, workers, false);
 }
 export function reduce_sum_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Sum>(args, worker, workers, false);
+  reduce<i32, Sum<i32>>(args, worker, workers, false);
 }
 export function reduce_sum_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Sum>(args, worker, workers, false);
+  reduce<u32, Sum<u32>>(args, worker, workers, false);
 }
 export function reduce_prod_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Product>(args, worker, workers, false);
+  reduce<f32, Product<f32>>(args, worker, workers, false);
 }
 export function reduce_prod_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Product>(args, worker, workers, false);
+  reduce<f64, Product<f64>>(args, worker, workers, false);
 }
 export function reduce_prod_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Product>(args, worker, workers, false);
+  reduce<i32, Product<i32>>(args, worker, workers, false);
 }
 export function reduce_prod_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Product>(args, worker, workers, false);
+  reduce<u32, Product<u32>>(args, worker, workers, false);
 }
 export function reduce_max_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Largest>(args, worker, workers, false);
+  reduce<f32, Largest<f32>>(args, worker, workers, false);
 }
 export function reduce_max_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Largest>(args, worker, workers, false);
+  reduce<f64, Largest<f64>>(args, worker, workers, false);
 }
 export function reduce_max_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Largest>(args, worker, workers, false);
+  reduce<i32, Largest<i32>>(args, worker, workers, false);
 }
 export function reduce_max_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Largest>(args, worker, workers, false);
+  reduce<u32, Largest<u32>>(args, worker, workers, false);
 }
 export function reduce_min_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Smallest>(args, worker, workers, false);
+  reduce<f32, Smallest<f32>>(args, worker, workers, false);
 }
 export function reduce_min_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Smallest>(args, worker, workers, false);
+  reduce<f64, Smallest<f64>>(args, worker, workers, false);
 }
 export function reduce_min_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Smallest>(args, worker, workers, false);
+  reduce<i32, Smallest<i32>>(args, worker, workers, false);
 }
 export function reduce_min_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Smallest>(args, worker, workers, false);
+  reduce<u32, Smallest<u32>>(args, worker, workers, false);
 }

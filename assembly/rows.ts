@@ -59,10 +59,10 @@ class Elements {
   }
 }
 
-// mapLong…: one loop for every case; its branches are foretold, so that a long body, anything with a function of lanes.ts
-// in it, loses nothing by them and appears once. map…: for short bodies, contiguous loops of four vectors a turn in front
-// of it. Measured on V8 11.3 (EPYC, 2025), elements/ns with one and four vectors: neg 6.9 and 11.4, add 6.0 and 8-10;
-// exp is the same with both.
+// mapLong…: one loop for every case; its branches are foretold, so that a long body, anything with a function of
+// lanes.ts in it, loses nothing by them and appears once. map…: for short bodies, contiguous loops of four vectors a
+// turn (two for three inputs) in front of it. Elements/ns with one and four vectors a turn (V8 11.3, AMD EPYC,
+// November 2026): neg 6.9 and 11.4, add 6.0 and 7.6-9.9; exp is the same with both.
 
 function mapUnaryRest<Op extends UnaryLanes>(rest: i32, out: usize, outStep: usize, x: usize, xStep: usize): void {
   const op = changetype<Op>(0);

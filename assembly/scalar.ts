@@ -119,7 +119,7 @@ export class Scalar {
     return isInGap(x) ? gapCosine(x) : NativeMath.cos(x);
   }
 
-  /** Tangent, at most 2 ulp. */
+  /** Tangent, at most 1.7 ulp, 2.4 in the gap. */
   static tan(x: f64): f64 {
     return isInGap(x) ? gapSine(x) / gapCosine(x) : NativeMath.tan(x);
   }

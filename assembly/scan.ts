@@ -4,37 +4,42 @@
 import { Share, Words } from "./words";
 
 /** Carries W (the accumulator type) down `length` rows that are `step` bytes apart, for one column. */
-function scanColumn<T, W>(source: usize, target: usize, length: i32, step: usize): void {
+function scanColumn<T extends number, W extends number>(source: usize, target: usize, length: i32, step: usize): void {
   let sum: W = 0 as W;
   for (let i = 0; i < length; i++) {
-    sum = (sum + (load<T>(source) as W)) as W;
-    store<T>(target, sum as T);
+    sum = (sum + (load<T>(source) as number as W)) as W;
+    store<T>(target, sum as number as T);
     source += step;
     target += step;
   }
 }
 
-function scanFourColumns<T, W>(source: usize, target: usize, length: i32, step: usize): void {
+function scanFourColumns<T extends number, W extends number>(
+  source: usize,
+  target: usize,
+  length: i32,
+  step: usize,
+): void {
   let s0: W = 0 as W;
   let s1: W = 0 as W;
   let s2: W = 0 as W;
   let s3: W = 0 as W;
   for (let i = 0; i < length; i++) {
-    s0 = (s0 + (load<T>(source) as W)) as W;
-    s1 = (s1 + (load<T>(source, sizeof<T>()) as W)) as W;
-    s2 = (s2 + (load<T>(source, 2 * sizeof<T>()) as W)) as W;
-    s3 = (s3 + (load<T>(source, 3 * sizeof<T>()) as W)) as W;
-    store<T>(target, s0 as T);
-    store<T>(target, s1 as T, sizeof<T>());
-    store<T>(target, s2 as T, 2 * sizeof<T>());
-    store<T>(target, s3 as T, 3 * sizeof<T>());
+    s0 = (s0 + (load<T>(source) as number as W)) as W;
+    s1 = (s1 + (load<T>(source, sizeof<T>()) as number as W)) as W;
+    s2 = (s2 + (load<T>(source, 2 * sizeof<T>()) as number as W)) as W;
+    s3 = (s3 + (load<T>(source, 3 * sizeof<T>()) as number as W)) as W;
+    store<T>(target, s0 as number as T);
+    store<T>(target, s1 as number as T, sizeof<T>());
+    store<T>(target, s2 as number as T, 2 * sizeof<T>());
+    store<T>(target, s3 as number as T, 3 * sizeof<T>());
     source += step;
     target += step;
   }
 }
 
 /** Words: in, out, outer, length, inner. */
-function cumulate<T, W>(args: usize, worker: i32, workers: i32): void {
+function cumulate<T extends number, W extends number>(args: usize, worker: i32, workers: i32): void {
   const source = Words.pointer(args, 0);
   const target = Words.pointer(args, 1);
   const outer = Words.integer(args, 2);

@@ -913,3 +913,78 @@ fn invalid_scalar() -> Scalar {
   var bits = select(0u, 0x7fc00000u, Scalar(0.5) != Scalar(0));
   return bitcast<Scalar>(bits);
 }
+
+// @function div_f32
+// x / y. WGSL allows an error of 2.5 ulp, enough for 6 / 3 to fall below 2; one step of Newton's method on the exact remainder
+// (products of 12-bit halves) brings it to the nearest float, or next to it, wherever no half can under- or overflow.
+fn div_f32(x: f32, y: f32) -> f32 {
+  let bitsX = bitcast<u32>(x) & 0x7fffffffu;
+  let bitsY = bitcast<u32>(y) & 0x7fffffffu;
+  // Divisors above 2^125 have a subnormal reciprocal, which may be flushed.
+  if (bitsY >= 0x7e000000u && bitsY < 0x7f800000u) {
+    return (x * 0.25) / (y * 0.25);
+  }
+  let quotient = x / y;
+  let bitsQ = bitcast<u32>(quotient) & 0x7fffffffu;
+  // All three between 2^-75 and 2^100: one unsigned comparison each. Infinities, NaN and zeros are outside.
+  if (bitsX - 0x1a000000u >= 0x57800000u || bitsY - 0x1a000000u >= 0x57800000u || bitsQ - 0x1a000000u >= 0x57800000u) {
+    return quotient;
+  }
+  let high = leading_f32(quotient);
+  let low = quotient - high;
+  let yHigh = leading_f32(y);
+  let yLow = y - yHigh;
+  let rest = opaque_f32(opaque_f32(opaque_f32(x - high * yHigh) - high * yLow) - low * yHigh) - low * yLow;
+  return quotient + rest / y;
+}
+
+// @function sqrt_f32
+// WGSL takes the root through a reciprocal one; corrected as in div_f32.
+fn sqrt_f32(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  if ((bits << 1u) == 0u || is_nan(x) || bits == 0x7f800000u) {
+    return x;
+  }
+  if (bits >= 0x80000000u) {
+    return nan_f32();
+  }
+  let root = sqrt(x);
+  if (bits - 0x1a000000u >= 0x57800000u) {
+    return root;
+  }
+  let high = leading_f32(root);
+  let low = root - high;
+  let rest = opaque_f32(opaque_f32(x - high * high) - 2.0 * high * low) - low * low;
+  return root + 0.5 * rest / root;
+}
+
+// @function i32_from_f32
+// Truncates and saturates; NaN gives 0. Bounds are compared as floats: 2^31 is the first value above all i32.
+fn i32_from_f32(x: f32) -> i32 {
+  if (is_nan(x)) {
+    return 0;
+  }
+  if (x >= 2147483648.0) {
+    return 2147483647;
+  }
+  if (x <= -2147483648.0) {
+    return i32(-2147483648);
+  }
+  return i32(x);
+}
+
+// @function u32_from_f32
+fn u32_from_f32(x: f32) -> u32 {
+  if (is_nan(x) || x <= 0.0) {
+    return 0u;
+  }
+  if (x >= 4294967296.0) {
+    return 4294967295u;
+  }
+  return u32(x);
+}
+
+// @function u8_from_f32
+fn u8_from_f32(x: f32) -> u32 {
+  return min(u32_from_f32(x), 255u);
+}

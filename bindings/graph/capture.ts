@@ -35,8 +35,9 @@ export interface Capture {
   readonly nodes: readonly CapturedNode[];
   /** The stored values read, in order. */
   readonly inputs: readonly Value[];
-  /** The numbers read, in order. */
+  /** The numbers read, in order, and the values that stand for them. */
   readonly scalars: readonly number[];
+  readonly scalarValues: readonly Value[];
   /** Indexes of the values to store. */
   readonly wanted: readonly number[];
   /** The values to store: what was asked for, then what must be kept for others. */
@@ -48,15 +49,25 @@ export interface Capture {
 /** Ops whose results are kept if a tensor still holds them: they are dear to compute again. */
 const isDear = (node: Node): boolean => node.op.kind === "kernel" || node.op.kind === "reduce";
 
+/** How a capture treats what it meets. */
+export interface CaptureOptions {
+  /** Values that will be bound later: leaves although nothing is stored. */
+  readonly placeholders?: ReadonlySet<Value>;
+  /** Keep nothing but the roots: a trace owns its whole graph. */
+  readonly rootsOnly?: boolean;
+}
+
 /**
  * Captures the work below `roots`. Beside the roots the run will keep values that pending nodes outside of it need, and
  * results of kernels and reductions that a tensor still holds.
  */
-export function capture(roots: readonly Value[], placeholders?: ReadonlySet<Value>): Capture {
+export function capture(roots: readonly Value[], options: CaptureOptions = {}): Capture {
+  const { placeholders, rootsOnly = false } = options;
   const values: CapturedValue[] = [];
   const nodes: CapturedNode[] = [];
   const inputs: Value[] = [];
   const scalars: number[] = [];
+  const scalarValues: Value[] = [];
   const covered: Node[] = [];
   const indexes = new Map<Value, number>();
   const shared = new Map<string, readonly number[]>();
@@ -68,6 +79,7 @@ export function capture(roots: readonly Value[], placeholders?: ReadonlySet<Valu
     if (value.isConstant) {
       values.push({ shape: value.shape, dtype: value.dtype, input: undefined, scalar: scalars.length });
       scalars.push((value.node?.attributes as ConstantAttributes).value);
+      scalarValues.push(value);
       keys.push(`#${value.dtype}`);
     } else {
       values.push({ shape: value.shape, dtype: value.dtype, input: inputs.length, scalar: undefined });
@@ -114,7 +126,7 @@ export function capture(roots: readonly Value[], placeholders?: ReadonlySet<Valu
 
   const targets: Value[] = [...new Set(roots)].filter((value) => !value.isStored);
   const asked = new Set(targets);
-  for (const node of covered) {
+  for (const node of rootsOnly ? [] : covered) {
     for (const value of node.outputs) {
       if (asked.has(value) || value.isStored) continue;
       const neededOutside = value.consumers > (inside.get(value) ?? 0);
@@ -123,7 +135,7 @@ export function capture(roots: readonly Value[], placeholders?: ReadonlySet<Valu
     }
   }
   const wanted = targets.map((value) => indexes.get(value) ?? -1);
-  return { key: `${keys.join(";")}>${wanted.join()}`, values, nodes, inputs, scalars, wanted, targets, covered };
+  return { key: `${keys.join(";")}>${wanted.join()}`, values, nodes, inputs, scalars, scalarValues, wanted, targets, covered };
 }
 
 function residence(value: Value): string {

@@ -121,11 +121,14 @@ export class Node {
   /** Lets go of the inputs if every held output is stored and no transform needs them. */
   settle(): void {
     if (this.keepers > 0 || this.outputs.some((output) => output.holders > 0 && !output.isStored)) return;
-    for (const value of this.letGo()) {
-      // release() counts down from one holder.
-      value.holders = 1;
-      value.release();
-    }
+    releaseAll(this.letGo());
+  }
+
+  /** One transform less needs the node: what it alone kept is let go. */
+  unkeep(): void {
+    if (--this.keepers > 0) return;
+    if (this.outputs.some((output) => output.holders > 0)) this.settle();
+    else releaseAll(this.letGo());
   }
 
   /** Gives up the inputs; returns those that nobody holds any more, still to be freed. */
@@ -139,5 +142,14 @@ export class Node {
       if (--value.holders === 0) unheld.push(value);
     }
     return unheld;
+  }
+}
+
+/** Frees values that nobody holds any more. */
+function releaseAll(values: readonly Value[]): void {
+  for (const value of values) {
+    // release() counts down from one holder.
+    value.holders = 1;
+    value.release();
   }
 }

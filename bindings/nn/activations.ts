@@ -1,7 +1,20 @@
 // Activations as modules, for chains that are written as lists of layers. In `sequential` the functions of
 // bindings/ops can stand in their place: sequential([new Linear(2, 8), relu]).
 // Read next: ../ops/activation.ts for the formulas, sequential.ts.
-import { elu, gelu, leakyRelu, logSoftmax, mish, relu, relu6, selu, sigmoid, silu, softmax, softplus } from "../ops/activation.ts";
+import {
+  elu,
+  gelu,
+  leakyRelu,
+  logSoftmax,
+  mish,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+} from "../ops/activation.ts";
 import { tanh } from "../ops/exponential.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";

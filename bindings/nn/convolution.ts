@@ -9,7 +9,8 @@ import { layerDefault, uniformWithin } from "./initialisers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
-export interface ConvolutionOptions extends LinearOptions, Pick<Conv2dOptions, "stride" | "padding" | "dilation" | "groups" | "dataFormat"> {}
+export interface ConvolutionOptions
+  extends LinearOptions, Pick<Conv2dOptions, "stride" | "padding" | "dilation" | "groups" | "dataFormat"> {}
 
 /**
  * Cross-correlation of images with learned filters: [N, H, W, inChannels] → [N, H', W', outChannels] (or channels first
@@ -21,7 +22,12 @@ export class Conv2d extends Module {
   readonly bias: Parameter | undefined;
   readonly options: Pick<Conv2dOptions, "stride" | "padding" | "dilation" | "groups" | "dataFormat">;
 
-  constructor(inChannels: number, outChannels: number, kernel: number | readonly [number, number], options: ConvolutionOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: number | readonly [number, number],
+    options: ConvolutionOptions = {},
+  ) {
     super();
     const { bias = true, initialiser = layerDefault, generator, ...geometry } = options;
     const draw = generator === undefined ? {} : { generator };
@@ -30,7 +36,10 @@ export class Conv2d extends Module {
     requireInteger("Conv2d", "outChannels", outChannels, 1);
     requireInteger("Conv2d", "groups", groups, 1);
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new ParameterError("Conv2d", `groups must divide both channel counts, got ${groups} for ${inChannels} → ${outChannels}`);
+      throw new ParameterError(
+        "Conv2d",
+        `groups must divide both channel counts, got ${groups} for ${inChannels} → ${outChannels}`,
+      );
     }
     const [height, width] = typeof kernel === "number" ? [kernel, kernel] : kernel;
     requireInteger("Conv2d", "kernel height", height, 1);

@@ -20,7 +20,10 @@ export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: n
 }
 
 /** The factor by which a nonlinearity shrinks variance: √2 for relu, √(2 / (1 + slope²)) for leaky relu, 5/3 for tanh. */
-export function gainOf(nonlinearity: "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu", negativeSlope = 0.01): number {
+export function gainOf(
+  nonlinearity: "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu",
+  negativeSlope = 0.01,
+): number {
   switch (nonlinearity) {
     case "tanh":
       return 5 / 3;
@@ -81,4 +84,5 @@ export function truncated(std: number): Initialiser {
  * What torch gives to linear and convolution weights: kaiming-uniform with leaky slope √5, which is U(±1/√fanIn). Biases
  * get the same bound, that of their weight.
  */
-export const layerDefault: Initialiser = (shape, options) => uniformWithin(1 / Math.sqrt(fans(shape).fanIn))(shape, options);
+export const layerDefault: Initialiser = (shape, options) =>
+  uniformWithin(1 / Math.sqrt(fans(shape).fanIn))(shape, options);

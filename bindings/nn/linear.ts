@@ -38,7 +38,10 @@ export class Linear extends Module {
   forward(x: Tensor): Tensor {
     const [inFeatures] = this.weight.shape;
     if (x.shape[x.rank - 1] !== inFeatures) {
-      throw new ShapeError("Linear", `the last axis must have ${inFeatures ?? 0} features, got ${show(x.shape)}. Flatten or reshape the input`);
+      throw new ShapeError(
+        "Linear",
+        `the last axis must have ${inFeatures ?? 0} features, got ${show(x.shape)}. Flatten or reshape the input`,
+      );
     }
     return matmul(x, this.weight.value, this.bias === undefined ? {} : { bias: this.bias.value });
   }

@@ -31,7 +31,10 @@ function reduce(losses: Tensor, reduction: Reduction = "mean"): Tensor {
 /** Shapes must be equal: [n] against [n, 1] would broadcast to n² silently. */
 function requireEqualShapes(op: string, prediction: Tensor, target: Tensor): void {
   if (sameShape(prediction.shape, target.shape)) return;
-  throw new ShapeError(op, `prediction is ${show(prediction.shape)}, target ${show(target.shape)}: they must be equal. Reshape one of them`);
+  throw new ShapeError(
+    op,
+    `prediction is ${show(prediction.shape)}, target ${show(target.shape)}: they must be equal. Reshape one of them`,
+  );
 }
 
 /** The target in the prediction's type, so that integer targets do not turn an f32 loss into f64. */
@@ -52,7 +55,11 @@ export function mae(prediction: Tensor, target: Tensor, options: LossOptions = {
 }
 
 /** Huber's loss: ½d² where |d| ≤ delta, else delta · (|d| − ½ delta), with d = p − t. */
-export function huber(prediction: Tensor, target: Tensor, options: LossOptions & { readonly delta?: number } = {}): Tensor {
+export function huber(
+  prediction: Tensor,
+  target: Tensor,
+  options: LossOptions & { readonly delta?: number } = {},
+): Tensor {
   const { delta = 1 } = options;
   if (!(delta > 0)) throw new ParameterError("huber", `delta must be > 0, got ${delta}`);
   requireEqualShapes("huber", prediction, target);
@@ -84,7 +91,8 @@ export function nll(logProbabilities: Tensor, labels: Tensor, options: LossOptio
 }
 
 function pick(op: string, x: Tensor, labels: Tensor): Tensor {
-  if (isFloating(labels.dtype)) throw new DTypeError(op, `labels must be integers, got ${labels.dtype}. Convert them: cast(labels, "i32")`);
+  if (isFloating(labels.dtype))
+    throw new DTypeError(op, `labels must be integers, got ${labels.dtype}. Convert them: cast(labels, "i32")`);
   if (x.rank === 0 || !sameShape(labels.shape, x.shape.slice(0, -1))) {
     const wanted = x.rank === 0 ? "scores with a class axis" : `labels of shape ${show(x.shape.slice(0, -1))}`;
     throw new ShapeError(op, `scores are ${show(x.shape)} and labels ${show(labels.shape)}; expected ${wanted}`);
@@ -106,11 +114,16 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new ParameterError("crossEntropy", `labelSmoothing must be in [0, 1], got ${labelSmoothing}`);
   }
-  if (!isFloating(logits.dtype)) throw new DTypeError("crossEntropy", `logits must be f32 or f64, got ${logits.dtype}. Convert them: cast(logits, "f32")`);
+  if (!isFloating(logits.dtype))
+    throw new DTypeError(
+      "crossEntropy",
+      `logits must be f32 or f64, got ${logits.dtype}. Convert them: cast(logits, "f32")`,
+    );
   const logProbabilities = logSoftmax(logits);
   const isDense = logits.rank > 0 && sameShape(logits.shape, target.shape);
-  const likelihood =
-    isDense ? sum(mul(alike(target, logits), logProbabilities), { axis: -1 }) : pick("crossEntropy", logProbabilities, target);
+  const likelihood = isDense
+    ? sum(mul(alike(target, logits), logProbabilities), { axis: -1 })
+    : pick("crossEntropy", logProbabilities, target);
   if (labelSmoothing === 0) return reduce(neg(likelihood), options.reduction);
   const even = mean(logProbabilities, { axis: -1 });
   return reduce(neg(add(mul(likelihood, 1 - labelSmoothing), mul(even, labelSmoothing))), options.reduction);

@@ -105,14 +105,20 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    * Takes tensors, or typed arrays of the right length, by path. With `strict` (the default) the names must be exactly
    * those of the module. Nothing is changed unless everything fits.
    */
-  loadStateDict(state: Readonly<Record<string, Tensor | TypedArray>>, options: { readonly strict?: boolean } = {}): this {
+  loadStateDict(
+    state: Readonly<Record<string, Tensor | TypedArray>>,
+    options: { readonly strict?: boolean } = {},
+  ): this {
     const parameters = this.namedParameters();
     if (options.strict ?? true) {
       const missing = [...parameters.keys()].filter((name) => !Object.hasOwn(state, name));
       const unknown = Object.keys(state).filter((name) => !parameters.has(name));
       if (missing.length > 0 || unknown.length > 0) {
         const list = (names: readonly string[]): string => (names.length === 0 ? "none" : names.join(", "));
-        throw new FormatError("loadStateDict", `missing: ${list(missing)}; unknown: ${list(unknown)}. To load what fits, pass { strict: false }`);
+        throw new FormatError(
+          "loadStateDict",
+          `missing: ${list(missing)}; unknown: ${list(unknown)}. To load what fits, pass { strict: false }`,
+        );
       }
     }
     const values: [Parameter, Tensor][] = [];
@@ -134,7 +140,10 @@ function childrenOf(name: string, value: unknown): Child[] {
 function fitted(name: string, parameter: Parameter, value: Tensor | TypedArray): Tensor {
   if (!isTensor(value)) {
     if (value.length !== parameter.size) {
-      throw new FormatError("loadStateDict", `${name} is ${show(parameter.shape)} (${parameter.size} elements), got ${value.length} elements`);
+      throw new FormatError(
+        "loadStateDict",
+        `${name} is ${show(parameter.shape)} (${parameter.size} elements), got ${value.length} elements`,
+      );
     }
     return parameter.value.recorder.fromArray(value, parameter.shape, parameter.dtype);
   }

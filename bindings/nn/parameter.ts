@@ -24,10 +24,16 @@ export class Parameter {
 
   set value(next: Tensor) {
     if (!sameShape(next.shape, this.shape)) {
-      throw new ShapeError("Parameter", `holds ${show(this.shape)}, cannot hold ${show(next.shape)}. Reshape it, or make a new Parameter`);
+      throw new ShapeError(
+        "Parameter",
+        `holds ${show(this.shape)}, cannot hold ${show(next.shape)}. Reshape it, or make a new Parameter`,
+      );
     }
     if (next.dtype !== this.dtype) {
-      throw new DTypeError("Parameter", `holds ${this.dtype}, cannot hold ${next.dtype}. Convert it: cast(value, "${this.dtype}")`);
+      throw new DTypeError(
+        "Parameter",
+        `holds ${this.dtype}, cannot hold ${next.dtype}. Convert it: cast(value, "${this.dtype}")`,
+      );
     }
     this.#value = next;
   }
@@ -51,7 +57,8 @@ export class Parameter {
  * parameters is made of a module whose `forward` reads cells: transforms pass traced tensors in.
  */
 export function withValues<R>(cells: readonly Parameter[], values: readonly Tensor[], body: () => R): R {
-  if (cells.length !== values.length) throw new ShapeError("withValues", `${cells.length} parameters, but ${values.length} values`);
+  if (cells.length !== values.length)
+    throw new ShapeError("withValues", `${cells.length} parameters, but ${values.length} values`);
   const held = cells.map((cell) => cell.value);
   cells.forEach((cell, index) => (cell.value = values[index]!));
   try {

@@ -12,7 +12,9 @@ import { threefryExpression } from "./threefry.ts";
 export type Draw = ElementwiseFunction<[index: TensorLike, key0: TensorLike, key1: TensorLike]>;
 
 /** A draw that takes one more operand of type u32. */
-export type BoundedDraw = ElementwiseFunction<[index: TensorLike, key0: TensorLike, key1: TensorLike, bound: TensorLike]>;
+export type BoundedDraw = ElementwiseFunction<
+  [index: TensorLike, key0: TensorLike, key1: TensorLike, bound: TensorLike]
+>;
 
 /** The upper 24 bits as a float in [0, 1): every value is a multiple of 2^-24, so the conversion is exact. */
 function fraction(bits: Expression): Expression {
@@ -77,13 +79,16 @@ const central = [
   0.246640727, 1.50140941,
 ];
 const tail = [
-  -2.00214257e-4, 1.00950558e-4, 1.34934322e-3, -3.67342844e-3, 5.73950773e-3, -7.6224613e-3, 9.43887047e-3,
-  1.00167406, 2.83297682,
+  -2.00214257e-4, 1.00950558e-4, 1.34934322e-3, -3.67342844e-3, 5.73950773e-3, -7.6224613e-3, 9.43887047e-3, 1.00167406,
+  2.83297682,
 ];
 
 function horner(coefficients: readonly number[], x: Expression): Expression {
   const [first = 0, second = 0, ...rest] = coefficients;
-  return rest.reduce((sum, coefficient) => scalar.add(scalar.mul(sum, x), coefficient), scalar.add(scalar.mul(x, first), second));
+  return rest.reduce(
+    (sum, coefficient) => scalar.add(scalar.mul(sum, x), coefficient),
+    scalar.add(scalar.mul(x, first), second),
+  );
 }
 
 /** erf⁻¹(x) for |x| < 1 within 6 ulp or so (Giles, "Approximating the erfinv function", 2010). */

@@ -43,14 +43,20 @@ export function randn(shape: Shape, options: DrawOptions = {}): Tensor {
 }
 
 /** Uniform in [low, high), f32: low + (high − low) · rand. */
-export function uniform(shape: Shape, options: DrawOptions & { readonly low?: number; readonly high?: number } = {}): Tensor {
+export function uniform(
+  shape: Shape,
+  options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
+): Tensor {
   const { low = 0, high = 1 } = options;
   requireFinite("uniform", { low, high });
   return add(mul(rand(shape, options), high - low), low);
 }
 
 /** Normal with the given mean and standard deviation, f32. */
-export function normal(shape: Shape, options: DrawOptions & { readonly mean?: number; readonly std?: number } = {}): Tensor {
+export function normal(
+  shape: Shape,
+  options: DrawOptions & { readonly mean?: number; readonly std?: number } = {},
+): Tensor {
   const { mean = 0, std = 1 } = options;
   requireFinite("normal", { mean, std });
   if (std < 0) throw new ParameterError("normal", `std must be ≥ 0, got ${std}`);
@@ -63,7 +69,12 @@ export function normal(shape: Shape, options: DrawOptions & { readonly mean?: nu
  */
 export function truncatedNormal(
   shape: Shape,
-  options: DrawOptions & { readonly mean?: number; readonly std?: number; readonly low?: number; readonly high?: number } = {},
+  options: DrawOptions & {
+    readonly mean?: number;
+    readonly std?: number;
+    readonly low?: number;
+    readonly high?: number;
+  } = {},
 ): Tensor {
   const { mean = 0, std = 1, low = -2, high = 2 } = options;
   requireFinite("truncatedNormal", { mean, std, low, high });
@@ -82,7 +93,9 @@ export function randint(low: number, high: number, shape: Shape, options: DrawOp
   // A range of all 2^32 values needs no scaling, and its length has no u32.
   const range = high - low;
   const drawn =
-    range === 2 ** 32 ? bits(shape, options) : draw("randint", shape, options, (i, k0, k1) => randomBelow(i, k0, k1, range));
+    range === 2 ** 32
+      ? bits(shape, options)
+      : draw("randint", shape, options, (i, k0, k1) => randomBelow(i, k0, k1, range));
   return add(cast(drawn, "i32"), low);
 }
 

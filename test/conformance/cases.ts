@@ -6,7 +6,15 @@ import { floatOf, isFloating } from "../../bindings/core/dtype.ts";
 import type { Tensor } from "../../bindings/ops/tensor.ts";
 import type { NdArray } from "../reference/array.ts";
 import { countOf, map } from "../reference/array.ts";
-import type { ElementwiseSpec, GradientRule, LayoutName, Range, Sample, StructuredSpec, Tolerance } from "../specs/spec.ts";
+import type {
+  ElementwiseSpec,
+  GradientRule,
+  LayoutName,
+  Range,
+  Sample,
+  StructuredSpec,
+  Tolerance,
+} from "../specs/spec.ts";
 import { representable } from "./compare.ts";
 import type { Draw } from "./random.ts";
 import { drawFrom } from "./random.ts";
@@ -38,7 +46,24 @@ export interface Case {
 }
 
 const tiny = 2 ** -149;
-const extremes = [0, -0, 1, -1, tiny, -tiny, 2 ** -126, -(2 ** -126), 3.4028234663852886e38, -3.4028234663852886e38, Infinity, -Infinity, NaN, 0.5, 1e-20, -88.5];
+const extremes = [
+  0,
+  -0,
+  1,
+  -1,
+  tiny,
+  -tiny,
+  2 ** -126,
+  -(2 ** -126),
+  3.4028234663852886e38,
+  -3.4028234663852886e38,
+  Infinity,
+  -Infinity,
+  NaN,
+  0.5,
+  1e-20,
+  -88.5,
+];
 const integerExtremes: Partial<Record<DType, readonly number[]>> = {
   i32: [0, 1, -1, 2147483647, -2147483648, 2, -3, 65536],
   u32: [0, 1, 4294967295, 2147483648, 2147483647, 3, 65536],
@@ -54,7 +79,10 @@ export function stretchedAxes(shape: readonly number[]): number[] {
 function draw(source: Draw, range: Range, dtype: DType): number {
   if (isFloating(dtype)) return representable(source.between(range), dtype);
   const low = Math.ceil(dtype === "i32" ? range[0] : Math.max(range[0], 0));
-  return representable(source.whole(low, Math.max(low, Math.floor(dtype === "u8" ? Math.min(range[1], 255) : range[1]))), dtype);
+  return representable(
+    source.whole(low, Math.max(low, Math.floor(dtype === "u8" ? Math.min(range[1], 255) : range[1]))),
+    dtype,
+  );
 }
 
 function stretch(shape: readonly number[], values: readonly number[]): number[] {
@@ -110,7 +138,11 @@ interface Plan {
 /** Shapes and layouts for an op of `arity` operands, for its main type. */
 function mainPlans(arity: number): Plan[] {
   const same = (shape: readonly number[]): Shapes => Array.from({ length: arity }, () => shape);
-  const plans: Plan[] = [[], [0], [1], [3], [5]].map((shape) => ({ label: `[${shape.join()}]`, shapes: same(shape), gpu: shape[0] === 0 }));
+  const plans: Plan[] = [[], [0], [1], [3], [5]].map((shape) => ({
+    label: `[${shape.join()}]`,
+    shapes: same(shape),
+    gpu: shape[0] === 0,
+  }));
   plans.push(
     { label: "[17] sliced", shapes: same([17]), layouts: ["sliced"] },
     { label: "[1023]", shapes: same([1023]), gpu: true, fusion: true },
@@ -140,16 +172,32 @@ export function elementwiseCases(op: string, spec: ElementwiseSpec, call: Case["
   const dtypes = spec.dtypes ?? ["f32", "f64"];
   for (const dtype of dtypes) {
     const isMain = dtype === dtypes[0];
-    const plans = isMain ? mainPlans(ranges.length) : mainPlans(ranges.length).filter(({ label }) => sideLabels.includes(label));
-    for (const plan of plans) cases.push(planned(op, spec, call, dtype, plan, `${prefix}${dtype} ${plan.label}`, isMain));
+    const plans = isMain
+      ? mainPlans(ranges.length)
+      : mainPlans(ranges.length).filter(({ label }) => sideLabels.includes(label));
+    for (const plan of plans)
+      cases.push(planned(op, spec, call, dtype, plan, `${prefix}${dtype} ${plan.label}`, isMain));
     const points = pointsOf(spec, dtype, ranges.length);
     if (points.length > 0) {
       const operands = ranges.map((_, i): Operand => {
-        return { shape: [points.length], dtype: operandType(op, dtype, i), layout: "contiguous", values: points.map((point) => representable(point[i]!, operandType(op, dtype, i))) };
+        return {
+          shape: [points.length],
+          dtype: operandType(op, dtype, i),
+          layout: "contiguous",
+          values: points.map((point) => representable(point[i]!, operandType(op, dtype, i))),
+        };
       });
-      cases.push({ ...base(op, spec, call, dtype), label: `${prefix}${dtype} extremes`, operands, gradient: false, gpu: true, fusion: false });
+      cases.push({
+        ...base(op, spec, call, dtype),
+        label: `${prefix}${dtype} extremes`,
+        operands,
+        gradient: false,
+        gpu: true,
+        fusion: false,
+      });
     }
-    if (isFloating(dtype) && spec.special !== undefined && spec.special.length > 0) cases.push(specialCase(op, spec, call, dtype, prefix));
+    if (isFloating(dtype) && spec.special !== undefined && spec.special.length > 0)
+      cases.push(specialCase(op, spec, call, dtype, prefix));
   }
   return cases;
 }
@@ -161,14 +209,34 @@ function operandType(op: string, dtype: DType, index: number): DType {
   return op === "where" && index === 0 ? "bool" : dtype;
 }
 
-function base(op: string, spec: ElementwiseSpec, call: Case["call"], dtype: DType): Omit<Case, "label" | "operands" | "gradient" | "gpu" | "fusion"> {
+function base(
+  op: string,
+  spec: ElementwiseSpec,
+  call: Case["call"],
+  dtype: DType,
+): Omit<Case, "label" | "operands" | "gradient" | "gpu" | "fusion"> {
   const scalar = isFloating(dtype) ? spec.reference : (spec.integer ?? spec.reference);
   const result = spec.result === "bool" ? "bool" : spec.result === "float" ? floatOf(dtype) : dtype;
   const tolerance = (result === "f64" ? spec.tolerance.f64 : undefined) ?? spec.tolerance.f32;
-  return { op, call, reference: (...arrays) => map(isFloating(result) ? spec.reference : scalar, ...arrays), result, tolerance, elementwise: true };
+  return {
+    op,
+    call,
+    reference: (...arrays) => map(isFloating(result) ? spec.reference : scalar, ...arrays),
+    result,
+    tolerance,
+    elementwise: true,
+  };
 }
 
-function planned(op: string, spec: ElementwiseSpec, call: Case["call"], dtype: DType, plan: Plan, label: string, isMain: boolean): Case {
+function planned(
+  op: string,
+  spec: ElementwiseSpec,
+  call: Case["call"],
+  dtype: DType,
+  plan: Plan,
+  label: string,
+  isMain: boolean,
+): Case {
   const source = drawFrom(`${op} ${label}`);
   const ranges = domainsOf(spec);
   const wantsGradient = plan.gradient === true && isFloating(dtype) && spec.gradient !== false;
@@ -213,10 +281,23 @@ function pointsOf(spec: ElementwiseSpec, dtype: DType, arity: number): number[][
 function specialCase(op: string, spec: ElementwiseSpec, call: Case["call"], dtype: DType, prefix: string): Case {
   const rows = (spec.special ?? []).map(([input, expected]) => ({ inputs: [input].flat(), expected }));
   const operands = domainsOf(spec).map((_, i): Operand => {
-    return { shape: [rows.length], dtype, layout: "contiguous", values: rows.map(({ inputs }) => representable(inputs[i]!, dtype)) };
+    return {
+      shape: [rows.length],
+      dtype,
+      layout: "contiguous",
+      values: rows.map(({ inputs }) => representable(inputs[i]!, dtype)),
+    };
   });
   const reference = (): NdArray => ({ shape: [rows.length], data: rows.map(({ expected }) => expected) });
-  return { ...base(op, spec, call, dtype), label: `${prefix}${dtype} special`, operands, reference, gradient: false, gpu: true, fusion: false };
+  return {
+    ...base(op, spec, call, dtype),
+    label: `${prefix}${dtype} special`,
+    operands,
+    reference,
+    gradient: false,
+    gpu: true,
+    fusion: false,
+  };
 }
 
 /** The cases of a structured row. */
@@ -228,8 +309,15 @@ function structuredCase(op: string, spec: StructuredSpec, sample: Sample, positi
   const source = drawFrom(`${op} ${sample.label}`);
   const operands = sample.operands.map((operand): Operand => {
     const { shape, dtype = "f32", layout = "contiguous", domain = [-2, 2] } = operand;
-    const drawn = operand.values?.map((value) => representable(value, dtype)) ?? Array.from({ length: countOf(shape) }, () => draw(source, domain, dtype));
-    return { shape, dtype, layout, values: layout === "broadcast" && operand.values === undefined ? stretch(shape, drawn) : drawn };
+    const drawn =
+      operand.values?.map((value) => representable(value, dtype)) ??
+      Array.from({ length: countOf(shape) }, () => draw(source, domain, dtype));
+    return {
+      shape,
+      dtype,
+      layout,
+      values: layout === "broadcast" && operand.values === undefined ? stretch(shape, drawn) : drawn,
+    };
   });
   const isDouble = operands.some(({ dtype }) => dtype === "f64");
   return {

@@ -56,7 +56,8 @@ export function compare(got: ArrayLike<number>, want: readonly number[], rule: C
   let worst = 0;
   for (let i = 0; i < want.length; i++) {
     const first = compareOne(got[i]!, want[i]!, i, rule);
-    const verdict = first.ok || rule.alternative === undefined ? first : compareOne(got[i]!, rule.alternative[i]!, i, rule);
+    const verdict =
+      first.ok || rule.alternative === undefined ? first : compareOne(got[i]!, rule.alternative[i]!, i, rule);
     if (!verdict.ok) return first;
     worst = Math.max(worst, verdict.error);
   }
@@ -70,20 +71,41 @@ function compareOne(got: number, exact: number, i: number, rule: Comparison): Ve
   if (dtype !== "f32" && dtype !== "f64") return got === want ? passed : say("wrong value");
   if (Number.isNaN(want) !== Number.isNaN(got)) return say("NaN differs");
   if (Number.isNaN(want)) return passed;
-  const unit = tolerance.of === "magnitude" ? Math.max(rule.magnitude?.[i] ?? Math.abs(exact), Math.abs(exact)) * 2 ** -(mantissa[dtype] ?? 0) : ulpAt(want, dtype);
+  const unit =
+    tolerance.of === "magnitude"
+      ? Math.max(rule.magnitude?.[i] ?? Math.abs(exact), Math.abs(exact)) * 2 ** -(mantissa[dtype] ?? 0)
+      : ulpAt(want, dtype);
   const allowed = tolerance.ulps * unit + (tolerance.floor ?? 0) + (rule.flushes === true ? 2 ** -126 : 0);
   if (!Number.isFinite(want) || !Number.isFinite(got)) {
     // A correctly rounded neighbour of the largest number may fall on either side of infinity.
     const edge = largest[dtype] ?? Infinity;
     const near = (x: number): boolean => Math.abs(x) >= edge * (1 - tolerance.ulps * 2 ** -(mantissa[dtype] ?? 0));
-    const tie = Math.sign(got) === Math.sign(exact) && near(got) && near(exact) && Math.abs(exact) <= edge * (1 + (tolerance.ulps + 1) * 2 ** -23);
+    const tie =
+      Math.sign(got) === Math.sign(exact) &&
+      near(got) &&
+      near(exact) &&
+      Math.abs(exact) <= edge * (1 + (tolerance.ulps + 1) * 2 ** -23);
     return got === want || tie ? passed : say("infinity differs");
   }
-  if (exact === 0 && got === 0) return Object.is(got, want) || (tolerance.floor ?? 0) > 0 || tolerance.of === "magnitude" ? passed : say("sign of zero differs");
+  if (exact === 0 && got === 0)
+    return Object.is(got, want) || (tolerance.floor ?? 0) > 0 || tolerance.of === "magnitude"
+      ? passed
+      : say("sign of zero differs");
   const distance = Math.abs(got - exact);
-  if (distance > allowed) return { ...say(`off by ${(distance / unit).toPrecision(3)} ulp (allowed ${tolerance.ulps})`), error: distance / unit };
+  if (distance > allowed)
+    return {
+      ...say(`off by ${(distance / unit).toPrecision(3)} ulp (allowed ${tolerance.ulps})`),
+      error: distance / unit,
+    };
   // What the floor forgives is not counted against the op's ulps.
-  return { ok: true, message: "", error: distance <= (tolerance.floor ?? 0) + (rule.flushes === true ? 2 ** -126 : 0) ? Math.min(distance / unit, tolerance.ulps) : distance / unit };
+  return {
+    ok: true,
+    message: "",
+    error:
+      distance <= (tolerance.floor ?? 0) + (rule.flushes === true ? 2 ** -126 : 0)
+        ? Math.min(distance / unit, tolerance.ulps)
+        : distance / unit,
+  };
 }
 
 function print(value: number): string {

@@ -15,12 +15,18 @@ function stepAt(x: number): number {
   return Math.min(Math.max(Math.abs(x), 0.05), 1);
 }
 
-function moved(arrays: readonly NdArray[], shift: (array: number, element: number, value: number) => number): NdArray[] {
+function moved(
+  arrays: readonly NdArray[],
+  shift: (array: number, element: number, value: number) => number,
+): NdArray[] {
   return arrays.map((x, a) => ({ shape: x.shape, data: x.data.map((value, i) => value + shift(a, i, value)) }));
 }
 
 /** Σ_k weights·(signed sum of outputs), element by element. */
-function weigh(weights: readonly NdArray[], terms: readonly (readonly [factor: number, outputs: readonly NdArray[]])[]): number {
+function weigh(
+  weights: readonly NdArray[],
+  terms: readonly (readonly [factor: number, outputs: readonly NdArray[]])[],
+): number {
   let sum = 0;
   weights.forEach((weight, k) => {
     weight.data.forEach((w, i) => {
@@ -33,7 +39,12 @@ function weigh(weights: readonly NdArray[], terms: readonly (readonly [factor: n
 }
 
 /** ∂(Σ weights·outputs)/∂operand for each operand in `wanted`, by differences of fourth order. */
-export function gradientOf(reference: Reference, arrays: readonly NdArray[], weights: readonly NdArray[], wanted: readonly number[]): NdArray[] {
+export function gradientOf(
+  reference: Reference,
+  arrays: readonly NdArray[],
+  weights: readonly NdArray[],
+  wanted: readonly number[],
+): NdArray[] {
   return wanted.map((which) => ({
     shape: arrays[which]!.shape,
     data: arrays[which]!.data.map((value, element) => {

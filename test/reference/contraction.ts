@@ -11,7 +11,10 @@ export function einsum(spec: string, ...operands: readonly NdArray[]): NdArray {
   const extents = new Map<string, number>();
   labels.forEach((part, i) => part.forEach((label, axis) => extents.set(label, operands[i]!.shape[axis]!)));
   const all = labels.flat();
-  const output = right === undefined ? [...new Set(all)].filter((label) => all.filter((l) => l === label).length === 1).sort() : [...right];
+  const output =
+    right === undefined
+      ? [...new Set(all)].filter((label) => all.filter((l) => l === label).length === 1).sort()
+      : [...right];
   const inner = [...extents.keys()].filter((label) => !output.includes(label));
   return build(
     output.map((label) => extents.get(label)!),
@@ -20,7 +23,8 @@ export function einsum(spec: string, ...operands: readonly NdArray[]): NdArray {
       eachIndex(
         inner.map((label) => extents.get(label)!),
         (offsets) => {
-          const position = (label: string): number => (output.includes(label) ? index[output.indexOf(label)]! : offsets[inner.indexOf(label)]!);
+          const position = (label: string): number =>
+            output.includes(label) ? index[output.indexOf(label)]! : offsets[inner.indexOf(label)]!;
           terms.push(labels.reduce((value, part, i) => value * at(operands[i]!, part.map(position)), 1));
         },
       );
@@ -65,7 +69,12 @@ export function outer(a: NdArray, b: NdArray): NdArray {
 export function tensordot(a: NdArray, b: NdArray, axesA: readonly number[], axesB: readonly number[]): NdArray {
   const name = (i: number): string => String.fromCharCode(97 + i);
   const labelsA = a.shape.map((_, axis) => name(axis));
-  const labelsB = b.shape.map((_, axis) => (axesB.includes(axis) ? labelsA[axesA[axesB.indexOf(axis)]!]! : name(a.shape.length + axis)));
-  const output = [...labelsA.filter((_, axis) => !axesA.includes(axis)), ...labelsB.filter((_, axis) => !axesB.includes(axis))];
+  const labelsB = b.shape.map((_, axis) =>
+    axesB.includes(axis) ? labelsA[axesA[axesB.indexOf(axis)]!]! : name(a.shape.length + axis),
+  );
+  const output = [
+    ...labelsA.filter((_, axis) => !axesA.includes(axis)),
+    ...labelsB.filter((_, axis) => !axesB.includes(axis)),
+  ];
   return einsum(`${labelsA.join("")},${labelsB.join("")}->${output.join("")}`, a, b);
 }

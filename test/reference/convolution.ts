@@ -30,7 +30,12 @@ const none: Padding = [
 ];
 
 /** Padding that gives ceil(size / stride) outputs, the odd cell at the end. */
-export function samePadding(size: readonly number[], window: readonly number[], stride: readonly number[], dilation: readonly number[]): Padding {
+export function samePadding(
+  size: readonly number[],
+  window: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+): Padding {
   const sides = [0, 1].map((i): [number, number] => {
     const outputs = Math.ceil(size[i]! / stride[i]!);
     const whole = Math.max(0, (outputs - 1) * stride[i]! + (window[i]! - 1) * dilation[i]! + 1 - size[i]!);
@@ -39,7 +44,14 @@ export function samePadding(size: readonly number[], window: readonly number[], 
   return [sides[0]!, sides[1]!];
 }
 
-function outputs(size: number, window: number, stride: number, pads: readonly [number, number], dilation: number, ceil = false): number {
+function outputs(
+  size: number,
+  window: number,
+  stride: number,
+  pads: readonly [number, number],
+  dilation: number,
+  ceil = false,
+): number {
   const span = size + pads[0] + pads[1] - (window - 1) * dilation - 1;
   let count = (ceil ? Math.ceil(span / stride) : Math.floor(span / stride)) + 1;
   // A last window that would begin in the padding at the end is not counted.
@@ -76,7 +88,11 @@ export function depthwiseConv2d(x: NdArray, filter: NdArray, options: Convolutio
 }
 
 /** Every input element adds its value times the filter [KH, KW, O, C] to the window it would have been read from. */
-export function convTranspose2d(x: NdArray, filter: NdArray, options: ConvolutionOptions & { outputPadding?: readonly [number, number] } = {}): NdArray {
+export function convTranspose2d(
+  x: NdArray,
+  filter: NdArray,
+  options: ConvolutionOptions & { outputPadding?: readonly [number, number] } = {},
+): NdArray {
   const { stride = [1, 1], padding = none, dilation = [1, 1], outputPadding = [0, 0] } = options;
   const [n, h, w, c] = x.shape as [number, number, number, number];
   const [kh, kw, o] = filter.shape as [number, number, number];
@@ -89,7 +105,8 @@ export function convTranspose2d(x: NdArray, filter: NdArray, options: Convolutio
     const z = column! * stride[1] + j! * dilation[1] - padding[1][0];
     if (y < 0 || y >= oh || z < 0 || z >= ow) return;
     eachIndex([o, c], ([out, channel]) => {
-      data[positionOf(shape, [image!, y, z, out!])]! += at(x, [image!, row!, column!, channel!]) * at(filter, [i!, j!, out!, channel!]);
+      data[positionOf(shape, [image!, y, z, out!])]! +=
+        at(x, [image!, row!, column!, channel!]) * at(filter, [i!, j!, out!, channel!]);
     });
   });
   return { shape, data };
@@ -119,5 +136,9 @@ export function maxPool2d(x: NdArray, options: PoolOptions): NdArray {
 }
 
 export function avgPool2d(x: NdArray, options: PoolOptions): NdArray {
-  return pool(x, options, (values, cells) => total(values) / (options.countIncludePad === false ? values.length : cells));
+  return pool(
+    x,
+    options,
+    (values, cells) => total(values) / (options.countIncludePad === false ? values.length : cells),
+  );
 }

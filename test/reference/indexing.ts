@@ -33,7 +33,9 @@ export function scatterAdd(x: NdArray, axis: number, indices: NdArray, source: N
 }
 
 export function oneHot(indices: NdArray, depth: number): NdArray {
-  return build([...indices.shape, depth], (index) => (at(indices, index.slice(0, -1)) === index[index.length - 1] ? 1 : 0));
+  return build([...indices.shape, depth], (index) =>
+    at(indices, index.slice(0, -1)) === index[index.length - 1] ? 1 : 0,
+  );
 }
 
 /** How many of the sorted values lie before each value (left: smaller ones; right: equal ones too). */

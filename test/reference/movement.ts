@@ -32,8 +32,14 @@ export function transpose(x: NdArray, axis0 = -2, axis1 = -1): NdArray {
 export function positions(extent: number, begin: number | undefined, end: number | undefined, step: number): number[] {
   const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
   const wrap = (value: number): number => (value < 0 ? value + extent : value);
-  const first = begin === undefined ? (step > 0 ? 0 : extent - 1) : clamp(wrap(begin), step > 0 ? 0 : -1, step > 0 ? extent : extent - 1);
-  const last = end === undefined ? (step > 0 ? extent : -1) : clamp(wrap(end), step > 0 ? 0 : -1, step > 0 ? extent : extent - 1);
+  const first =
+    begin === undefined
+      ? step > 0
+        ? 0
+        : extent - 1
+      : clamp(wrap(begin), step > 0 ? 0 : -1, step > 0 ? extent : extent - 1);
+  const last =
+    end === undefined ? (step > 0 ? extent : -1) : clamp(wrap(end), step > 0 ? 0 : -1, step > 0 ? extent : extent - 1);
   const list: number[] = [];
   for (let i = first; step > 0 ? i < last : i > last; i += step) list.push(i);
   return list;
@@ -91,7 +97,12 @@ export function split(x: NdArray, parts: number | readonly number[], axis = 0): 
 
 export type PadMode = "constant" | "reflect" | "edge";
 
-export function pad(x: NdArray, widths: readonly (readonly [number, number])[], value = 0, mode: PadMode = "constant"): NdArray {
+export function pad(
+  x: NdArray,
+  widths: readonly (readonly [number, number])[],
+  value = 0,
+  mode: PadMode = "constant",
+): NdArray {
   const shape = x.shape.map((extent, axis) => extent + widths[axis]![0] + widths[axis]![1]);
   return build(shape, (index) => {
     let inside = true;
@@ -101,7 +112,8 @@ export function pad(x: NdArray, widths: readonly (readonly [number, number])[], 
       if (position >= 0 && position < extent) return position;
       inside = false;
       if (mode === "edge") return position < 0 ? 0 : extent - 1;
-      while (mode === "reflect" && (position < 0 || position >= extent)) position = position < 0 ? -position : 2 * (extent - 1) - position;
+      while (mode === "reflect" && (position < 0 || position >= extent))
+        position = position < 0 ? -position : 2 * (extent - 1) - position;
       return position;
     });
     return inside || mode !== "constant" ? at(x, source) : value;
@@ -128,7 +140,10 @@ export function roll(x: NdArray, shift: number, axis?: number): NdArray {
 
 export function tile(x: NdArray, reps: readonly number[]): NdArray {
   const rank = Math.max(reps.length, x.shape.length);
-  const lead = <T>(list: readonly T[], fill: T): T[] => [...Array.from({ length: rank - list.length }, () => fill), ...list];
+  const lead = <T>(list: readonly T[], fill: T): T[] => [
+    ...Array.from({ length: rank - list.length }, () => fill),
+    ...list,
+  ];
   const source = lead(x.shape, 1);
   const counts = lead(reps, 1);
   const grown: NdArray = { shape: source, data: x.data };
@@ -144,9 +159,15 @@ export function tile(x: NdArray, reps: readonly number[]): NdArray {
 
 /** Every element `count` times in a row, along an axis or over the flat array. */
 export function repeat(x: NdArray, count: number, axis?: number): NdArray {
-  if (axis === undefined) return { shape: [x.data.length * count], data: x.data.flatMap((value) => Array.from({ length: count }, () => value)) };
+  if (axis === undefined)
+    return {
+      shape: [x.data.length * count],
+      data: x.data.flatMap((value) => Array.from({ length: count }, () => value)),
+    };
   const a = axisOf(axis, x.shape.length);
-  return build(withEntry(x.shape, a, x.shape[a]! * count), (index) => at(x, withEntry(index, a, Math.floor(index[a]! / count))));
+  return build(withEntry(x.shape, a, x.shape[a]! * count), (index) =>
+    at(x, withEntry(index, a, Math.floor(index[a]! / count))),
+  );
 }
 
 export function broadcastTo(x: NdArray, shape: readonly number[]): NdArray {

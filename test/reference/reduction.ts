@@ -11,7 +11,8 @@ export interface AxisChoice {
 /** Folds the elements of every slice along the chosen axes; all axes when none is chosen. */
 export function reduce(x: NdArray, choice: AxisChoice, fold: (values: readonly number[]) => number): NdArray {
   const rank = x.shape.length;
-  const axes = choice.axis === undefined ? x.shape.map((_, axis) => axis) : [choice.axis].flat().map((axis) => axisOf(axis, rank));
+  const axes =
+    choice.axis === undefined ? x.shape.map((_, axis) => axis) : [choice.axis].flat().map((axis) => axisOf(axis, rank));
   const inner = axes.map((axis) => x.shape[axis]!);
   const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   const reduced = build(kept, (index) => {
@@ -110,6 +111,12 @@ export function cumulativeSum(x: NdArray, axis: number, reverse: boolean, exclus
 export function maxout(x: NdArray, pieces: number, axis: number): NdArray {
   const a = axisOf(axis, x.shape.length);
   return build(withEntry(x.shape, a, x.shape[a]! / pieces), (index) =>
-    largest(lineThrough(x, index.map((i, k) => (k === a ? 0 : i)), a).slice(index[a]! * pieces, (index[a]! + 1) * pieces)),
+    largest(
+      lineThrough(
+        x,
+        index.map((i, k) => (k === a ? 0 : i)),
+        a,
+      ).slice(index[a]! * pieces, (index[a]! + 1) * pieces),
+    ),
   );
 }

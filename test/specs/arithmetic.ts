@@ -92,7 +92,8 @@ export const arithmetic = {
   },
   pow: {
     reference: power,
-    integer: (x, y) => (y < 0 ? integerPowerBelowZero(x, y) : Number(BigInt.asIntN(32, modularPower(BigInt(x), BigInt(y))))),
+    integer: (x, y) =>
+      y < 0 ? integerPowerBelowZero(x, y) : Number(BigInt.asIntN(32, modularPower(BigInt(x), BigInt(y)))),
     domain: [
       [0.01, 20],
       [-5, 5],
@@ -155,7 +156,12 @@ export const arithmetic = {
     dtypes: ["f32", "f64", "i32", "u32", "u8"],
     special: [[-0, 0]],
   },
-  reciprocal: { reference: (x) => 1 / x, domain: [0.01, 100], tolerance: { f32: ulps(2.5), f64: ulps(0) }, special: [[-0, -Infinity]] },
+  reciprocal: {
+    reference: (x) => 1 / x,
+    domain: [0.01, 100],
+    tolerance: { f32: ulps(2.5), f64: ulps(0) },
+    special: [[-0, -Infinity]],
+  },
   sqrt: {
     reference: Math.sqrt,
     domain: [0.001, 1000],
@@ -231,8 +237,26 @@ export const arithmetic = {
       [[Infinity, NaN], Infinity],
     ],
   },
-  floor: { reference: Math.floor, domain: wide, tolerance: exact, special: [[-0.5, -1], [-0, -0]], gradient: false },
-  ceil: { reference: Math.ceil, domain: wide, tolerance: exact, special: [[0.5, 1], [-0.5, -0]], gradient: false },
+  floor: {
+    reference: Math.floor,
+    domain: wide,
+    tolerance: exact,
+    special: [
+      [-0.5, -1],
+      [-0, -0],
+    ],
+    gradient: false,
+  },
+  ceil: {
+    reference: Math.ceil,
+    domain: wide,
+    tolerance: exact,
+    special: [
+      [0.5, 1],
+      [-0.5, -0],
+    ],
+    gradient: false,
+  },
   round: {
     reference: roundHalfEven,
     domain: wide,
@@ -246,7 +270,16 @@ export const arithmetic = {
     ],
     gradient: false,
   },
-  trunc: { reference: Math.trunc, domain: wide, tolerance: exact, special: [[-1.7, -1], [-0.7, -0]], gradient: false },
+  trunc: {
+    reference: Math.trunc,
+    domain: wide,
+    tolerance: exact,
+    special: [
+      [-1.7, -1],
+      [-0.7, -0],
+    ],
+    gradient: false,
+  },
 } satisfies Record<string, ElementwiseSpec>;
 
 /** ⌊x/y⌋ of the exact quotient: f64 division may round up to a whole number that the quotient does not reach. */

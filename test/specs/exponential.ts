@@ -7,7 +7,12 @@ import { ulps } from "./spec.ts";
 
 const close = { f32: ulps(4), f64: ulps(4) };
 
-function row(reference: (x: number) => number, domain: Range, special: ElementwiseSpec["special"] = [], more: Partial<ElementwiseSpec> = {}): ElementwiseSpec {
+function row(
+  reference: (x: number) => number,
+  domain: Range,
+  special: ElementwiseSpec["special"] = [],
+  more: Partial<ElementwiseSpec> = {},
+): ElementwiseSpec {
   return { reference, domain, tolerance: close, special, ...more };
 }
 
@@ -24,7 +29,15 @@ export const exponential = {
     ],
     { gradient: { floor: 1e-6 }, dtypes: ["f32", "f64", "i32", "u8"], result: "float" },
   ),
-  exp2: row((x) => 2 ** x, [-125, 127], [[3, 8], [128, Infinity]], { gradient: { floor: 1e-6 } }),
+  exp2: row(
+    (x) => 2 ** x,
+    [-125, 127],
+    [
+      [3, 8],
+      [128, Infinity],
+    ],
+    { gradient: { floor: 1e-6 } },
+  ),
   expm1: row(
     Math.expm1,
     [-10, 80],
@@ -46,8 +59,24 @@ export const exponential = {
     ],
     { gradient: { floor: 1e-6 } },
   ),
-  log2: row(Math.log2, [1e-5, 1e5], [[8, 3], [0, -Infinity], [1, 0]]),
-  log10: row(Math.log10, [1e-5, 1e5], [[1000, 3], [0, -Infinity], [1, 0]]),
+  log2: row(
+    Math.log2,
+    [1e-5, 1e5],
+    [
+      [8, 3],
+      [0, -Infinity],
+      [1, 0],
+    ],
+  ),
+  log10: row(
+    Math.log10,
+    [1e-5, 1e5],
+    [
+      [1000, 3],
+      [0, -Infinity],
+      [1, 0],
+    ],
+  ),
   log1p: row(
     Math.log1p,
     [-0.99, 1e5],
@@ -73,12 +102,57 @@ export const exponential = {
       [[1000, 1000], 1000 + Math.LN2],
     ],
   },
-  sin: row(Math.sin, [-1000, 1000], [[-0, -0], [Infinity, NaN], [100000, Math.sin(100000)]]),
-  cos: row(Math.cos, [-1000, 1000], [[0, 1], [-Infinity, NaN]]),
-  tan: row(Math.tan, [-1.4, 1.4], [[-0, -0], [Infinity, NaN]]),
-  asin: row(Math.asin, [-0.99, 0.99], [[1, Math.PI / 2], [-0, -0], [1.5, NaN]]),
-  acos: row(Math.acos, [-0.99, 0.99], [[1, 0], [-1, Math.PI], [1.5, NaN]]),
-  atan: row(Math.atan, [-100, 100], [[Infinity, Math.PI / 2], [-0, -0]]),
+  sin: row(
+    Math.sin,
+    [-1000, 1000],
+    [
+      [-0, -0],
+      [Infinity, NaN],
+      [100000, Math.sin(100000)],
+    ],
+  ),
+  cos: row(
+    Math.cos,
+    [-1000, 1000],
+    [
+      [0, 1],
+      [-Infinity, NaN],
+    ],
+  ),
+  tan: row(
+    Math.tan,
+    [-1.4, 1.4],
+    [
+      [-0, -0],
+      [Infinity, NaN],
+    ],
+  ),
+  asin: row(
+    Math.asin,
+    [-0.99, 0.99],
+    [
+      [1, Math.PI / 2],
+      [-0, -0],
+      [1.5, NaN],
+    ],
+  ),
+  acos: row(
+    Math.acos,
+    [-0.99, 0.99],
+    [
+      [1, 0],
+      [-1, Math.PI],
+      [1.5, NaN],
+    ],
+  ),
+  atan: row(
+    Math.atan,
+    [-100, 100],
+    [
+      [Infinity, Math.PI / 2],
+      [-0, -0],
+    ],
+  ),
   atan2: {
     reference: Math.atan2,
     domain: [
@@ -95,12 +169,77 @@ export const exponential = {
       [[Infinity, -Infinity], (3 * Math.PI) / 4],
     ],
   },
-  sinh: row(Math.sinh, [-20, 20], [[-0, -0], [90, Infinity]], { gradient: { floor: 1e-6 } }),
-  cosh: row(Math.cosh, [-20, 20], [[0, 1], [-Infinity, Infinity]], { gradient: { floor: 1e-6 } }),
-  tanh: row(Math.tanh, [-9, 9], [[-0, -0], [Infinity, 1], [-Infinity, -1], [50, 1]]),
-  asinh: row(Math.asinh, [-1000, 1000], [[-0, -0], [-Infinity, -Infinity]]),
-  acosh: row(Math.acosh, [1.1, 1000], [[1, 0], [0.5, NaN], [Infinity, Infinity]]),
-  atanh: row(Math.atanh, [-0.95, 0.95], [[1, Infinity], [-1, -Infinity], [-0, -0], [2, NaN]]),
-  erf: row(erf, [-4, 4], [[-0, -0], [Infinity, 1], [-Infinity, -1]]),
-  sinc: row(sinc, [-5.4, 5.4], [[0, 1], [-0, 1]], { tolerance: { f32: ulps(4, 2 ** -24), f64: ulps(4, 2 ** -52) }, ...atPole }),
+  sinh: row(
+    Math.sinh,
+    [-20, 20],
+    [
+      [-0, -0],
+      [90, Infinity],
+    ],
+    { gradient: { floor: 1e-6 } },
+  ),
+  cosh: row(
+    Math.cosh,
+    [-20, 20],
+    [
+      [0, 1],
+      [-Infinity, Infinity],
+    ],
+    { gradient: { floor: 1e-6 } },
+  ),
+  tanh: row(
+    Math.tanh,
+    [-9, 9],
+    [
+      [-0, -0],
+      [Infinity, 1],
+      [-Infinity, -1],
+      [50, 1],
+    ],
+  ),
+  asinh: row(
+    Math.asinh,
+    [-1000, 1000],
+    [
+      [-0, -0],
+      [-Infinity, -Infinity],
+    ],
+  ),
+  acosh: row(
+    Math.acosh,
+    [1.1, 1000],
+    [
+      [1, 0],
+      [0.5, NaN],
+      [Infinity, Infinity],
+    ],
+  ),
+  atanh: row(
+    Math.atanh,
+    [-0.95, 0.95],
+    [
+      [1, Infinity],
+      [-1, -Infinity],
+      [-0, -0],
+      [2, NaN],
+    ],
+  ),
+  erf: row(
+    erf,
+    [-4, 4],
+    [
+      [-0, -0],
+      [Infinity, 1],
+      [-Infinity, -1],
+    ],
+  ),
+  sinc: row(
+    sinc,
+    [-5.4, 5.4],
+    [
+      [0, 1],
+      [-0, 1],
+    ],
+    { tolerance: { f32: ulps(4, 2 ** -24), f64: ulps(4, 2 ** -52) }, ...atPole },
+  ),
 } satisfies Record<string, ElementwiseSpec>;

@@ -76,7 +76,10 @@ export interface ElementwiseSpec {
 
 /** An elementwise op with options: one entry for every setting that is worth a look. */
 export interface ParametricSpec {
-  readonly variants: readonly (ElementwiseSpec & { readonly label: string; readonly call: (...tensors: Tensor[]) => Tensor })[];
+  readonly variants: readonly (ElementwiseSpec & {
+    readonly label: string;
+    readonly call: (...tensors: Tensor[]) => Tensor;
+  })[];
   readonly errors?: readonly ErrorRow[];
 }
 

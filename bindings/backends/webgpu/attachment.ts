@@ -67,5 +67,8 @@ export function insert(template: string, name: string, text: string): string {
 
 /** The text with the element type of the binding called `output` changed, where an epilogue changes the type. */
 export function retypeOutput(template: string, dtype: DType): string {
-  return template.replace(/(> output: array<)\w+(>;)/, (_, before: string, after: string) => before + wgslStorageType(dtype) + after);
+  return template.replace(
+    /(> output: array<)\w+(>;)/,
+    (_, before: string, after: string) => before + wgslStorageType(dtype) + after,
+  );
 }

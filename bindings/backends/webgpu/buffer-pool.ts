@@ -34,7 +34,7 @@ export interface PooledBuffer {
   readonly allocation: Submission | undefined;
 }
 
-/** Buffers are refused above this many; asking the device whether it had the memory costs a promise. */
+/** From this size on the device is asked whether it had the memory; each question costs a promise. */
 const largeBytes = 64 * 2 ** 20;
 
 /** Free buffers are given back when they exceed both this and what is in use. */
@@ -72,7 +72,7 @@ export class BufferPool {
   /** Gives a buffer back. */
   release(buffer: PooledBuffer): void {
     this.#inUse -= buffer.bytes;
-    if (buffer.allocation !== undefined && buffer.allocation.failure !== undefined) {
+    if (buffer.allocation?.failure !== undefined) {
       this.#destroy(buffer);
       return;
     }
@@ -100,10 +100,15 @@ export class BufferPool {
   }
 
   #create(op: string, bytes: number, capacity: number): PooledBuffer {
-    const explain = (message: string): BackendError => new BackendError(op, outOfMemory(bytes, this.#reserved, message));
+    const explain = (message: string): BackendError =>
+      new BackendError(op, outOfMemory(bytes, this.#reserved, message));
     let buffer: GPUBuffer | undefined;
     const make = (): void => {
-      buffer = this.#device.gpu.createBuffer({ label: `athanor ${showBytes(capacity)}`, size: capacity, usage: usages.storage });
+      buffer = this.#device.gpu.createBuffer({
+        label: `athanor ${showBytes(capacity)}`,
+        size: capacity,
+        usage: usages.storage,
+      });
     };
     let allocation: Submission | undefined;
     try {

@@ -2,23 +2,11 @@
 // Nothing here is global: two devices live side by side, and a process ends although one was left open.
 // Knows no tensors, buffers or shaders. Read next: limits.ts, submission.ts, backend.ts.
 import { BackendError } from "../../core/errors.ts";
-import type { GPULimits } from "./limits.ts";
+import type { AdapterDescription, GPULimits } from "./description.ts";
 import { featuresOf, limitsOf, readLimits } from "./limits.ts";
 import { Submission } from "./submission.ts";
 
-/** How the adapter presents itself, for reports. */
-export interface AdapterDescription {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
-  /** True for a software implementation. */
-  readonly isFallback: boolean;
-  /** Optional features in use. */
-  readonly features: readonly string[];
-}
-
-/** The first line of a driver's message, without its trailing noise. */
+/** The beginning of a driver's message on one line: what follows is a listing of the shader. */
 function firstLines(message: string): string {
   return message.trim().split("\n").slice(0, 6).join(" ").slice(0, 600);
 }
@@ -29,16 +17,23 @@ export class Device {
   readonly adapter: AdapterDescription;
   /** Rejects when the device is lost or disposed; never resolves. */
   readonly lost: Promise<never>;
+  /** What the device came from. Held here because in Node a device whose instance was collected ends the process. */
+  readonly origin: readonly object[];
   /** Why the device cannot be used any more. */
   #ended: string | undefined;
   /** Errors that no read has reported yet. */
   readonly #unreported = new Set<BackendError>();
+  /** Errors outside any submission: the next read throws them. */
+  readonly #uncaptured: BackendError[] = [];
+  /** Those who wait for work of this device. */
+  readonly #waiting = new Set<(error: BackendError) => void>();
   /** Settles when every submission so far has. */
   #tail: Promise<void> = Promise.resolve();
   #reject: (error: BackendError) => void = () => undefined;
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription) {
+  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[]) {
     this.gpu = gpu;
+    this.origin = origin;
     this.adapter = adapter;
     this.limits = readLimits(gpu.limits);
     this.lost = new Promise<never>((_, reject) => {
@@ -54,7 +49,7 @@ export class Device {
     });
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
-      this.#unreported.add(new BackendError("webgpu", firstLines(event.error.message)));
+      this.#uncaptured.push(new BackendError("webgpu", firstLines(event.error.message)));
     });
   }
 
@@ -65,16 +60,15 @@ export class Device {
 
   /**
    * Runs `action` and collects what the device finds wrong with it. `explain` makes the error from the device's message;
-   * `cause` is an earlier finding (a shader that did not compile) that explains the failure better.
+   * the failure of a parent (its data, a shader that did not compile) explains more and goes first.
    */
   guard(
     parents: Iterable<Submission>,
     filter: GPUErrorFilter,
     explain: (message: string) => BackendError,
     action: () => void,
-    causes: readonly Submission[] = [],
   ): Submission {
-    const submission = new Submission([...parents, ...causes]);
+    const submission = new Submission(parents);
     this.gpu.pushErrorScope(filter);
     try {
       action();
@@ -90,10 +84,22 @@ export class Device {
     return submission;
   }
 
+  /** The outcome of `work`, or a rejection when the device is lost before. (Promise.race would leave a trace on `lost` for ever.) */
+  orLost<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.add(reject);
+      const done = (): boolean => this.#waiting.delete(reject);
+      work.then(resolve, reject).then(done, done);
+      if (this.#ended !== undefined) reject(new BackendError("webgpu", this.#ended));
+    });
+  }
+
   /** Waits until it is known how `submission` went, and throws if it failed. */
   async confirm(submission: Submission | undefined): Promise<void> {
+    const stray = this.#uncaptured.shift();
+    if (stray !== undefined) throw stray;
     if (submission === undefined || submission.hasSucceeded) return;
-    await Promise.race([this.#tail, this.lost]);
+    await this.orLost(this.#tail);
     if (submission.failure === undefined) return;
     this.#unreported.delete(submission.failure);
     throw submission.failure;
@@ -102,17 +108,11 @@ export class Device {
   /** Waits for all submitted work and throws the first error that nobody has seen. */
   async idle(): Promise<void> {
     this.requireAlive("idle");
-    await Promise.race([this.gpu.queue.onSubmittedWorkDone(), this.lost]);
-    await Promise.race([this.#tail, this.lost]);
-    this.report();
-  }
-
-  /** Throws the first error that nobody has seen. */
-  report(): void {
-    for (const error of this.#unreported) {
-      this.#unreported.clear();
-      throw error;
-    }
+    await this.orLost(this.gpu.queue.onSubmittedWorkDone());
+    await this.orLost(this.#tail);
+    const [first] = [...this.#uncaptured.splice(0), ...this.#unreported];
+    this.#unreported.clear();
+    if (first !== undefined) throw first;
   }
 
   dispose(): void {
@@ -123,7 +123,10 @@ export class Device {
   #end(why: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = why;
-    this.#reject(new BackendError("webgpu", why));
+    const error = new BackendError("webgpu", why);
+    this.#reject(error);
+    for (const reject of this.#waiting) reject(error);
+    this.#waiting.clear();
   }
 }
 
@@ -140,23 +143,27 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
     const gpu = options.gpu ?? (await findGPU());
     if (typeof gpu === "string") return { unavailable: gpu };
     const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
-    if (adapter === null) return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
+    if (adapter === null)
+      return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
     const features = featuresOf(adapter);
     const device = await adapter.requestDevice({
       label: options.label ?? "athanor",
       requiredFeatures: features,
       requiredLimits: limitsOf(adapter),
     });
-    return new Device(device, describe(adapter, features));
+    return new Device(device, describe(adapter, features), [gpu, adapter]);
   } catch (error) {
-    return { unavailable: `WebGPU could not be started: ${error instanceof Error ? firstLines(error.message) : String(error)}` };
+    return {
+      unavailable: `WebGPU could not be started: ${error instanceof Error ? firstLines(error.message) : String(error)}`,
+    };
   }
 }
 
 function describe(adapter: GPUAdapter, features: readonly string[]): AdapterDescription {
   const { vendor, architecture, device, description } = adapter.info;
   // Software implementations say so in one of two ways, depending on the age of the runtime.
-  const isFallback = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
+  const isFallback =
+    adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
   return { vendor, architecture, device, description, isFallback, features };
 }
 
@@ -173,7 +180,8 @@ async function findGPU(): Promise<GPU | string> {
     return dawn.create([]);
   } catch (error) {
     const { code } = error as { readonly code?: string };
-    if (code === "ERR_MODULE_NOT_FOUND") return "Node has no WebGPU of its own and the optional package webgpu is not installed: npm install webgpu";
+    if (code === "ERR_MODULE_NOT_FOUND")
+      return "Node has no WebGPU of its own and the optional package webgpu is not installed: npm install webgpu";
     return `the package webgpu could not be loaded: ${error instanceof Error ? firstLines(error.message) : String(error)}`;
   }
 }

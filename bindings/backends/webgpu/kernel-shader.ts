@@ -1,10 +1,9 @@
 // Turns a kernel step into a launch of the file of that name in shaders/: operands to bindings in the order of the file,
 // element offsets and parameter words into its uniform block, an epilogue pasted where the file has room for one.
 // Read next: shaders/README.md for the conventions, attachment.ts for the epilogue.
-import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { wgslStorageType } from "../../expr/to-wgsl.ts";
-import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";
+import type { KernelStep, Slot } from "../../graph/step.ts";
 import type { Pasted } from "./attachment.ts";
 import { insert, paste, plain, retypeOutput } from "./attachment.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
@@ -17,10 +16,16 @@ const cooperativeLength = 64;
 export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library: ShaderLibrary): Dispatch {
   const template = library.template(step.kernel);
   if (template === undefined || !library.has(step.kernel, step.dtype)) {
-    throw new BackendError(step.label, `webgpu has no kernel ${step.kernel} for ${step.dtype}. Compute it on the CPU: withDevice("wasm", …)`);
+    throw new BackendError(
+      step.label,
+      `webgpu has no kernel ${step.kernel} for ${step.dtype}. Compute it on the CPU: withDevice("wasm", …)`,
+    );
   }
   if (step.outputs.some(({ offset }) => offset !== 0)) {
-    throw new BackendError(step.label, `the kernel ${step.kernel} writes whole buffers; an output at an offset was asked for`);
+    throw new BackendError(
+      step.label,
+      `the kernel ${step.kernel} writes whole buffers; an output at an offset was asked for`,
+    );
   }
   const { inputs, outputs } = step;
   const block = inputs.length + outputs.length;
@@ -46,7 +51,8 @@ export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library
 
 function epilogueOf(step: KernelStep, slots: readonly Slot[], first: number): Pasted {
   const scalar = wgslStorageType(step.dtype);
-  if (step.epilogue === undefined) return plain(`fn epilogue(value: ${scalar}, index: u32) -> ${scalar} { return value; }`, first);
+  if (step.epilogue === undefined)
+    return plain(`fn epilogue(value: ${scalar}, index: u32) -> ${scalar} { return value; }`, first);
   return paste(step.epilogue, slots, "epilogue", step.dtype, first, 1);
 }
 
@@ -54,14 +60,7 @@ function epilogueOf(step: KernelStep, slots: readonly Slot[], first: number): Pa
 function launchOf(step: KernelStep, template: string): { readonly entry: string; readonly groups: number } {
   const [outer = 0, length = 0, inner = 0] = step.words;
   const hasBoth = template.includes("fn cooperative(");
-  if (hasBoth && length >= cooperativeLength && (inner === 1 || outer * inner < 4096)) return { entry: "cooperative", groups: outer * inner };
+  if (hasBoth && length >= cooperativeLength && (inner === 1 || outer * inner < 4096))
+    return { entry: "cooperative", groups: outer * inner };
   return { entry: "main", groups: step.workgroups };
-}
-
-/** The scalar slots a kernel or fold reads as a buffer: they need one of a single element. */
-export function scalarOperands(views: readonly SlotView[], slots: readonly Slot[]): { readonly slot: number; readonly index: number; readonly dtype: DType }[] {
-  return views.flatMap(({ slot }) => {
-    const own = slots[slot];
-    return own?.kind === "scalar" ? [{ slot, index: own.index, dtype: own.dtype }] : [];
-  });
 }

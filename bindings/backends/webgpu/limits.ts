@@ -1,22 +1,7 @@
 // The one place that knows WebGPU's limits: which ones are asked for, which features are used, and how a grid is folded.
 // Everything else of this backend reads them from here. Knows no device object beyond what an adapter offers.
 // Read next: device.ts, which requests a device with them.
-
-/** What this backend needs to know of a device's limits. Bytes unless said otherwise. */
-export interface GPULimits {
-  /** The largest buffer. */
-  readonly maxBufferSize: number;
-  /** The largest buffer a shader may see whole. */
-  readonly maxStorageBufferBindingSize: number;
-  /** Buffers one shader may see, output included. At least 8. */
-  readonly maxStorageBuffers: number;
-  /** Workgroups along one dimension of a grid. */
-  readonly maxWorkgroupsPerDimension: number;
-  /** Memory shared by one workgroup. */
-  readonly maxWorkgroupStorage: number;
-  /** Alignment of an offset into a uniform buffer. */
-  readonly uniformAlignment: number;
-}
+import type { GPULimits } from "./description.ts";
 
 const wantedLimits = [
   "maxBufferSize",

@@ -44,7 +44,7 @@ export class Block {
   /** The struct and the variable; nothing where the block has no fields. */
   declare(name: string, binding: number): string {
     if (this.words.length === 0) return "";
-    const type = name[0]?.toUpperCase() + name.slice(1);
+    const type = name.charAt(0).toUpperCase() + name.slice(1);
     return `struct ${type} {\n${this.#fields.join("\n")}\n}\n@group(0) @binding(${String(binding)}) var<uniform> ${name}: ${type};`;
   }
 }
@@ -129,7 +129,10 @@ export class Operands {
     for (let axis = last; axis > 0; axis--) {
       const extent = `${this.#blockName}.${this.#prefix}Extent${String(axis)}`;
       const next = `${this.#prefix}Rest${String(axis)}`;
-      lines.push(`let ${next} = ${rest} / ${extent};`, `let ${this.#prefix}At${String(axis)} = ${rest} - ${next} * ${extent};`);
+      lines.push(
+        `let ${next} = ${rest} / ${extent};`,
+        `let ${this.#prefix}At${String(axis)} = ${rest} - ${next} * ${extent};`,
+      );
       rest = next;
     }
     lines.push(`let ${this.#prefix}At0 = ${rest};`);

@@ -63,7 +63,7 @@ export class Pipelines {
       made.pending.catch(() => undefined);
     });
     try {
-      const pipeline = await Promise.race([made.pending, this.#device.lost]);
+      const pipeline = await (made.pending && this.#device.orLost(made.pending));
       // A launch may have needed it meanwhile and compiled its own.
       if (!this.#made.has(key)) this.#keep(key, pipeline, made.layout, compilation);
     } catch {
@@ -72,14 +72,22 @@ export class Pipelines {
     }
   }
 
-  #keep(key: string, pipeline: GPUComputePipeline | undefined, layout: GPUBindGroupLayout | undefined, compilation: Submission): Pipeline {
+  #keep(
+    key: string,
+    pipeline: GPUComputePipeline | undefined,
+    layout: GPUBindGroupLayout | undefined,
+    compilation: Submission,
+  ): Pipeline {
     if (pipeline === undefined || layout === undefined) throw new BackendError("webgpu", "no pipeline was made");
     const entry = { pipeline, layout, compilation };
     this.#made.set(key, entry);
     return entry;
   }
 
-  #describe(dispatch: Dispatch): { readonly layout: GPUBindGroupLayout; readonly descriptor: GPUComputePipelineDescriptor } {
+  #describe(dispatch: Dispatch): {
+    readonly layout: GPUBindGroupLayout;
+    readonly descriptor: GPUComputePipelineDescriptor;
+  } {
     const { gpu } = this.#device;
     const { label, text, entry } = dispatch;
     const layout = gpu.createBindGroupLayout({ label, entries: used(dispatch).map(layoutEntry) });
@@ -97,7 +105,9 @@ export class Pipelines {
 
 /** The bindings of a dispatch without uniform blocks that have no words. */
 export function used(dispatch: Dispatch): Binding[] {
-  return dispatch.bindings.filter(({ access, source }) => access !== "uniform" || (dispatch.blocks[source]?.length ?? 0) > 0);
+  return dispatch.bindings.filter(
+    ({ access, source }) => access !== "uniform" || (dispatch.blocks[source]?.length ?? 0) > 0,
+  );
 }
 
 function layoutEntry({ binding, access }: Binding): GPUBindGroupLayoutEntry {

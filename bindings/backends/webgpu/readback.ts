@@ -36,7 +36,8 @@ export class Readback {
   request(storage: GPUStorage): Promise<TypedArray> {
     this.#device.requireAlive("data");
     storage.requireHeld("data");
-    if (storage.size === 0) return this.#device.confirm(storage.origin).then(() => narrow(new ArrayBuffer(0), 0, 0, storage.dtype));
+    if (storage.size === 0)
+      return this.#device.confirm(storage.origin).then(() => narrow(new ArrayBuffer(0), 0, 0, storage.dtype));
     // Held until the copy is submitted; after that the queue's order protects it.
     storage.retain();
     return new Promise<TypedArray>((resolve, reject) => {
@@ -68,7 +69,7 @@ export class Readback {
     let staging: Staging | undefined;
     try {
       staging = this.#submit(batch, bytes);
-      await Promise.race([this.#map(staging.buffer, bytes), this.#device.lost]);
+      await this.#device.orLost(this.#map(staging.buffer, bytes));
       const mapped = staging.buffer.getMappedRange(0, bytes);
       let offset = 0;
       for (const { storage, resolve, reject } of batch) {
@@ -90,7 +91,9 @@ export class Readback {
     try {
       this.#device.requireAlive("data");
       const explain = (message: string): BackendError => new BackendError("data", `reading back failed: ${message}`);
-      const origins = batch.map(({ storage }) => storage.origin).filter((origin): origin is Submission => origin !== undefined);
+      const origins = batch
+        .map(({ storage }) => storage.origin)
+        .filter((origin): origin is Submission => origin !== undefined);
       this.#device.guard(origins, "validation", explain, () => {
         const target = this.#staging(bytes);
         staging.copy = target;
@@ -135,8 +138,14 @@ export class Readback {
     const index = this.#free.findIndex(({ capacity }) => capacity >= bytes && capacity <= Math.max(bytes * 4, 4096));
     const [known] = index < 0 ? [] : this.#free.splice(index, 1);
     if (known !== undefined) return known;
-    const capacity = Math.min(Math.max(2 ** Math.ceil(Math.log2(bytes)), 4096), Math.max(this.#device.limits.maxBufferSize, bytes));
-    return { capacity, buffer: this.#device.gpu.createBuffer({ label: "athanor staging", size: capacity, usage: usages.readback }) };
+    const capacity = Math.min(
+      Math.max(2 ** Math.ceil(Math.log2(bytes)), 4096),
+      Math.max(this.#device.limits.maxBufferSize, bytes),
+    );
+    return {
+      capacity,
+      buffer: this.#device.gpu.createBuffer({ label: "athanor staging", size: capacity, usage: usages.readback }),
+    };
   }
 
   #keep(staging: Staging): void {

@@ -44,13 +44,22 @@ export function reduceDispatches(
 ): Dispatch[] {
   const template = library.template("reduce") ?? "";
   const passes = planPasses(step.outer, step.length, step.inner);
-  let input = step.input === undefined ? undefined : { slot: step.input.slot, offset: step.input.offset, dtype: step.input.dtype };
+  let input =
+    step.input === undefined
+      ? undefined
+      : { slot: step.input.slot, offset: step.input.offset, dtype: step.input.dtype };
   return passes.map((pass, at): Dispatch => {
     const isLast = at === passes.length - 1;
     const results = step.outer * pass.chunks * step.inner;
     const output = isLast ? step.output.slot : temporary(step.dtype, results);
-    const load = at === 0 && step.prologue !== undefined ? loaded(step.prologue, slots, step.dtype) : loadPlainly(input?.dtype, step.dtype);
-    const epilogue = isLast && step.epilogue !== undefined ? paste(step.epilogue, slots, "epilogue", step.dtype, load.next, 2) : keep(load.next);
+    const load =
+      at === 0 && step.prologue !== undefined
+        ? loaded(step.prologue, slots, step.dtype)
+        : loadPlainly(input?.dtype, step.dtype);
+    const epilogue =
+      isLast && step.epilogue !== undefined
+        ? paste(step.epilogue, slots, "epilogue", step.dtype, load.next, 2)
+        : keep(load.next);
     const type = isLast ? step.output.dtype : step.dtype;
     const own: Binding[] = [
       { binding: 1, access: "write", source: output },
@@ -60,7 +69,8 @@ export function reduceDispatches(
     if (at > 0 || step.prologue === undefined) own.unshift({ binding: 0, access: "read", source: input?.slot ?? 0 });
     const words = [input?.offset ?? 0, step.outer, pass.length, step.inner, pass.chunk];
     let text = retypeOutput(template, type);
-    if (input !== undefined) text = text.replace("> input: array<Scalar>", `> input: array<${wgslStorageType(input.dtype)}>`);
+    if (input !== undefined)
+      text = text.replace("> input: array<Scalar>", `> input: array<${wgslStorageType(input.dtype)}>`);
     text = insert(text, "operands", "");
     text = insert(text, "load", load.text);
     text = insert(text, "combine", combineText(step.combiner, step.dtype));
@@ -101,13 +111,24 @@ function combineText(combiner: ReduceStep["combiner"], dtype: DType): string {
   const isFloat = dtype === "f32";
   const wrap = (text: string): string => (dtype === "u8" ? `(${text}) & 255u` : text);
   const lowest = isFloat ? "-infinity_f32()" : dtype === "i32" ? "i32(-2147483648)" : "0u";
-  const highest = isFloat ? "infinity_f32()" : dtype === "i32" ? "2147483647i" : dtype === "u8" ? "255u" : dtype === "bool" ? "1u" : "0xffffffffu";
+  const highest = isFloat
+    ? "infinity_f32()"
+    : dtype === "i32"
+      ? "2147483647i"
+      : dtype === "u8"
+        ? "255u"
+        : dtype === "bool"
+          ? "1u"
+          : "0xffffffffu";
   const [identity, combined] = {
     sum: ["Scalar(0)", wrap("a + b")],
     prod: ["Scalar(1)", wrap("a * b")],
     max: [lowest, isFloat ? "max_f32(a, b)" : "max(a, b)"],
     min: [highest, isFloat ? "min_f32(a, b)" : "min(a, b)"],
   }[combiner];
-  const value = dtype === "bool" && combiner === "sum" ? toStorage(`(${fromStorage("a", dtype)} || ${fromStorage("b", dtype)})`, dtype) : (combined ?? "");
+  const value =
+    dtype === "bool" && combiner === "sum"
+      ? toStorage(`(${fromStorage("a", dtype)} || ${fromStorage("b", dtype)})`, dtype)
+      : (combined ?? "");
   return `fn identity() -> Scalar { return ${identity ?? ""}; }\nfn combine(a: Scalar, b: Scalar) -> Scalar { return ${value}; }`;
 }

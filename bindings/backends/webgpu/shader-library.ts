@@ -33,7 +33,7 @@ export class ShaderLibrary {
 
   constructor(shaders: Readonly<Record<string, string>>) {
     this.#shaders = shaders;
-    this.#prelude = declarationsOf(shaders["prelude"] ?? "");
+    this.#prelude = declarationsOf(shaders.prelude ?? "");
   }
 
   /** Whether a kernel of this name can be made for this type. */

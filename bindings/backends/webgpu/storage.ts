@@ -56,7 +56,8 @@ export class GPUStorage implements Storage {
 
   /** Throws if the last holder has let go. */
   requireHeld(op: string): void {
-    if (this.#holders === 0) throw new DisposedError(op, `storage of ${String(this.size)} ${this.dtype} on webgpu was freed`);
+    if (this.#holders === 0)
+      throw new DisposedError(op, `storage of ${String(this.size)} ${this.dtype} on webgpu was freed`);
   }
 }
 

@@ -1,0 +1,60 @@
+// The function table of the WASM backend: kernels of the module and row functions made at run time get an index each, and
+// programs call all of them alike. Row functions are cached by expression and strides. Read next: program.ts.
+import type { DType } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
+import { print } from "../../expr/expression.ts";
+import type { RowRequest } from "../../expr/to-wasm.ts";
+import { emitRow, rowKey } from "../../expr/to-wasm.ts";
+import { singles } from "./generated/singles.ts";
+import type { KernelModule } from "./module.ts";
+
+export class KernelTable {
+  private readonly module: KernelModule;
+  private readonly indexes = new Map<string, number>();
+  private readonly rows = new Map<string, number>();
+
+  constructor(module: KernelModule) {
+    this.module = module;
+  }
+
+  has(kernel: string, dtype: DType): boolean {
+    return `${kernel}_${dtype}` in this.module.exports;
+  }
+
+  /** Table index of an exported kernel. */
+  kernel(name: string): number {
+    const known = this.indexes.get(name);
+    if (known !== undefined) return known;
+    const exported = this.module.exports[name];
+    if (typeof exported !== "function") {
+      throw new BackendError(name, `there is no kernel ${name} on wasm. Convert the tensors to a type it has, or run it on webgpu`);
+    }
+    const index = this.module.table.grow(1, exported);
+    this.indexes.set(name, index);
+    return index;
+  }
+
+  /** Table index of a row function: the one built for a single op if there is one, else emitted now. */
+  row(request: RowRequest): number {
+    const key = rowKey(request);
+    const known = this.rows.get(key);
+    if (known !== undefined) return known;
+    const single = request.inputs.length <= 2 ? singles[print(request.expression)] : undefined;
+    const plain = request.expression.dtype === "f32" && request.inputs.every((operand) => operand.dtype === "f32");
+    const index = plain && single !== undefined && single in this.module.exports ? this.kernel(single) : this.emit(request);
+    this.rows.set(key, index);
+    return index;
+  }
+
+  private emit(request: RowRequest): number {
+    const { bytes, helpers } = emitRow(request);
+    const kernels: Record<string, WebAssembly.ImportValue> = {};
+    for (const name of helpers) {
+      const helper = this.module.exports[name];
+      if (typeof helper !== "function") throw new BackendError(name, `the kernel module has no function ${name}`);
+      kernels[name] = helper;
+    }
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.module.memory }, kernels });
+    return this.module.table.grow(1, instance.exports["row"]);
+  }
+}

@@ -1,0 +1,181 @@
+// A program of the WASM backend: the steps of a segment as records in linear memory that one call into WASM executes.
+// Argument words are written once; a run only patches the pointers of what it binds.
+// Read next: assembly/program.ts, which walks the records; heap.ts, which owns the memory.
+import { bytesOf } from "../../core/dtype.ts";
+import type { Stride } from "../../expr/to-wasm.ts";
+import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step } from "../../graph/step.ts";
+import type { Program } from "../backend.ts";
+import type { Heap } from "./heap.ts";
+import type { KernelTable } from "./kernels.ts";
+import { WasmStorage } from "./storage.ts";
+import type { WasmBackend } from "./backend.ts";
+
+/** A word that holds the address of a slot (plus a constant) and is written at every run. */
+interface Patch {
+  readonly word: number;
+  readonly slot: number;
+  readonly offset: number;
+}
+
+/** Slot number that stands for the program's scratch memory. */
+const scratchSlot = -1;
+/** Every bound number gets this many bytes of argument memory. */
+const scalarBytes = 8;
+
+export class WasmProgram implements Program {
+  private readonly backend: WasmBackend;
+  private readonly segment: Segment;
+  private readonly heap: Heap;
+  private readonly words: number[] = [];
+  private readonly patches: Patch[] = [];
+  private readonly block: number;
+  private readonly records: number;
+  private readonly recordCount: number;
+  private readonly scratchBytes: number;
+  private readonly scalarBase: number;
+  private readonly runRecords: (records: number, count: number, worker: number, workers: number) => void;
+
+  constructor(backend: WasmBackend, segment: Segment, kernels: KernelTable) {
+    this.backend = backend;
+    this.segment = segment;
+    this.heap = backend.heap;
+    this.runRecords = backend.runRecords;
+    const steps = segment.steps.filter((step) => !isEmpty(step));
+    const calls = steps.map((step) => this.encode(step, kernels, backend.workers));
+    this.scratchBytes = steps.reduce((most, step) => Math.max(most, step.kind === "kernel" ? step.scratch : 0), 0);
+    this.recordCount = calls.length;
+    const recordStart = this.words.length;
+    for (const call of calls) this.words.push(call.index, call.start);
+    // Numbers start at a multiple of eight bytes.
+    if (this.words.length % 2 === 1) this.words.push(0);
+    const scalars = segment.slots.filter((slot) => slot.kind === "scalar").length;
+    const bytes = 4 * this.words.length;
+    this.block = this.heap.allocate(bytes + scalars * scalarBytes, "compile", false);
+    this.scalarBase = this.block + bytes;
+    this.records = this.block + 4 * recordStart;
+    for (let index = 0; index < calls.length; index++) {
+      const word = recordStart + 2 * index + 1;
+      this.words[word] = this.block + 4 * (this.words[word] ?? 0);
+    }
+    this.heap.view("i32", this.block, this.words.length).set(this.words);
+  }
+
+  run(inputs: readonly WasmStorage[], scalars: readonly number[]): WasmStorage[] {
+    const { slots, buffers } = this.segment;
+    const held: number[] = [];
+    const results: WasmStorage[] = [];
+    try {
+      const temporaries = buffers.map((bytes) => {
+        const pointer = this.heap.allocate(bytes, "run");
+        held.push(pointer);
+        return pointer;
+      });
+      const scratch = this.scratchBytes > 0 ? this.heap.allocate(this.scratchBytes, "run") : 0;
+      if (this.scratchBytes > 0) held.push(scratch);
+      const pointers = slots.map((slot, index) => {
+        switch (slot.kind) {
+          case "input":
+            return inputs[slot.index]?.pointer ?? 0;
+          case "scalar":
+            return this.scalarBase + slot.index * scalarBytes;
+          case "temporary":
+            return temporaries[slot.buffer] ?? 0;
+          case "output": {
+            const storage = WasmStorage.allocate(this.backend, slot.dtype, slot.size, this.label(index));
+            results[slot.index] = storage;
+            return storage.pointer;
+          }
+          default:
+            return slot satisfies never;
+        }
+      });
+      const words = this.heap.view("u32", this.block, this.words.length);
+      for (const { word, slot, offset } of this.patches) words[word] = (slot === scratchSlot ? scratch : (pointers[slot] ?? 0)) + offset;
+      for (const slot of slots) {
+        if (slot.kind === "scalar") this.heap.view(slot.dtype, this.scalarBase + slot.index * scalarBytes, 1)[0] = scalars[slot.index] ?? 0;
+      }
+      this.runRecords(this.records, this.recordCount, 0, this.backend.workers);
+      return results;
+    } catch (error) {
+      for (const storage of results) (storage as WasmStorage | undefined)?.release();
+      throw error;
+    } finally {
+      for (const pointer of held) this.heap.release(pointer);
+    }
+  }
+
+  dispose(): void {
+    this.heap.release(this.block, false);
+  }
+
+  /** The step that writes a slot, for messages. */
+  private label(slot: number): string {
+    const writes = (step: Step): boolean => (step.kind === "kernel" ? step.outputs.some((output) => output.slot === slot) : step.output.slot === slot);
+    return this.segment.steps.find(writes)?.label ?? "run";
+  }
+
+  private pointer(view: SlotView): void {
+    this.patches.push({ word: this.words.length, slot: view.slot, offset: view.offset * bytesOf(view.dtype) });
+    this.words.push(0);
+  }
+
+  /** Writes a step's argument words; returns its kernel's table index and where the words start. */
+  private encode(step: Step, kernels: KernelTable, workers: number): { index: number; start: number } {
+    switch (step.kind) {
+      case "map":
+        return this.encodeMap(step, kernels, workers);
+      case "reduce":
+        return this.encodeReduce(step, kernels);
+      case "kernel":
+        return this.encodeKernel(step, kernels);
+      default:
+        return step satisfies never;
+    }
+  }
+
+  private encodeMap(step: MapStep, kernels: KernelTable, workers: number): { index: number; start: number } {
+    const outer = step.shape.slice(0, -1);
+    const inner = outer.length;
+    const length = step.shape[inner] ?? 1;
+    const stride = (view: SlotView): number => view.strides[inner] ?? 0;
+    const walk = (view: SlotView): Stride => (stride(view) === 1 ? "one" : stride(view) === 0 ? "zero" : "any");
+    const outputStride = step.shape.length === 0 || stride(step.output) === 1 || length === 1 ? "one" : "any";
+    const inputs = step.inputs.map((view) => ({ dtype: view.dtype, stride: walk(view) }));
+    const row = kernels.row({ expression: step.expression, inputs, outputStride, shared: false });
+    const start = this.words.length;
+    const operands = [step.output, ...step.inputs];
+    this.words.push(row, operands.length, outer.length, length, ...outer);
+    for (const view of operands) {
+      this.pointer(view);
+      const isOutput = view === step.output;
+      this.words.push(isOutput && outputStride === "one" ? 1 : stride(view), bytesOf(view.dtype), ...outer.map((_, axis) => view.strides[axis] ?? 0));
+    }
+    for (let word = 0; word < workers * (1 + 2 * operands.length); word++) this.words.push(0);
+    return { index: kernels.kernel("map"), start };
+  }
+
+  private encodeReduce(step: ReduceStep, kernels: KernelTable): { index: number; start: number } {
+    const start = this.words.length;
+    if (step.input === undefined) throw new Error("a fold on wasm needs its source in memory");
+    this.pointer(step.input);
+    this.pointer(step.output);
+    this.words.push(step.outer, step.length, step.inner);
+    return { index: kernels.kernel(`reduce_${step.combiner}_${step.dtype}`), start };
+  }
+
+  private encodeKernel(step: KernelStep, kernels: KernelTable): { index: number; start: number } {
+    const start = this.words.length;
+    for (const view of step.inputs) this.pointer(view);
+    for (const view of step.outputs) this.pointer(view);
+    if (step.scratch > 0) {
+      this.patches.push({ word: this.words.length, slot: scratchSlot, offset: 0 });
+      this.words.push(0);
+    }
+    this.words.push(...step.words);
+    return { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start };
+  }
+}
+
+function isEmpty(step: Step): boolean {
+  return step.kind === "map" && step.shape.includes(0);
+}

@@ -1,0 +1,36 @@
+// A block of the WASM heap that belongs to tensors: counted, and given back when the last holder lets go.
+// Read next: backend.ts.
+import type { DType } from "../../core/dtype.ts";
+import type { Storage } from "../backend.ts";
+import type { WasmBackend } from "./backend.ts";
+import { bytesFor } from "./heap.ts";
+
+export class WasmStorage implements Storage {
+  readonly backend: WasmBackend;
+  readonly dtype: DType;
+  readonly size: number;
+  readonly bytes: number;
+  readonly pointer: number;
+  private holders = 1;
+
+  private constructor(backend: WasmBackend, dtype: DType, size: number, pointer: number) {
+    this.backend = backend;
+    this.dtype = dtype;
+    this.size = size;
+    this.bytes = bytesFor(dtype, size);
+    this.pointer = pointer;
+  }
+
+  /** New storage held once; `op` names who asked, should memory run out. */
+  static allocate(backend: WasmBackend, dtype: DType, size: number, op: string): WasmStorage {
+    return new WasmStorage(backend, dtype, size, backend.heap.allocate(bytesFor(dtype, size), op));
+  }
+
+  retain(): void {
+    this.holders++;
+  }
+
+  release(): void {
+    if (--this.holders === 0) this.backend.heap.release(this.pointer);
+  }
+}

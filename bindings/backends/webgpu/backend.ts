@@ -1,0 +1,153 @@
+// The GPU as a backend: storage, transfers and programs over one WebGPU device of its own.
+// Puts the parts together and holds none of their knowledge; nothing is shared between two backends.
+// Read next: device.ts, program.ts, readback.ts.
+import type { DType, TypedArray } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
+import type { Segment } from "../../graph/step.ts";
+import type { Backend, MemoryReport, Program, Storage } from "../backend.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import type { AdapterDescription, GPULimits } from "./description.ts";
+import type { Device, DeviceOptions } from "./device.ts";
+import { openDevice } from "./device.ts";
+import { refusal } from "./dispatches.ts";
+import { shaders } from "./generated/shaders.ts";
+import { Pipelines } from "./pipelines.ts";
+import { GPUProgram } from "./program.ts";
+import { Readback } from "./readback.ts";
+import { ShaderLibrary } from "./shader-library.ts";
+import { GPUStorage, widen } from "./storage.ts";
+
+/** A compiled segment whose shaders can be compiled ahead of the first run. */
+export interface WebGPUProgram extends Program {
+  /** Compiles the shaders without blocking the caller. */
+  prepare(): Promise<void>;
+}
+
+/** The GPU backend, with what placement, fusion and reports want to know of it. */
+export interface WebGPUBackend extends Backend {
+  readonly name: "webgpu";
+  readonly adapter: AdapterDescription;
+  readonly limits: GPULimits;
+  /** The most buffers an elementwise step may read beside the one it writes. At least 7. */
+  readonly maxInputs: number;
+  /** Shaders compiled so far. */
+  readonly pipelineCount: number;
+  compile(segment: Segment): WebGPUProgram;
+  /** Rejects when the device is lost or the backend disposed; never resolves. */
+  readonly lost: Promise<never>;
+}
+
+/** Where the GPU comes from. */
+export interface WebGPUOptions {
+  /** A WebGPU entry point (`navigator.gpu`) other than the runtime's own. */
+  readonly gpu?: unknown;
+  /** The device's name in error messages and profilers. */
+  readonly label?: string;
+  readonly powerPreference?: "low-power" | "high-performance";
+}
+
+/**
+ * Opens the GPU, or says in one sentence why there is none.
+ *
+ * In browsers, Deno and Bun it is `navigator.gpu`; in Node the optional package `webgpu`.
+ */
+export async function createWebGPU(
+  options: WebGPUOptions = {},
+): Promise<WebGPUBackend | { readonly unavailable: string }> {
+  const device = await openDevice(options as DeviceOptions);
+  return "unavailable" in device ? device : new GPUBackend(device);
+}
+
+class GPUBackend implements WebGPUBackend {
+  readonly name = "webgpu";
+  readonly workers = 1;
+  readonly readsSynchronously = false;
+  readonly #device: Device;
+  readonly #pool: BufferPool;
+  readonly #pipelines: Pipelines;
+  readonly #readback: Readback;
+  readonly #library: ShaderLibrary;
+
+  constructor(device: Device) {
+    this.#device = device;
+    this.#pool = new BufferPool(device);
+    this.#pipelines = new Pipelines(device);
+    this.#readback = new Readback(device);
+    this.#library = new ShaderLibrary(shaders);
+  }
+
+  get adapter(): AdapterDescription {
+    return this.#device.adapter;
+  }
+
+  get limits(): GPULimits {
+    return this.#device.limits;
+  }
+
+  get maxInputs(): number {
+    return this.#device.limits.maxStorageBuffers - 1;
+  }
+
+  get pipelineCount(): number {
+    return this.#pipelines.count;
+  }
+
+  get lost(): Promise<never> {
+    return this.#device.lost;
+  }
+
+  refusesDType(dtype: DType): string | undefined {
+    return refusal(dtype);
+  }
+
+  hasKernel(kernel: string, dtype: DType): boolean {
+    return this.#library.has(kernel, dtype);
+  }
+
+  upload(data: TypedArray, dtype: DType): Storage {
+    const reason = refusal(dtype);
+    if (reason !== undefined) throw new BackendError("tensor", reason);
+    const storage = new GPUStorage(this, this.#pool, dtype, data.length, "tensor");
+    if (data.length > 0) {
+      const widened = widen(data, dtype);
+      // Some runtimes refuse views of shared memory.
+      const own = widened.buffer instanceof ArrayBuffer ? widened : widened.slice();
+      this.#device.gpu.queue.writeBuffer(storage.pooled.buffer, 0, own as Uint32Array<ArrayBuffer>);
+    }
+    return storage;
+  }
+
+  async download(storage: Storage): Promise<TypedArray> {
+    if (!(storage instanceof GPUStorage) || storage.backend !== this) {
+      throw new BackendError("data", "the storage belongs to another backend");
+    }
+    return this.#readback.request(storage);
+  }
+
+  downloadSync(_storage: Storage): TypedArray {
+    throw new BackendError(
+      "dataSync",
+      'a GPU cannot be read without waiting. Use await x.data(), or compute on the CPU: withDevice("wasm", …)',
+    );
+  }
+
+  compile(segment: Segment): WebGPUProgram {
+    this.#device.requireAlive("compile");
+    return new GPUProgram(
+      { backend: this, device: this.#device, pool: this.#pool, pipelines: this.#pipelines, library: this.#library },
+      segment,
+    );
+  }
+
+  idle(): Promise<void> {
+    return this.#device.idle();
+  }
+
+  memory(): MemoryReport {
+    return this.#pool.memory();
+  }
+
+  dispose(): void {
+    this.#device.dispose();
+  }
+}

@@ -1,0 +1,30 @@
+// What a GPU says of itself, in plain types: a program that uses athanor need not have WebGPU's own type declarations.
+// Knows how nothing of it is found. Read next: limits.ts and device.ts, which fill these in.
+
+/** How the adapter presents itself, for reports. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** True for a software implementation. */
+  readonly isFallback: boolean;
+  /** Optional features in use. */
+  readonly features: readonly string[];
+}
+
+/** What this backend needs to know of a device's limits. Bytes unless said otherwise. */
+export interface GPULimits {
+  /** The largest buffer. */
+  readonly maxBufferSize: number;
+  /** The largest buffer a shader may see whole. */
+  readonly maxStorageBufferBindingSize: number;
+  /** Buffers one shader may see, output included. At least 8. */
+  readonly maxStorageBuffers: number;
+  /** Workgroups along one dimension of a grid. */
+  readonly maxWorkgroupsPerDimension: number;
+  /** Memory shared by one workgroup. */
+  readonly maxWorkgroupStorage: number;
+  /** Alignment of an offset into a uniform buffer. */
+  readonly uniformAlignment: number;
+}

@@ -1,0 +1,92 @@
+// Turns the steps of a segment into launches: which shader, which slots at which bindings, which numbers.
+// Steps without elements vanish; what this device cannot do is refused here, before anything runs.
+// Read next: map-shader.ts, reduce-shader.ts and kernel-shader.ts, one for each kind of step.
+import type { DType } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shape.ts";
+import type { Segment, Slot, SlotView, Step } from "../../graph/step.ts";
+import type { GPULimits } from "./description.ts";
+import { kernelDispatch } from "./kernel-shader.ts";
+import { mapDispatch } from "./map-shader.ts";
+import type { Dispatch } from "./operands.ts";
+import { reduceDispatches } from "./reduce-shader.ts";
+import type { ShaderLibrary } from "./shader-library.ts";
+
+/** A number of the run that a hand-written shader reads as a buffer of one element. */
+export interface ScalarOperand {
+  readonly slot: number;
+  readonly index: number;
+  readonly dtype: DType;
+}
+
+export interface Launches {
+  readonly dispatches: readonly Dispatch[];
+  /** The segment's slots, then those for partial results. */
+  readonly slots: readonly Slot[];
+  readonly scalarOperands: readonly ScalarOperand[];
+}
+
+/** Why a type cannot live on the GPU; undefined if it can. */
+export function refusal(dtype: DType): string | undefined {
+  if (dtype !== "f64") return undefined;
+  return 'WGSL has no 64-bit floats. Compute f64 on the CPU, or cast: cast(x, "f32")';
+}
+
+/** The launches of a segment. Throws a BackendError for what this device cannot do. */
+export function dispatchesOf(segment: Segment, library: ShaderLibrary, limits: GPULimits): Launches {
+  const slots: Slot[] = [...segment.slots];
+  const temporary = (dtype: DType, size: number): number =>
+    slots.push({ kind: "temporary", buffer: -1, dtype, size }) - 1;
+  const dispatches = segment.steps.flatMap((step) => launchesOf(step, slots, library, temporary));
+  for (const { dtype } of slots) {
+    const reason = refusal(dtype);
+    if (reason !== undefined) throw new BackendError(segment.steps[0]?.label ?? "webgpu", reason);
+  }
+  for (const dispatch of dispatches) requireBindings(dispatch, limits);
+  return { dispatches, slots, scalarOperands: scalarOperands(dispatches, slots) };
+}
+
+function launchesOf(
+  step: Step,
+  slots: readonly Slot[],
+  library: ShaderLibrary,
+  temporary: (dtype: DType, size: number) => number,
+): Dispatch[] {
+  switch (step.kind) {
+    case "map":
+      return sizeOf(step.shape) === 0 ? [] : [mapDispatch(step, slots, library)];
+    case "reduce":
+      return step.outer * step.inner === 0 ? [] : reduceDispatches(step, slots, library, temporary);
+    case "kernel": {
+      // Made even where nothing runs, so that a missing kernel is always told.
+      const dispatch = kernelDispatch(step, slots, library);
+      return step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots)) ? [] : [dispatch];
+    }
+  }
+}
+
+function isEmpty({ slot }: SlotView, slots: readonly Slot[]): boolean {
+  const own = slots[slot];
+  return own !== undefined && own.kind !== "scalar" && own.size === 0;
+}
+
+function requireBindings({ label, bindings }: Dispatch, limits: GPULimits): void {
+  const count = bindings.filter(({ access }) => access !== "uniform").length;
+  if (count <= limits.maxStorageBuffers) return;
+  throw new BackendError(
+    label,
+    `needs ${String(count)} buffers at once, and this GPU shows a shader ${String(limits.maxStorageBuffers)}. Evaluate some of its inputs first`,
+  );
+}
+
+function scalarOperands(dispatches: readonly Dispatch[], slots: readonly Slot[]): ScalarOperand[] {
+  const found = new Map<number, ScalarOperand>();
+  for (const { bindings } of dispatches) {
+    for (const { access, source } of bindings) {
+      const slot = slots[source];
+      if (access !== "uniform" && slot?.kind === "scalar")
+        found.set(source, { slot: source, index: slot.index, dtype: slot.dtype });
+    }
+  }
+  return [...found.values()];
+}

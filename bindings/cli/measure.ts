@@ -1,0 +1,55 @@
+// Times a workload on one device: warm up, then rounds of runs until the time is spent, and the median round.
+// Knows no workload in particular. Read next: workloads.ts, demo.ts.
+import type { DeviceName } from "../backends/backend.ts";
+import { defaultEngine, withDevice } from "../engine/default.ts";
+import type { Prepared, Workload } from "./workloads.ts";
+
+/** What one workload does on one device. */
+export interface Measurement {
+  readonly workload: Workload;
+  readonly backend: DeviceName;
+  readonly threads: number;
+  /** Median milliseconds of one run. */
+  readonly milliseconds: number;
+  /** Workload amount a second. */
+  readonly rate: number;
+}
+
+/** A round is long enough for the clock and for the cost of waiting for a GPU to vanish in it. */
+const roundMilliseconds = 25;
+
+/** Measures for about `budget` milliseconds. */
+export async function measure(workload: Workload, backend: DeviceName, budget: number): Promise<Measurement> {
+  const device = defaultEngine().backends.get(backend);
+  if (device === undefined) throw new RangeError(`${backend} is not in use`);
+  const prepared = withDevice(backend, () => workload.prepare());
+  const round = async (runs: number): Promise<number> => {
+    const begun = performance.now();
+    for (let index = 0; index < runs; index++) runOnce(prepared, backend);
+    await device.idle();
+    return (performance.now() - begun) / runs;
+  };
+  try {
+    await round(1);
+    const estimate = Math.min(await round(1), await round(2));
+    const runs = Math.max(1, Math.ceil(roundMilliseconds / Math.max(estimate, 1e-3)));
+    const rounds: number[] = [];
+    const end = performance.now() + budget;
+    do rounds.push(await round(runs));
+    while (performance.now() < end);
+    const milliseconds = median(rounds);
+    const rate = (1000 * workload.amount) / milliseconds;
+    return { workload, backend, threads: device.workers, milliseconds, rate };
+  } finally {
+    prepared.dispose();
+  }
+}
+
+function runOnce(prepared: Prepared, backend: DeviceName): void {
+  for (const result of withDevice(backend, () => prepared.run())) result.dispose();
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}

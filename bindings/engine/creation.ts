@@ -1,0 +1,142 @@
+// Creation of tensors on the default engine, with NumPy's names and PyTorch's default type, f32.
+// Read next: ../random for random tensors.
+import type { DType, TypedArray } from "../core/dtype.ts";
+import { dtypeOfArray, isFloating, newArray } from "../core/dtype.ts";
+import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
+import type { Shape } from "../core/shape.ts";
+import { checkShape, show, sizeOf } from "../core/shape.ts";
+import * as ops from "../ops/index.ts";
+import type { Nested, Tensor } from "../ops/tensor.ts";
+import { isTensor } from "../ops/tensor.ts";
+import { defaultEngine } from "./default.ts";
+import { checkDType } from "./engine.ts";
+
+/** Element type of a new tensor. */
+export interface CreationOptions {
+  /** Default f32. */
+  readonly dtype?: DType;
+}
+
+/** Options of `tensor`. */
+export interface TensorOptions extends CreationOptions {
+  /** Shape of flat data; default the nesting of the data, or one axis for a typed array. */
+  readonly shape?: Shape;
+}
+
+/**
+ * A tensor from nested arrays, a number, or a typed array, which is copied. Numbers become f32 and booleans bool unless
+ * `dtype` says otherwise; typed arrays keep their type (Float64Array gives f64). Throws a ShapeError for ragged
+ * nesting or a shape that does not hold the elements, a DTypeError for a type there is no room for.
+ */
+export function tensor(data: Nested | ArrayBufferView, options: TensorOptions = {}): Tensor {
+  if (options.dtype !== undefined) checkDType("tensor", options.dtype);
+  if (isTensor(data)) throw new ParameterError("tensor", "the data is a tensor already. Convert it: cast(x, dtype); copy it: tensor(await x.data(), { shape: x.shape })");
+  if (ArrayBuffer.isView(data)) {
+    const own = dtypeOfArray(data);
+    if (own === undefined) throw new DTypeError("tensor", `cannot hold a ${data.constructor.name}. Convert it: Float32Array.from(data, Number)`);
+    const array = data as TypedArray;
+    return place("tensor", array, options.shape ?? [array.length], options.dtype ?? own);
+  }
+  const shape: number[] = [];
+  for (let level: Nested = data; Array.isArray(level); level = (level as readonly Nested[])[0] ?? 0) {
+    shape.push(level.length);
+    if (level.length === 0) break;
+  }
+  const flat: number[] = [];
+  let booleans = 0;
+  const collect = (item: Nested, depth: number): void => {
+    if (Array.isArray(item)) {
+      const list = item as readonly Nested[];
+      if (list.length !== shape[depth]) throw new ShapeError("tensor", `ragged nesting: an array of ${String(list.length)} where ${String(shape[depth] ?? 0)} was expected (shape so far ${show(shape)}). Pad the rows to one length`);
+      for (const inner of list) collect(inner, depth + 1);
+      return;
+    }
+    if (depth !== shape.length) throw new ShapeError("tensor", `ragged nesting: a number where an array of ${String(shape[depth] ?? 0)} was expected. Nest all rows equally`);
+    if (typeof item !== "number" && typeof item !== "boolean") throw new ParameterError("tensor", `expects numbers and booleans, got ${item === null ? "null" : typeof item}`);
+    if (typeof item === "boolean") booleans++;
+    flat.push(Number(item));
+  };
+  collect(data as Nested, 0);
+  const dtype = options.dtype ?? (booleans > 0 && booleans === flat.length ? "bool" : "f32");
+  return place("tensor", flat, options.shape ?? shape, dtype);
+}
+
+function place(op: string, data: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
+  checkShape(op, shape);
+  if (sizeOf(shape) !== data.length) throw new ShapeError(op, `${String(data.length)} elements do not fill shape ${show(shape)} (${String(sizeOf(shape))} elements)`);
+  const array = newArray(dtype, data.length);
+  for (let index = 0; index < data.length; index++) array[index] = dtype === "bool" ? Number(data[index] !== 0) : (data[index] ?? 0);
+  return defaultEngine().fromArray(array, shape, dtype);
+}
+
+/** A tensor filled with one value. No memory is used until a kernel or a reader needs it. */
+export function full(shape: Shape, value: number, options: CreationOptions = {}): Tensor {
+  const { dtype = "f32" } = options;
+  checkShape("full", shape);
+  checkDType("full", dtype);
+  return ops.broadcastTo(defaultEngine().scalar(value, dtype), shape);
+}
+
+/** Zeros. */
+export function zeros(shape: Shape, options: CreationOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** Ones. */
+export function ones(shape: Shape, options: CreationOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+/** One value in the shape and type of x. */
+export function fullLike(x: Tensor, value: number, options: CreationOptions = {}): Tensor {
+  return full(x.shape, value, { dtype: options.dtype ?? x.dtype });
+}
+
+/** Zeros in the shape and type of x. */
+export function zerosLike(x: Tensor, options: CreationOptions = {}): Tensor {
+  return fullLike(x, 0, options);
+}
+
+/** Ones in the shape and type of x. */
+export function onesLike(x: Tensor, options: CreationOptions = {}): Tensor {
+  return fullLike(x, 1, options);
+}
+
+/** start, start + step, … below stop (above it for a negative step). `arange(n)` counts from 0. Integers by `{ dtype: "i32" }`. */
+export function arange(start: number, stop?: number, step = 1, options: CreationOptions = {}): Tensor {
+  const { dtype = "f32" } = options;
+  checkDType("arange", dtype);
+  const [first, last] = stop === undefined ? [0, start] : [start, stop];
+  if (step === 0 || ![first, last, step].every(Number.isFinite)) {
+    throw new ParameterError("arange", `start, stop and step must be finite and step not 0, got ${String(first)}, ${String(last)}, ${String(step)}`);
+  }
+  const count = Math.max(0, Math.ceil((last - first) / step));
+  return place("arange", Float64Array.from({ length: count }, (_, index) => first + index * step), [count], dtype);
+}
+
+/** `count` values evenly spaced from start to stop, both included unless `endpoint` is false. */
+export function linspace(start: number, stop: number, count = 50, options: CreationOptions & { readonly endpoint?: boolean } = {}): Tensor {
+  const { dtype = "f32", endpoint = true } = options;
+  checkDType("linspace", dtype);
+  if (!Number.isInteger(count) || count < 0) throw new ParameterError("linspace", `count must be a whole number ≥ 0, got ${String(count)}`);
+  const intervals = Math.max(1, endpoint ? count - 1 : count);
+  const values = Float64Array.from({ length: count }, (_, index) => start + ((stop - start) * index) / intervals);
+  // The last value is exact, whatever rounding the division did.
+  if (endpoint && count > 1) values[count - 1] = stop;
+  return place("linspace", values, [count], dtype);
+}
+
+/** The identity matrix, or ones on the diagonal of [rows, columns]. */
+export function eye(rows: number, columns: number = rows, options: CreationOptions = {}): Tensor {
+  const { dtype = "f32" } = options;
+  checkShape("eye", [rows, columns]);
+  checkDType("eye", dtype);
+  const data = newArray(dtype, rows * columns);
+  for (let index = 0; index < Math.min(rows, columns); index++) data[index * columns + index] = 1;
+  return defaultEngine().fromArray(data, [rows, columns], dtype);
+}
+
+/** True if `dtype` has gradients: f32 and f64. */
+export function isDifferentiable(x: Tensor): boolean {
+  return isFloating(x.dtype);
+}

@@ -1,0 +1,309 @@
+// The engine: records ops as nodes, and when a value is needed captures, plans, caches and runs the pending graph.
+// Owns the devices, the open scopes and transforms, and the plan cache. Read next: run.ts, jit.ts, default.ts.
+import type { Backend, DeviceName, Storage } from "../backends/backend.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
+import { isDType, newArray } from "../core/dtype.ts";
+import { BackendError, DTypeError, DisposedError } from "../core/errors.ts";
+import type { Shape } from "../core/shape.ts";
+import type { Capture } from "../graph/capture.ts";
+import { capture } from "../graph/capture.ts";
+import { Node, Value } from "../graph/node.ts";
+import { makePlan } from "../graph/plan.ts";
+import type { ConstantAttributes, ConstantOp, Op } from "../ops/descriptor.ts";
+import type { Recorder, Spec, Tensor } from "../ops/tensor.ts";
+import { CostModel } from "./cost-model.ts";
+import { Handle } from "./handle.ts";
+import { LeastRecentlyUsed } from "./least-recently-used.ts";
+import type { CompiledPlan, Result, RunTrace } from "./run.ts";
+import { compilePlan, drive, driveSync, runPlan } from "./run.ts";
+import { Scopes } from "./scopes.ts";
+
+/** A chain of pending ops longer than this is run without being asked for, so that a loop that never reads stays small. */
+export const maxPendingDepth = 500;
+/** Compiled plans kept; the least recently used goes first. */
+const maxPlans = 256;
+/** Reads let timers and finalizers run after this many milliseconds without a pause. */
+const breath = 50;
+
+const constantOp: ConstantOp = { kind: "constant", name: "constant" };
+
+/** How a run is planned and carried out. */
+export interface RunOptions {
+  /** Devices that may be used; all when absent. */
+  readonly devices?: readonly DeviceName[];
+  /** Whether the host reads the results. */
+  readonly readBack?: boolean;
+  readonly trace?: RunTrace;
+}
+
+/** A trace in progress: what jit needs to know of random keys drawn inside it. */
+export interface Trace {
+  readonly keys: { readonly value: Value; readonly refresh: () => TypedArray }[];
+}
+
+export class Engine implements Recorder {
+  readonly backends = new Map<DeviceName, Backend>();
+  readonly costs = new CostModel();
+  readonly scopes = new Scopes();
+  /** Device that ops are recorded for, set by withDevice. */
+  preferred: DeviceName | undefined;
+  /** The innermost jit trace. */
+  trace: Trace | undefined;
+  private readonly transforms: Node[][] = [];
+  private readonly plans = new LeastRecentlyUsed<string, CompiledPlan>(maxPlans, (compiled) => {
+    for (const program of compiled.programs) program.dispose();
+  });
+  private readonly finalizers = new FinalizationRegistry<Value>((value) => {
+    value.release();
+  });
+  private start: (() => Promise<void>) | undefined;
+  private starting: Promise<void> | undefined;
+  private queue: { readonly value: Value; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  private tail: Promise<unknown> = Promise.resolve();
+  private lastBreath = 0;
+
+  /** `start` fills `backends`; it is called once, when devices are first needed. */
+  constructor(start: () => Promise<void>) {
+    this.start = start;
+  }
+
+  /** Resolves when the devices are ready. */
+  ready(): Promise<void> {
+    if (this.starting === undefined) {
+      const start = this.start;
+      this.start = undefined;
+      this.starting = start === undefined ? Promise.resolve() : start();
+    }
+    return this.starting;
+  }
+
+  // Recording
+
+  record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, outputs: readonly Spec[]): Tensor[] {
+    const values = inputs.map((tensor) => this.valueOf(tensor, op.name));
+    const node = new Node(op as Op<unknown>, attributes, values, outputs);
+    node.device = this.preferred;
+    for (const transform of this.transforms) {
+      node.keepers++;
+      transform.push(node);
+    }
+    const handles = node.outputs.map((value) => this.handle(value));
+    if (node.depth > maxPendingDepth && this.trace === undefined) this.flush(node.outputs);
+    return handles;
+  }
+
+  scalar(value: number, dtype: DType): Tensor {
+    const node = new Node(constantOp as Op<unknown>, { value } satisfies ConstantAttributes, [], [{ shape: [], dtype }]);
+    const [output] = node.outputs;
+    if (output === undefined) throw new Error("a constant has one output");
+    const handle = new Handle(this, output);
+    this.scopes.add(handle);
+    return handle;
+  }
+
+  fromArray(data: TypedArray, shape: Shape, dtype: DType): Tensor {
+    return this.handle(new Value(shape, dtype, undefined, data.slice()));
+  }
+
+  /** A new handle on a value, owned by the innermost scope or, outside of scopes, by the garbage collector. */
+  handle(value: Value): Handle {
+    const handle = new Handle(this, value);
+    if (this.scopes.isOpen) this.scopes.add(handle);
+    else this.finalizers.register(handle, value, handle);
+    return handle;
+  }
+
+  /** Called by a handle that was disposed. */
+  forget(handle: Handle): void {
+    this.scopes.remove(handle);
+    this.finalizers.unregister(handle);
+  }
+
+  /** The value behind a tensor of this engine; `op` names who asks. */
+  valueOf(tensor: Tensor, op: string): Value {
+    if (tensor instanceof Handle && tensor.recorder === this) return tensor.valueFor(op);
+    if (tensor instanceof Handle && tensor.isDisposed) throw new DisposedError(op, "a tensor was disposed");
+    throw new BackendError(op, "a tensor belongs to another engine. Copy it: tensor(await x.data())");
+  }
+
+  /** Runs `body` while every node recorded keeps its inputs, so that it can be walked through backwards. */
+  transform<T>(body: () => T): T {
+    const nodes: Node[] = [];
+    this.transforms.push(nodes);
+    try {
+      return body();
+    } finally {
+      this.transforms.pop();
+      // Users before what they use, so that counts reach zero in one sweep.
+      for (const node of nodes.reverse()) node.unkeep();
+    }
+  }
+
+  get isTransforming(): boolean {
+    return this.transforms.length > 0;
+  }
+
+  // Reading
+
+  /** The elements of a value. Values asked for in one turn are computed in one plan. */
+  async read(value: Value): Promise<TypedArray> {
+    value.retain();
+    try {
+      await this.compute(value);
+      return await this.fetch(value);
+    } finally {
+      value.release();
+      await this.breathe();
+    }
+  }
+
+  /** The elements at once, computed on the CPU. */
+  readSync(value: Value): TypedArray {
+    if (value.isConstant) return constantData(value);
+    if (!value.isStored) this.runSync([value], "dataSync", { devices: ["wasm"], readBack: true });
+    const storage = value.copies.get("wasm");
+    if (storage !== undefined) return (storage as Storage).backend.downloadSync(storage as Storage);
+    if (value.host !== undefined) return value.host.slice();
+    throw new BackendError("dataSync", "the tensor lives on webgpu, which cannot be read without waiting. Use await x.data()");
+  }
+
+  /** Computes values without reading them. */
+  async computeAll(values: readonly Value[]): Promise<void> {
+    await Promise.all(values.map((value) => this.compute(value)));
+  }
+
+  private compute(value: Value): Promise<void> {
+    if (value.isStored || value.isConstant) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.queue.push({ value, resolve, reject });
+      if (this.queue.length > 1) return;
+      const run = this.tail.then(() => this.runQueue());
+      this.tail = run;
+    });
+  }
+
+  /** Everything asked for since the last run, in one plan; one by one if that fails, so that each gets its own error. */
+  private async runQueue(): Promise<void> {
+    const batch = this.queue;
+    this.queue = [];
+    try {
+      await this.ready();
+      await this.run(batch.map((item) => item.value), { readBack: true });
+      for (const item of batch) item.resolve();
+    } catch (error) {
+      if (batch.length === 1) batch[0]?.reject(error);
+      else for (const item of batch) await this.run([item.value], { readBack: true }).then(item.resolve, item.reject);
+    }
+  }
+
+  private async fetch(value: Value): Promise<TypedArray> {
+    if (value.isConstant) return constantData(value);
+    if (value.host !== undefined) return value.host.slice();
+    const storage = value.copies.get("wasm") ?? value.copies.get("webgpu");
+    if (storage === undefined) throw new BackendError("data", "the run that computes the tensor did not store it");
+    storage.retain();
+    try {
+      return await (storage as Storage).backend.download(storage as Storage);
+    } finally {
+      storage.release();
+    }
+  }
+
+  // A loop over resolved promises never lets the event loop turn: finalizers, timers and painting would starve.
+  private async breathe(): Promise<void> {
+    const now = performance.now();
+    if (now - this.lastBreath < breath) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.lastBreath = performance.now();
+  }
+
+  // Running
+
+  /** Runs the pending work below `values`. */
+  async run(values: readonly Value[], options: RunOptions = {}): Promise<void> {
+    await this.ready();
+    const captured = capture(values);
+    if (captured.targets.length === 0) return;
+    const compiled = this.plan(captured, options);
+    this.finish(captured, await drive(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace)));
+  }
+
+  /** The same without waiting; throws a BackendError where that is impossible. */
+  runSync(values: readonly Value[], op: string, options: RunOptions = {}): void {
+    if (!this.backends.has("wasm") && !this.backends.has("webgpu")) {
+      throw new BackendError(op, "the devices are not started yet. Call await init() once before reading synchronously, or use await x.data()");
+    }
+    const captured = capture(values);
+    if (captured.targets.length === 0) return;
+    const onlyCpu = options.devices?.includes("webgpu") === false;
+    if (onlyCpu && captured.inputs.some((value) => value.host === undefined && !value.copies.has("wasm"))) {
+      throw new BackendError(op, "an operand lives on webgpu, which cannot be read without waiting. Use await x.data()");
+    }
+    const compiled = this.plan(captured, options);
+    const advice = "part of the work waits for webgpu. Use await x.data()";
+    this.finish(captured, driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace), op, advice));
+  }
+
+  /** The compiled plan for a capture, from the cache if its structure was seen before. */
+  plan(captured: Capture, options: RunOptions = {}): CompiledPlan {
+    const names = [...this.backends.keys()].filter((name) => options.devices?.includes(name) ?? true);
+    const key = `${names.join()}|${String(options.readBack ?? false)}|${captured.key}`;
+    const known = this.plans.get(key);
+    if (known !== undefined) return known;
+    const compiled = this.compile(captured, options);
+    this.plans.set(key, compiled);
+    return compiled;
+  }
+
+  /** Plans and compiles a capture without looking at the cache. */
+  compile(captured: Capture, options: RunOptions = {}): CompiledPlan {
+    const devices = [...this.backends.values()].filter((backend) => options.devices?.includes(backend.name) ?? true);
+    const residence = captured.inputs.map((value): (DeviceName | "host")[] => (value.copies.size > 0 ? [...value.copies.keys()] : ["host"]));
+    const plan = makePlan(captured, devices, this.costs, { residence, readBack: options.readBack ?? false });
+    return compilePlan(plan, this.backends);
+  }
+
+  private finish(captured: Capture, results: readonly Result[]): void {
+    captured.targets.forEach((value, index) => {
+      const result = results[index];
+      if (result === undefined) return;
+      if ("host" in result) value.host = result.host;
+      // Somebody may have computed or dropped the value while this run waited.
+      else if (value.holders > 0) value.store(result.storage);
+      else result.storage.release();
+    });
+    for (const node of captured.covered) node.settle();
+  }
+
+  /** Runs a long pending chain if that needs no waiting; else it goes on growing until the next read. */
+  private flush(values: readonly Value[]): void {
+    if (this.backends.size === 0) return;
+    const captured = capture(values);
+    const compiled = this.plan(captured);
+    if (compiled.plan.waits) return;
+    this.finish(captured, driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends), "flush", "cannot wait"));
+  }
+
+  /** Forgets all plans: devices or costs have changed. */
+  clearPlans(): void {
+    this.plans.clear();
+  }
+
+  /** Releases the devices. Tensors on them are gone. */
+  async shutdown(): Promise<void> {
+    await this.tail;
+    this.plans.clear();
+    for (const backend of this.backends.values()) backend.dispose();
+    this.backends.clear();
+  }
+}
+
+function constantData(value: Value): TypedArray {
+  const { value: number } = value.node?.attributes as ConstantAttributes;
+  return newArray(value.dtype, value.size).fill(value.dtype === "bool" ? Number(number !== 0) : number);
+}
+
+/** Throws a DTypeError unless `dtype` names an element type. */
+export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
+  if (!isDType(dtype)) throw new DTypeError(op, `unknown dtype ${String(dtype)}. Known: f32, f64, i32, u32, u8, bool`);
+}

@@ -1,0 +1,221 @@
+// jit: records a function once with placeholders and keeps its plan; later calls only bind inputs and run.
+// Inside a transform, inside another trace, or before the devices are started a jitted function is simply its graph.
+// Read next: engine.ts for plans, autodiff/ for transforms.
+import type { DeviceName } from "../backends/backend.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
+import { ParameterError } from "../core/errors.ts";
+import type { Shape } from "../core/shape.ts";
+import type { Capture } from "../graph/capture.ts";
+import { capture } from "../graph/capture.ts";
+import { Value } from "../graph/node.ts";
+import type { ConstantAttributes } from "../ops/descriptor.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { isTensor } from "../ops/tensor.ts";
+import { defaultEngine, engineOf } from "./default.ts";
+import type { Engine, Trace } from "./engine.ts";
+import type { CompiledPlan, Result } from "./run.ts";
+import { driveSync, runPlan } from "./run.ts";
+import { tensorsOf } from "./scopes.ts";
+
+/** Options of `jit`. */
+export interface JitOptions {
+  /** Arguments whose tensors the call uses up: they are disposed, and their memory serves the results. */
+  readonly donate?: readonly number[];
+}
+
+/** A compiled function. `dispose` lets go of its plans and of the tensors it captured. */
+export interface JitFunction<Arguments extends readonly unknown[], Result> {
+  (...args: Arguments): Result;
+  /** Signatures traced so far. */
+  readonly traces: number;
+  dispose(): void;
+}
+
+/** Where an input of the captured graph comes from at a call. */
+type Source =
+  | { readonly kind: "argument"; readonly index: number }
+  | { readonly kind: "captured"; readonly value: Value }
+  | { readonly kind: "key"; readonly refresh: () => TypedArray; readonly shape: Shape; readonly dtype: DType };
+
+interface Traced {
+  readonly captured: Capture;
+  readonly sources: readonly Source[];
+  /** For every scalar of the graph, the argument leaf it is, or its fixed value. */
+  readonly scalarSources: readonly (number | { readonly fixed: number })[];
+  /** Rebuilds the result tree from one tensor per leaf. */
+  readonly rebuild: (make: (leaf: number) => Tensor) => unknown;
+  /** Result leaf → index among the plan's results, or a leaf that is an argument or a captured value itself. */
+  readonly leaves: readonly (number | Source)[];
+  /** Plans by where the inputs are. */
+  readonly plans: Map<string, CompiledPlan>;
+}
+
+/**
+ * A function that is traced once per signature (structure of the arguments, shapes, dtypes) and from then on only run.
+ * Arguments are trees of tensors and numbers; numbers become scalars whose values may change from call to call. The
+ * function must be pure: everything else it reads is fixed at the first call. Returns a tree of tensors.
+ */
+export function jit<Arguments extends readonly unknown[], R>(fn: (...args: Arguments) => R, options: JitOptions = {}): JitFunction<Arguments, R> {
+  const traces = new Map<string, Traced>();
+  const call = (...args: Arguments): R => {
+    const leaves = flatten(args);
+    const first = leaves.find(isTensor);
+    const engine = first === undefined ? defaultEngine() : engineOf(first);
+    if (engine.isTransforming || engine.trace !== undefined || engine.backends.size === 0) return fn(...args);
+    const key = signature(args, engine.preferred);
+    let traced = traces.get(key);
+    if (traced === undefined) traces.set(key, (traced = trace(engine, fn, args)));
+    const result = run(engine, traced, leaves);
+    if (result === undefined) return fn(...args);
+    for (const index of options.donate ?? []) for (const tensor of tensorsOf(args[index])) tensor.dispose();
+    return result as R;
+  };
+  const dispose = (): void => {
+    for (const traced of traces.values()) {
+      for (const source of traced.sources) if (source.kind === "captured") source.value.release();
+      for (const compiled of traced.plans.values()) for (const program of compiled.programs) program.dispose();
+    }
+    traces.clear();
+  };
+  return Object.defineProperty(Object.assign(call, { dispose }), "traces", { get: () => traces.size }) as unknown as JitFunction<Arguments, R>;
+}
+
+/** Tensors and numbers of a tree, in order. */
+function flatten(tree: unknown): (Tensor | number)[] {
+  if (isTensor(tree) || typeof tree === "number") return [tree];
+  if (Array.isArray(tree)) return tree.flatMap(flatten);
+  if (typeof tree === "object" && tree !== null) return Object.values(tree).flatMap(flatten);
+  return [];
+}
+
+function signature(tree: unknown, device: DeviceName | undefined): string {
+  const describe = (item: unknown): string => {
+    if (isTensor(item)) return `${item.dtype}[${item.shape.join()}]`;
+    if (typeof item === "number") return "#";
+    if (Array.isArray(item)) return `(${item.map(describe).join(";")})`;
+    if (typeof item === "object" && item !== null) return `{${Object.entries(item).map(([key, value]) => `${key}:${describe(value)}`).join(";")}}`;
+    return String(item);
+  };
+  return `${device ?? ""}${describe(tree)}`;
+}
+
+/** Replaces tensors and numbers of a tree, in order. */
+function replaceLeaves(tree: unknown, replace: (leaf: Tensor | number) => unknown): unknown {
+  if (isTensor(tree) || typeof tree === "number") return replace(tree);
+  if (Array.isArray(tree)) return tree.map((item) => replaceLeaves(item, replace));
+  if (typeof tree === "object" && tree !== null) {
+    return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, replaceLeaves(item, replace)]));
+  }
+  return tree;
+}
+
+function trace<Arguments extends readonly unknown[]>(engine: Engine, fn: (...args: Arguments) => unknown, args: Arguments): Traced {
+  const state: Trace = { keys: [] };
+  const placeholders = new Map<Value, number>();
+  const numbers = new Map<Value, number>();
+  let traced: Traced | undefined;
+  const before = engine.trace;
+  engine.trace = state;
+  try {
+    engine.scopes.run("jit", () => {
+      let position = 0;
+      const bound = replaceLeaves(args, (leaf) => {
+        const index = position++;
+        if (typeof leaf === "number") {
+          const scalar = engine.scalar(leaf, "f32");
+          numbers.set(engine.valueOf(scalar, "jit"), index);
+          return scalar;
+        }
+        const value = new Value(leaf.shape, leaf.dtype, undefined);
+        placeholders.set(value, index);
+        return engine.handle(value);
+      }) as unknown as Arguments;
+      const result = fn(...bound);
+      if (typeof (result as { then?: unknown } | null)?.then === "function") {
+        throw new ParameterError("jit", "the function returned a promise. A compiled function is synchronous; read its results outside");
+      }
+      traced = analyse(engine, state, result, placeholders, numbers);
+    });
+  } finally {
+    engine.trace = before;
+  }
+  if (traced === undefined) throw new Error("a trace ended without a result");
+  return traced;
+}
+
+function analyse(engine: Engine, state: Trace, result: unknown, placeholders: Map<Value, number>, numbers: Map<Value, number>): Traced {
+  const tensors = tensorsOf(result);
+  const values = tensors.map((tensor) => engine.valueOf(tensor, "jit"));
+  const keys = new Map(state.keys.map(({ value, refresh }) => [value, refresh]));
+  const open = new Set([...placeholders.keys(), ...keys.keys()]);
+  // A stored value or a bare argument returned as it is needs no plan.
+  const computed = values.filter((value) => !open.has(value) && !value.isStored);
+  const captured = capture(computed, { placeholders: open, rootsOnly: true });
+  const sourceOf = (value: Value): Source => {
+    const index = placeholders.get(value);
+    if (index !== undefined) return { kind: "argument", index };
+    const refresh = keys.get(value);
+    if (refresh !== undefined) return { kind: "key", refresh, shape: value.shape, dtype: value.dtype };
+    value.retain();
+    return { kind: "captured", value };
+  };
+  const sources = captured.inputs.map(sourceOf);
+  const scalarSources = captured.scalarValues.map((value) => numbers.get(value) ?? { fixed: (value.node?.attributes as ConstantAttributes).value });
+  const leaves = values.map((value): number | Source => {
+    const index = captured.targets.indexOf(value);
+    return index >= 0 ? index : sourceOf(value);
+  });
+  const rebuild = (make: (leaf: number) => Tensor): unknown => {
+    let leaf = 0;
+    return replaceLeaves(result, (item) => (typeof item === "number" ? item : make(leaf++)));
+  };
+  // Only the structure is kept: the recorded nodes go with the trace's scope.
+  return { captured: { ...captured, targets: [], covered: [], inputs: [], scalarValues: [] }, sources, scalarSources, rebuild, leaves, plans: new Map() };
+}
+
+/** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU in its middle. */
+function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[]): unknown {
+  const bind = (source: Source): Value => {
+    if (source.kind === "captured") return source.value;
+    if (source.kind === "key") return new Value(source.shape, source.dtype, undefined, source.refresh());
+    const argument = args[source.index];
+    if (!isTensor(argument)) throw new ParameterError("jit", `argument leaf ${String(source.index)} is not a tensor`);
+    return engine.valueOf(argument, "jit");
+  };
+  const inputs = traced.sources.map(bind);
+  const pending = inputs.filter((value) => !value.isStored && !value.isConstant);
+  if (pending.length > 0) engine.runSync(pending, "jit");
+  for (const value of inputs) if (value.isConstant && !value.isStored) value.host = engine.readSync(value);
+  const scalars = traced.scalarSources.map((source) => {
+    if (typeof source !== "number") return source.fixed;
+    const argument = args[source];
+    return typeof argument === "number" ? argument : Number.NaN;
+  });
+  const residence = inputs.map((value) => (value.copies.size > 0 ? [...value.copies.keys()].sort().join("+") : "host")).join();
+  const devices = [...engine.backends.keys()].join();
+  const key = `${devices}|${residence}`;
+  let compiled = traced.plans.get(key);
+  if (compiled === undefined) {
+    compiled = engine.compile({ ...traced.captured, inputs });
+    traced.plans.set(key, compiled);
+  }
+  if (compiled.plan.waits) return undefined;
+  let results: Result[];
+  try {
+    results = driveSync(runPlan(compiled, inputs, scalars, engine.backends), "jit", "the plan waits for webgpu");
+  } finally {
+    traced.sources.forEach((source, index) => {
+      if (source.kind === "key") inputs[index]?.free();
+    });
+  }
+  return traced.rebuild((leaf) => {
+    const source = traced.leaves[leaf];
+    if (typeof source === "object") return engine.handle(bind(source));
+    const result = results[source ?? -1];
+    const shape = traced.captured.values[traced.captured.wanted[source ?? -1] ?? -1];
+    if (result === undefined || shape === undefined) throw new Error("a compiled function lost a result");
+    const value = new Value(shape.shape, shape.dtype, undefined, "host" in result ? result.host : undefined);
+    if ("storage" in result) value.store(result.storage);
+    return engine.handle(value);
+  });
+}

@@ -1,0 +1,171 @@
+// Carries plans out: binds inputs, moves what is on the wrong device, runs one program per segment, hands out results.
+// A generator, so that the same code serves synchronous runs (which never wait) and asynchronous ones.
+// Knows no tensor. Read next: engine.ts, which calls it; graph/plan.ts for what it carries out.
+import { BackendError } from "../core/errors.ts";
+import type { Backend, DeviceName, Program, Storage } from "../backends/backend.ts";
+import type { TypedArray } from "../core/dtype.ts";
+import type { Value } from "../graph/node.ts";
+import type { Plan } from "../graph/plan.ts";
+
+export type Backends = ReadonlyMap<DeviceName, Backend>;
+
+/** A plan with its compiled programs. */
+export interface CompiledPlan {
+  readonly plan: Plan;
+  readonly programs: readonly Program[];
+}
+
+/** What happened during a run, for explain. */
+export interface RunTrace {
+  /** Milliseconds each segment took to run (to submit, on the GPU, unless `wait`). */
+  readonly segments: number[];
+  readonly transfers: { readonly from: DeviceName | "host"; readonly to: DeviceName; readonly bytes: number }[];
+  /** Wait for the device after each segment, so that times are those of the work. */
+  readonly wait: boolean;
+}
+
+/** Compiles every segment of a plan. */
+export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
+  const programs: Program[] = [];
+  try {
+    for (const segment of plan.segments) programs.push(backendOf(backends, segment.device).compile(segment));
+  } catch (error) {
+    for (const program of programs) program.dispose();
+    throw error;
+  }
+  return { plan, programs };
+}
+
+export function backendOf(backends: Backends, name: DeviceName): Backend {
+  const backend = backends.get(name);
+  if (backend === undefined) throw new BackendError("run", `device ${name} is not in use. await init() reports why; withDevice("wasm", …) runs on the CPU`);
+  return backend;
+}
+
+/** A result of a run: storage held once for the caller, or data the host already had. */
+export type Result = { readonly storage: Storage } | { readonly host: TypedArray };
+
+/** Copies of one buffer, each held once by the run. */
+class Bound {
+  readonly copies = new Map<DeviceName, Storage>();
+  readonly value: Value | undefined;
+
+  constructor(value: Value | undefined) {
+    this.value = value;
+    for (const [name, copy] of value?.copies ?? []) this.hold(name, copy as Storage);
+  }
+
+  hold(name: DeviceName, storage: Storage): void {
+    storage.retain();
+    this.copies.set(name, storage);
+  }
+
+  release(): void {
+    for (const copy of this.copies.values()) copy.release();
+    this.copies.clear();
+  }
+}
+
+/** Runs a plan. Yields only where it has to wait; returns the results in the order of `plan.fused.results`. */
+export function* runPlan(
+  compiled: CompiledPlan,
+  inputs: readonly Value[],
+  scalars: readonly number[],
+  backends: Backends,
+  trace?: RunTrace,
+): Generator<Promise<unknown>, Result[], unknown> {
+  const { plan, programs } = compiled;
+  const bound = new Map<number, Bound>();
+  plan.fused.buffers.forEach((buffer, index) => {
+    if (buffer.input !== undefined) bound.set(index, new Bound(inputs[buffer.input]));
+  });
+  try {
+    for (const [position, segment] of plan.segments.entries()) {
+      const backend = backendOf(backends, segment.device);
+      const storages: Storage[] = [];
+      for (const buffer of segment.inputs) {
+        const held = bound.get(buffer);
+        if (held === undefined) throw new Error(`plan reads buffer ${String(buffer)} before it is made`);
+        storages.push(yield* bring(held, backend, trace));
+      }
+      const numbers = segment.scalars.map((scalar) => scalars[scalar] ?? Number.NaN);
+      const started = trace === undefined ? 0 : performance.now();
+      const outputs = programs[position]?.run(storages, numbers) ?? [];
+      if (trace !== undefined) {
+        if (trace.wait) yield backend.idle();
+        trace.segments.push(performance.now() - started);
+      }
+      segment.outputs.forEach((buffer, index) => {
+        const storage = outputs[index];
+        if (storage === undefined) return;
+        const made = new Bound(undefined);
+        made.copies.set(segment.device, storage);
+        bound.set(buffer, made);
+      });
+      for (const buffer of plan.lastReads[position] ?? []) {
+        bound.get(buffer)?.release();
+        bound.delete(buffer);
+      }
+    }
+    return plan.fused.results.map((buffer): Result => {
+      const held = bound.get(buffer);
+      const [storage] = held?.copies.values() ?? [];
+      if (storage !== undefined) {
+        storage.retain();
+        return { storage };
+      }
+      if (held?.value?.host !== undefined) return { host: held.value.host };
+      throw new Error(`plan did not make buffer ${String(buffer)}`);
+    });
+  } finally {
+    for (const held of bound.values()) held.release();
+  }
+}
+
+/** The copy of a buffer on `backend`, made if it is not there yet. Copies of stored values stay with the value. */
+function* bring(held: Bound, backend: Backend, trace: RunTrace | undefined): Generator<Promise<unknown>, Storage, unknown> {
+  const here = held.copies.get(backend.name);
+  if (here !== undefined) return here;
+  const [source] = held.copies.values();
+  const { value } = held;
+  let data = value?.host;
+  if (data === undefined && source !== undefined) {
+    data = source.backend.readsSynchronously ? source.backend.downloadSync(source) : ((yield source.backend.download(source)) as TypedArray);
+  }
+  if (data === undefined) throw new Error("a plan input is not stored anywhere");
+  const dtype = source?.dtype ?? value?.dtype ?? "f32";
+  const copy = backend.upload(data, dtype);
+  trace?.transfers.push({ from: source?.backend.name ?? "host", to: backend.name, bytes: data.byteLength });
+  if (value !== undefined && value.isStored) {
+    held.hold(backend.name, copy);
+    value.store(copy);
+    // The CPU's copy is the host's memory too; a second one would be waste.
+    if (backend.name === "wasm") value.host = undefined;
+  } else held.copies.set(backend.name, copy);
+  return copy;
+}
+
+/** Drives a run that must not wait. `advice` completes the message if it has to. */
+export function driveSync<T>(run: Generator<Promise<unknown>, T, unknown>, op: string, advice: string): T {
+  const step = run.next();
+  if (step.done === true) return step.value;
+  step.value.catch(() => undefined);
+  run.return(undefined as T);
+  throw new BackendError(op, advice);
+}
+
+/** Drives a run, waiting where it waits. */
+export async function drive<T>(run: Generator<Promise<unknown>, T, unknown>): Promise<T> {
+  let step = run.next();
+  while (step.done !== true) {
+    let resumed: unknown;
+    try {
+      resumed = await step.value;
+    } catch (error) {
+      step = run.throw(error);
+      continue;
+    }
+    step = run.next(resumed);
+  }
+  return step.value;
+}

@@ -1,0 +1,46 @@
+// Lowers an expression to AssemblyScript at build time: the body of a `lanes` method over f32x4 vectors.
+// Only f32 in and out; everything else is emitted at run time by to-wasm.ts.
+// Read next: scripts/elementwise.ts, which writes the file; assembly/rows.ts for the loops the classes go into.
+import type { Expression } from "./expression.ts";
+import { topological } from "./expression.ts";
+
+const parameters = ["x", "y", "z"];
+
+/** Statements of a method body that returns the expression; undefined if it needs more than f32 and masks. */
+export function toAssembly(root: Expression): string | undefined {
+  const names = new Map<Expression, string>();
+  const lines: string[] = [];
+  for (const node of topological(root)) {
+    if (node.kind === "input") {
+      const name = parameters[node.index];
+      if (node.dtype !== "f32" || name === undefined) return undefined;
+      names.set(node, name);
+    } else if (node.kind === "constant") {
+      if (node.dtype !== "f32") return undefined;
+      names.set(node, `f32x4.splat(${literal(node.value)})`);
+    } else {
+      if (node.primitive.result === "cast") return undefined;
+      const own = (node.primitive.arity === 3 ? node.operands[1] : node.operands[0])?.dtype ?? "f32";
+      const code = node.primitive.wasm[own];
+      if (code === undefined || (own !== "f32" && own !== "bool")) return undefined;
+      const operands = node.operands.map((operand) => names.get(operand) ?? "");
+      const [condition, yes, no] = operands;
+      const text =
+        "helper" in code ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
+        : node.primitive.arity === 3 ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
+        : `${code.method}(${operands.join(", ")})`;
+      const name = `t${String(lines.length)}`;
+      lines.push(`const ${name} = ${text};`);
+      names.set(node, name);
+    }
+  }
+  lines.push(`return ${names.get(root) ?? ""};`);
+  return lines.map((line) => `    ${line}`).join("\n");
+}
+
+function literal(value: number): string {
+  if (Number.isNaN(value)) return "f32.NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "f32.POSITIVE_INFINITY" : "f32.NEGATIVE_INFINITY";
+  const text = Object.is(value, -0) ? "-0.0" : String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}

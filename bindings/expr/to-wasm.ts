@@ -1,0 +1,276 @@
+// Lowers an expression to a WebAssembly module with one row function, at run time: a loop over a cursor's elements
+// that keeps everything in registers and writes each result once. Transcendental functions are imported from the
+// kernel module. Knows no heap and no program. Read next: wasm-lanes.ts for types in registers; assembly/map.ts
+// for the cursor and the driver that calls row functions.
+import type { DType } from "../core/dtype.ts";
+import { bytesOf } from "../core/dtype.ts";
+import type { Expression } from "./expression.ts";
+import { topological } from "./expression.ts";
+import { Bytes, opcodes, valueTypes } from "./wasm-bytes.ts";
+import type { Width } from "./wasm-lanes.ts";
+import { constantLanes, convertLanes, loadLanes, maskOfBytes, narrow, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
+
+/** How an operand walks along a row: not at all, element after element, or by a stride. */
+export type Stride = "zero" | "one" | "any";
+
+/** What a row function is made for; equal requests give equal modules. */
+export interface RowRequest {
+  readonly expression: Expression;
+  readonly inputs: readonly { readonly dtype: DType; readonly stride: Stride }[];
+  readonly outputStride: "one" | "any";
+  /** Whether the memory is shared between threads: part of the module's type. */
+  readonly shared: boolean;
+}
+
+/** A module that exports `row(cursor)` and imports `env.memory` and the named functions from `kernels`. */
+export interface RowModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly helpers: readonly string[];
+}
+
+/** The text two requests have in common if and only if one module serves both. */
+export function rowKey(request: RowRequest): string {
+  const walks = request.inputs.map((operand) => `${operand.dtype}:${operand.stride}`).join();
+  return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.shared)}`;
+}
+
+/** Emits the row function. Two elements at a time where an f64 takes part, else four; the rest one by one with the same instructions. */
+export function emitRow(request: RowRequest): RowModule {
+  return new RowEmitter(request).emit();
+}
+
+const cursor = 0;
+const remaining = 1;
+
+class RowEmitter {
+  private readonly request: RowRequest;
+  private readonly order: readonly Expression[];
+  private readonly width: Width;
+  private readonly helpers: string[] = [];
+  private readonly signatures = new Map<string, number>();
+  /** v128 local of each expression node. */
+  private readonly locals = new Map<Expression, number>();
+  private readonly pointers: number[] = [];
+  private readonly strides: number[] = [];
+  private readonly outputPointer: number;
+  private readonly outputStride: number;
+  private readonly integers: number;
+  private vectors = 0;
+
+  constructor(request: RowRequest) {
+    this.request = request;
+    this.order = topological(request.expression);
+    const dtypes = [...this.order.map((node) => node.dtype), ...request.inputs.map((operand) => operand.dtype)];
+    this.width = dtypes.includes("f64") ? 2 : 4;
+    let next = 2;
+    this.outputPointer = next++;
+    this.outputStride = next++;
+    for (let index = 0; index < request.inputs.length; index++) {
+      this.pointers.push(next++);
+      this.strides.push(next++);
+    }
+    this.integers = next - 1;
+    for (const node of this.order) this.locals.set(node, next + this.vectors++);
+  }
+
+  emit(): RowModule {
+    const body = new Bytes();
+    this.prologue(body);
+    if (this.request.outputStride === "one") this.loop(body, this.width);
+    this.loop(body, 1);
+    body.byte(opcodes.end);
+    return { bytes: this.module(body), helpers: this.helpers };
+  }
+
+  private local(node: Expression): number {
+    return this.locals.get(node) ?? 0;
+  }
+
+  /** Reads the cursor; loads what does not change along the row. */
+  private prologue(body: Bytes): void {
+    const word = (index: number, local: number): void => {
+      body.get(cursor).memory(opcodes.i32Load, 4 * index).set(local);
+    };
+    const byteStride = (index: number, dtype: DType, local: number): void => {
+      body.get(cursor).memory(opcodes.i32Load, 4 * index).integer(Math.log2(bytesOf(dtype))).byte(opcodes.i32ShiftLeft).set(local);
+    };
+    word(0, remaining);
+    word(1, this.outputPointer);
+    byteStride(2, this.request.expression.dtype, this.outputStride);
+    this.request.inputs.forEach((operand, index) => {
+      word(3 + 2 * index, this.pointers[index] ?? 0);
+      byteStride(4 + 2 * index, operand.dtype, this.strides[index] ?? 0);
+    });
+    for (const node of this.order) {
+      if (node.kind === "constant") body.vector(constantLanes(node.value, node.dtype)).set(this.local(node));
+      if (node.kind === "input" && this.request.inputs[node.index]?.stride === "zero") {
+        body.get(this.pointers[node.index] ?? 0);
+        loadLanes(body, node.dtype, 1);
+        maskOfBytes(body, node.dtype);
+        body.set(this.local(node));
+      }
+    }
+  }
+
+  /** while (remaining >= width) { compute; advance } */
+  private loop(body: Bytes, width: Width | 1): void {
+    body.byte(opcodes.block, 0x40, opcodes.loop, 0x40);
+    body.get(remaining).integer(width).byte(opcodes.i32LessSigned, opcodes.brIf, 1);
+    for (const node of this.order) {
+      if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.local(node));
+      if (node.kind === "apply") {
+        this.apply(body, node, width);
+        body.set(this.local(node));
+      }
+    }
+    this.store(body, width);
+    body.get(remaining).integer(width).byte(opcodes.i32Sub).set(remaining);
+    body.byte(opcodes.br, 0, opcodes.end, opcodes.end);
+  }
+
+  private advance(body: Bytes, pointer: number, step: number | undefined, stride: number): void {
+    body.get(pointer);
+    if (step === undefined) body.get(stride);
+    else body.integer(step);
+    body.byte(opcodes.i32Add).set(pointer);
+  }
+
+  private load(body: Bytes, index: number, dtype: DType, width: Width | 1, target: number): void {
+    const stride = this.request.inputs[index]?.stride ?? "one";
+    if (stride === "zero") return;
+    const pointer = this.pointers[index] ?? 0;
+    const step = this.strides[index] ?? 0;
+    if (stride === "one" || width === 1) {
+      body.get(pointer);
+      loadLanes(body, dtype, width);
+      maskOfBytes(body, dtype);
+      body.set(target);
+      this.advance(body, pointer, stride === "one" ? width * bytesOf(dtype) : undefined, step);
+      return;
+    }
+    // Gather: the first element fills all lanes, the others replace theirs.
+    for (let lane = 0; lane < width; lane++) {
+      body.get(pointer);
+      if (lane === 0) loadLanes(body, dtype, 1);
+      else if (bytesOf(dtype) === 1) {
+        body.memory(opcodes.i32Load8).set(this.scratch);
+        body.get(target).get(this.scratch).simd(simdOpcodes.i32x4ReplaceLane).byte(lane);
+      } else body.get(target).simdMemory(dtype === "f64" ? simdOpcodes.load64Lane : simdOpcodes.load32Lane, 0, lane);
+      body.set(target);
+      this.advance(body, pointer, undefined, step);
+    }
+    if (dtype === "bool") {
+      body.get(target);
+      maskOfBytes(body, dtype);
+      body.set(target);
+    }
+  }
+
+  /** An i32 local for a byte on its way into a lane. */
+  private get scratch(): number {
+    return this.integers + 1 + this.vectors;
+  }
+
+  private store(body: Bytes, width: Width | 1): void {
+    const root = this.request.expression;
+    body.get(this.outputPointer).get(this.local(root));
+    storeLanes(body, root.dtype, width);
+    const contiguous = this.request.outputStride === "one";
+    this.advance(body, this.outputPointer, contiguous ? width * bytesOf(root.dtype) : undefined, this.outputStride);
+  }
+
+  private apply(body: Bytes, node: Expression & { kind: "apply" }, width: Width | 1): void {
+    const { primitive, operands } = node;
+    const [first] = operands;
+    const own = (primitive.arity === 3 ? operands[1] : first)?.dtype ?? node.dtype;
+    if (primitive.result === "cast") {
+      body.get(this.local(first ?? node));
+      convertLanes(body, own, node.dtype);
+      return;
+    }
+    const code = primitive.wasm[own];
+    if (code === undefined) throw new Error(`${primitive.name} has no WebAssembly code for ${own}`);
+    if ("opcode" in code) {
+      if (primitive.arity === 3) {
+        // bitselect takes the mask last; a mask of 32-bit lanes is widened for f64.
+        const [condition, yes, no] = operands.map((operand) => this.local(operand));
+        body.get(yes ?? 0).get(no ?? 0).get(condition ?? 0);
+        if (own === "f64") body.simd(simdOpcodes.i64x2ExtendLowI32x4S);
+      } else for (const operand of operands) body.get(this.local(operand));
+      body.simd(code.opcode);
+      if (primitive.result === "bool" && own === "f64") narrow(body);
+    } else this.callHelper(body, code, operands, own, width);
+    if (own === "u8" && primitive.result === "same" && wrapping.has(primitive.name)) {
+      body.vector(constantLanes(255, "u32")).simd(simdOpcodes.v128And);
+    }
+  }
+
+  private callHelper(
+    body: Bytes,
+    code: { readonly helper: string; readonly byConstant?: number },
+    operands: readonly Expression[],
+    own: DType,
+    width: Width | 1,
+  ): void {
+    const [x, y] = operands;
+    if (code.byConstant !== undefined && y?.kind === "constant" && x !== undefined) {
+      body.get(this.local(x)).integer(y.value & 31).simd(code.byConstant);
+      return;
+    }
+    if (own !== "f64") {
+      for (const operand of operands) body.get(this.local(operand));
+      body.byte(opcodes.call).unsigned(this.helper(code.helper, operands.length, valueTypes.v128));
+      return;
+    }
+    const helper = this.helper(code.helper, operands.length, valueTypes.f64);
+    const callLane = (lane: number): void => {
+      for (const operand of operands) body.get(this.local(operand)).simd(simdOpcodes.f64x2ExtractLane).byte(lane);
+      body.byte(opcodes.call).unsigned(helper);
+    };
+    callLane(0);
+    body.simd(simdOpcodes.f64x2Splat);
+    if (width !== 1) {
+      callLane(1);
+      body.simd(simdOpcodes.f64x2ReplaceLane).byte(1);
+    }
+  }
+
+  private helper(name: string, arity: number, type: number): number {
+    const known = this.helpers.indexOf(name);
+    if (known >= 0) return known;
+    this.signatures.set(name, (arity << 8) | type);
+    return this.helpers.push(name) - 1;
+  }
+
+  private module(body: Bytes): Uint8Array<ArrayBuffer> {
+    const kinds = [...new Set(this.signatures.values())];
+    const types = [
+      new Bytes().byte(0x60, 1, valueTypes.i32, 0),
+      ...kinds.map((kind) => {
+        const type = kind & 0xff;
+        return new Bytes().byte(0x60, kind >> 8, ...new Array<number>(kind >> 8).fill(type), 1, type);
+      }),
+    ];
+    const memory = new Bytes().name("env").name("memory").byte(2);
+    if (this.request.shared) memory.byte(3).unsigned(1).unsigned(65536);
+    else memory.byte(0).unsigned(0);
+    const imports = this.helpers.map((name) =>
+      new Bytes().name("kernels").name(name).byte(0).unsigned(1 + kinds.indexOf(this.signatures.get(name) ?? 0)),
+    );
+    const locals = new Bytes().unsigned(3).unsigned(this.integers).byte(valueTypes.i32);
+    locals.unsigned(this.vectors).byte(valueTypes.v128).unsigned(1).byte(valueTypes.i32);
+    const code = new Bytes().append(locals).append(body);
+    const module = new Bytes()
+      .byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+      .section(1, types)
+      .section(2, [...imports, memory])
+      .section(3, [new Bytes().unsigned(0)])
+      .section(7, [new Bytes().name("row").byte(0).unsigned(this.helpers.length)])
+      .section(10, [new Bytes().unsigned(code.list.length).append(code)]);
+    return Uint8Array.from(module.list);
+  }
+}
+
+
+/** Primitives whose u8 results leave the byte range. */
+const wrapping: ReadonlySet<string> = new Set(["add", "sub", "mul", "pow"]);

@@ -1,0 +1,2 @@
+// Complete models: the public face of bindings/zoo.
+export { LeNet5 } from "./lenet.ts";

@@ -1,0 +1,310 @@
+// The checks of one case on one backend: values, type, gradients, guards, memory, repetition, fusion.
+// A check that does not apply yields nothing; a check that throws is a failure with the error as its message.
+// Read next: run.ts, which feeds it; compare.ts and gradient.ts, which judge.
+import * as athanor from "../../bindings/index.ts";
+import type { Tensor, TypedArray } from "../../bindings/index.ts";
+import { isFloating } from "../../bindings/core/dtype.ts";
+import type { NdArray } from "../reference/array.ts";
+import type { Tolerance } from "../specs/spec.ts";
+import type { OpenedBackend } from "./backends.ts";
+import type { Case } from "./cases.ts";
+import type { Verdict } from "./compare.ts";
+import { compare, failed, passed } from "./compare.ts";
+import { gradientOf, secondGradientOf } from "./gradient.ts";
+import { materialize } from "./operands.ts";
+import { drawFrom } from "./random.ts";
+
+/** The eight checks. The second gradient belongs to "gradient". */
+export type Check = "values" | "type" | "errors" | "gradient" | "guards" | "memory" | "repeat" | "fusion";
+export const checks: readonly Check[] = [
+  "values",
+  "type",
+  "errors",
+  "gradient",
+  "guards",
+  "memory",
+  "repeat",
+  "fusion",
+];
+
+export interface Finding extends Verdict {
+  readonly check: Check;
+  /** Added to the sample's label where a check looks twice. */
+  readonly detail?: string;
+}
+
+type Results = readonly Tensor[];
+
+function listOf<T extends object>(result: T | readonly T[]): readonly T[] {
+  return Array.isArray(result) ? (result as readonly T[]) : [result as T];
+}
+
+export async function runCase(backend: OpenedBackend, sample: Case): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const before = backend.liveBytes();
+  const attempt = async (check: Check, work: () => Promise<Verdict>, detail?: string): Promise<void> => {
+    const verdict = await work().catch((error: unknown) =>
+      failed(error instanceof Error ? `${error.name}: ${error.message}` : String(error)),
+    );
+    findings.push({ check, ...verdict, ...(detail === undefined ? {} : { detail }) });
+  };
+  const arrays = sample.operands.map(({ shape, values }): NdArray => ({ shape, data: values }));
+  let inputs: Tensor[] = [];
+  let first: TypedArray[] = [];
+  try {
+    await attempt("values", async () => {
+      inputs = record(backend, () => sample.operands.map(materialize)) as Tensor[];
+      const want = listOf<NdArray>(sample.reference(...arrays));
+      const results = call(backend, sample, inputs);
+      try {
+        findings.push({ check: "type", ...checkTypes(sample, results, want) });
+        first = await readAll(results);
+      } finally {
+        letGo(results);
+      }
+      return judge(backend, sample, arrays, want, first);
+    });
+    if (first.length > 0) {
+      await attempt("repeat", () => repeat(backend, sample, inputs, first));
+      if (sample.fusion) await attempt("fusion", () => fuse(backend, sample, inputs, arrays));
+      if (sample.gradient !== false && isFloating(sample.result)) {
+        await attempt("gradient", () => checkGradient(backend, sample, inputs, arrays, false));
+        if (sample.gradient.second !== false)
+          await attempt("gradient", () => checkGradient(backend, sample, inputs, arrays, true), "second");
+      }
+    }
+  } finally {
+    letGo(inputs);
+  }
+  if (backend.device === "wasm") {
+    const damage = backend.guardDamage();
+    findings.push({ check: "guards", ...(damage === undefined ? passed : failed(damage)) });
+  }
+  const after = backend.liveBytes();
+  findings.push({
+    check: "memory",
+    ...(after === before ? passed : failed(`${after - before} bytes more than before`)),
+  });
+  return findings;
+}
+
+/** Records on the backend under test; what `make` does not return is let go. */
+function record(backend: OpenedBackend, make: () => Results): Results {
+  return athanor.scope(() => athanor.withDevice(backend.device, make));
+}
+
+function call(backend: OpenedBackend, sample: Case, inputs: Results): Results {
+  return record(backend, () => listOf<Tensor>(sample.call(...inputs)));
+}
+
+async function readAll(results: Results): Promise<TypedArray[]> {
+  await athanor.evaluate(...results);
+  return Promise.all(results.map((result) => result.data()));
+}
+
+function letGo(tensors: Results): void {
+  for (const tensor of new Set(tensors)) tensor.dispose();
+}
+
+function checkTypes(sample: Case, results: Results, want: readonly NdArray[]): Verdict {
+  if (results.length !== want.length) return failed(`${results.length} results, expected ${want.length}`);
+  for (const [i, result] of results.entries()) {
+    const shape = want[i]!.shape;
+    if (result.shape.length !== shape.length || result.shape.some((extent, axis) => extent !== shape[axis])) {
+      return failed(`shape [${result.shape.join(", ")}], expected [${shape.join(", ")}]`);
+    }
+    if (result.dtype !== sample.result) return failed(`type ${result.dtype}, expected ${sample.result}`);
+  }
+  return passed;
+}
+
+function judge(
+  backend: OpenedBackend,
+  sample: Case,
+  arrays: readonly NdArray[],
+  want: readonly NdArray[],
+  got: readonly TypedArray[],
+): Verdict {
+  const isGpu = backend.device === "webgpu";
+  const magnitudes = magnitudesOf(sample, arrays);
+  // The GPU may take a subnormal number for zero, before and after it computes.
+  const flushed = arrays.map((x): NdArray => ({
+    shape: x.shape,
+    data: x.data.map((value) => (Math.abs(value) < 2 ** -126 ? value * 0 : value)),
+  }));
+  const alternatives = isGpu && sample.elementwise ? listOf<NdArray>(sample.reference(...flushed)) : undefined;
+  return worst(
+    want.map((expected, i) =>
+      compare(got[i] ?? [], expected.data, {
+        dtype: sample.result,
+        tolerance: sample.tolerance,
+        magnitude: magnitudes?.[i]?.data,
+        alternative: alternatives?.[i]?.data,
+        flushes: isGpu,
+      }),
+    ),
+  );
+}
+
+function magnitudesOf(sample: Case, arrays: readonly NdArray[]): readonly NdArray[] | undefined {
+  if (sample.tolerance.of !== "magnitude") return undefined;
+  if (sample.against !== undefined) return listOf<NdArray>(sample.against(...arrays));
+  return listOf<NdArray>(
+    sample.reference(...arrays.map((x): NdArray => ({ shape: x.shape, data: x.data.map(Math.abs) }))),
+  );
+}
+
+function worst(verdicts: readonly Verdict[]): Verdict {
+  const bad = verdicts.find(({ ok }) => !ok);
+  return bad ?? { ok: true, message: "", error: Math.max(0, ...verdicts.map(({ error }) => error)) };
+}
+
+async function repeat(
+  backend: OpenedBackend,
+  sample: Case,
+  inputs: Results,
+  first: readonly TypedArray[],
+): Promise<Verdict> {
+  const results = call(backend, sample, inputs);
+  try {
+    const second = await readAll(results);
+    for (const [i, data] of second.entries()) {
+      const other = first[i]!;
+      const at = data.findIndex((value, position) => !Object.is(value, other[position]));
+      if (at >= 0) return failed(`element ${at} was ${other[at]}, then ${data[at]}`);
+    }
+    return passed;
+  } finally {
+    letGo(results);
+  }
+}
+
+/** The op between two products in one plan, against every step read by itself. */
+async function fuse(
+  backend: OpenedBackend,
+  sample: Case,
+  inputs: Results,
+  arrays: readonly NdArray[],
+): Promise<Verdict> {
+  const held: Tensor[] = [];
+  const keep = (tensors: Results): Results => {
+    held.push(...tensors);
+    return tensors;
+  };
+  // A factor that is data, not a literal, so that nothing is simplified away.
+  const scale = (x: Tensor, factor: Tensor): Tensor =>
+    x.dtype === "bool" ? athanor.logicalNot(x) : athanor.mul(x, athanor.cast(factor, x.dtype));
+  try {
+    const [one, two] = keep([
+      athanor.tensor(new Uint8Array([1]), { shape: [] }),
+      athanor.tensor(new Uint8Array([2]), { shape: [] }),
+    ]) as [Tensor, Tensor];
+    const before = (): Results =>
+      inputs.map((x) => (x.dtype === "bool" ? athanor.logicalNot(athanor.logicalNot(x)) : scale(x, one)));
+    const fused = keep(record(backend, () => listOf<Tensor>(sample.call(...before())).map((y) => scale(y, two))));
+    const got = await readAll(fused);
+    const prepared = keep(record(backend, before));
+    await readAll(prepared);
+    const middle = keep(call(backend, sample, prepared));
+    await readAll(middle);
+    const want = await readAll(keep(record(backend, () => middle.map((y) => scale(y, two)))));
+    const magnitudes = magnitudesOf(sample, arrays);
+    const tolerance: Tolerance = {
+      ...sample.tolerance,
+      ulps: 2 * sample.tolerance.ulps,
+      floor: 4 * (sample.tolerance.floor ?? 0),
+    };
+    return worst(
+      want.map((expected, i) => {
+        const magnitude = magnitudes?.[i]?.data.map((value) => 2 * value);
+        return compare(got[i]!, [...expected], {
+          dtype: sample.result,
+          tolerance,
+          magnitude,
+          flushes: backend.device === "webgpu",
+        });
+      }),
+    );
+  } finally {
+    letGo(held);
+  }
+}
+
+async function checkGradient(
+  backend: OpenedBackend,
+  sample: Case,
+  inputs: Results,
+  arrays: readonly NdArray[],
+  isSecond: boolean,
+): Promise<Verdict> {
+  const rule = sample.gradient === false ? {} : sample.gradient;
+  const argnums = sample.operands.map((_, i) => i).filter((i) => isFloating(sample.operands[i]!.dtype));
+  if (argnums.length === 0) return passed;
+  const source = drawFrom(`${sample.op} ${sample.label} cotangent`);
+  const random = (shape: readonly number[], count: number): NdArray => ({
+    shape,
+    data: Array.from({ length: count }, () => Math.fround(source.between([-1, 1]))),
+  });
+  const weights = listOf<NdArray>(sample.reference(...arrays)).map((y) => random(y.shape, y.data.length));
+  const directions = argnums.map((i) => random(arrays[i]!.shape, arrays[i]!.data.length));
+  const constants = (list: readonly NdArray[], dtype: Tensor["dtype"]): Tensor[] =>
+    list.map((x) =>
+      athanor.tensor(dtype === "f64" ? new Float64Array(x.data) : new Float32Array(x.data), { shape: x.shape }),
+    );
+  const factors = constants(weights, sample.result);
+  const along = constants(directions, inputs[argnums[0]!]!.dtype);
+  const total = (terms: readonly Tensor[]): Tensor =>
+    terms.map((term) => athanor.sum(term)).reduce((a, b) => athanor.add(a, b));
+  const loss = (...xs: Tensor[]): Tensor =>
+    total(listOf<Tensor>(sample.call(...xs)).map((y, i) => athanor.mul(y, factors[i]!)));
+  const gradients = (...xs: Tensor[]): Results =>
+    listOf<Tensor>(athanor.grad(loss, { argnums })(...xs) as Tensor | Tensor[]);
+  const projected = (...xs: Tensor[]): Tensor => total(gradients(...xs).map((g, i) => athanor.mul(g, along[i]!)));
+  let results: Results = [];
+  try {
+    results = record(backend, () =>
+      isSecond
+        ? listOf<Tensor>(athanor.grad(projected, { argnums })(...inputs) as Tensor | Tensor[])
+        : gradients(...inputs),
+    );
+    const got = await readAll(results);
+    const want = isSecond
+      ? secondGradientOf(sample.reference, arrays, weights, argnums, directions)
+      : gradientOf(sample.reference, arrays, weights, argnums);
+    const precision = sample.result === "f64" ? 2 ** -26 : 2 ** -23;
+    const allowed = (rule.ulps ?? 16) * (isSecond ? 4 : 1) * (sample.result === "f64" ? 1 : 1);
+    return worst(
+      want.map((expected, i) => near(results[i]!, got[i]!, expected, allowed, precision, rule.floor ?? 0.05, isSecond)),
+    );
+  } finally {
+    letGo([...results, ...factors, ...along]);
+  }
+}
+
+/** Gradients are held against differences: exact to about 1e-10 (first) and 1e-8 (second) of the largest. */
+function near(
+  result: Tensor,
+  got: TypedArray,
+  want: NdArray,
+  allowed: number,
+  precision: number,
+  floor: number,
+  isSecond: boolean,
+): Verdict {
+  if (result.shape.join() !== want.shape.join())
+    return failed(`gradient has shape [${result.shape.join(", ")}], expected [${want.shape.join(", ")}]`);
+  const largest = Math.max(0, ...want.data.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
+  let error = 0;
+  for (const [i, value] of want.data.entries()) {
+    const unit = precision * Math.max(Math.abs(value), floor * largest);
+    const distance = Math.abs(got[i]! - value);
+    const noise = (isSecond ? 1e-8 : 1e-10) * Math.max(largest, 1);
+    if (!(distance <= allowed * unit + noise)) {
+      return failed(
+        `element ${i}: got ${got[i]}, differences give ${value} (${(distance / unit).toPrecision(3)} ulp, allowed ${allowed})`,
+      );
+    }
+    if (distance > noise) error = Math.max(error, distance / unit);
+  }
+  return { ok: true, message: "", error };
+}

@@ -1,0 +1,59 @@
+// Lays the values of a case out in memory as the case asks: transposed, in the middle of a larger buffer, stretched.
+// What surrounds a sliced operand is NaN (or a large number), so that a kernel which reads it is found out.
+// Read next: cases.ts, run.ts.
+import * as athanor from "../../bindings/index.ts";
+import type { DType, Tensor } from "../../bindings/index.ts";
+import { newArray } from "../../bindings/core/dtype.ts";
+import { countOf, eachIndex, positionOf } from "../reference/array.ts";
+import type { Operand } from "./cases.ts";
+import { stretchedAxes } from "./cases.ts";
+
+function fromList(values: ArrayLike<number>, shape: readonly number[], dtype: DType): Tensor {
+  const data = newArray(dtype, values.length);
+  for (let i = 0; i < values.length; i++) data[i] = values[i]!;
+  return athanor.tensor(data, { shape, dtype });
+}
+
+/** The tensor of an operand. Call it inside a scope: it makes intermediate tensors. */
+export function materialize(operand: Operand): Tensor {
+  const { shape, dtype, layout, values } = operand;
+  if (layout === "transposed" && shape.length > 1) return transposed(operand);
+  if (layout === "sliced" && shape.length > 0) return sliced(operand);
+  if (layout === "broadcast" && shape.length > 0 && values.length > 0) return broadcast(operand);
+  return fromList(values, shape, dtype);
+}
+
+function transposed({ shape, dtype, values }: Operand): Tensor {
+  const turned = [...shape].reverse();
+  const list = new Array<number>(values.length);
+  eachIndex(turned, (index) => (list[positionOf(turned, index)] = values[positionOf(shape, [...index].reverse())]!));
+  return athanor.permute(
+    fromList(list, turned, dtype),
+    shape.map((_, axis) => shape.length - 1 - axis),
+  );
+}
+
+function sliced({ shape, dtype, values }: Operand): Tensor {
+  const outer = shape.map((extent) => 2 * extent + 3);
+  const list = new Array<number>(countOf(outer)).fill(
+    dtype === "f32" || dtype === "f64" ? NaN : dtype === "bool" ? 1 : 201,
+  );
+  eachIndex(shape, (index) => {
+    const place = index.map((i) => 2 + 2 * i);
+    list[positionOf(outer, place)] = values[positionOf(shape, index)]!;
+  });
+  return athanor.slice(
+    fromList(list, outer, dtype),
+    shape.map(() => 2),
+    shape.map((extent) => 2 + 2 * extent),
+    shape.map(() => 2),
+  );
+}
+
+function broadcast({ shape, dtype, values }: Operand): Tensor {
+  const stretched = stretchedAxes(shape);
+  const small = shape.map((extent, axis) => (stretched.includes(axis) ? 1 : extent));
+  const list: number[] = [];
+  eachIndex(small, (index) => list.push(values[positionOf(shape, index)]!));
+  return athanor.broadcastTo(fromList(list, small, dtype), shape);
+}

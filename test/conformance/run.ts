@@ -1,0 +1,138 @@
+// Runs the spec table on one backend and yields what it finds, row by row. No test framework: Vitest, the browser page, the
+// support table and the benchmarks all read the same rows.
+// Read next: checks.ts for the checks, cases.ts for the samples, table.ts for the ops.
+import * as athanor from "../../bindings/index.ts";
+import type { Tensor } from "../../bindings/index.ts";
+import { newArray } from "../../bindings/core/dtype.ts";
+import { countOf } from "../reference/array.ts";
+import { divergences } from "../specs/divergences.ts";
+import type { ErrorRow } from "../specs/spec.ts";
+import type { BackendName, OpenedBackend } from "./backends.ts";
+import { openBackend } from "./backends.ts";
+import type { Case } from "./cases.ts";
+import type { Check, Finding } from "./checks.ts";
+import { runCase } from "./checks.ts";
+import type { Verdict } from "./compare.ts";
+import { failed, passed } from "./compare.ts";
+import { opNames, rowsOf } from "./table.ts";
+
+/** One thing found. A missing backend is one row of check "backend". */
+export interface Row {
+  readonly backend: BackendName;
+  readonly op: string;
+  readonly check: Check | "backend" | "perf";
+  readonly sample: string;
+  readonly ok: boolean;
+  readonly message: string;
+  /** Largest error in ulps of the tolerance; in mode "perf" GB/s of operands and results. */
+  readonly error: number;
+}
+
+export type Mode = "test" | "grad" | "perf" | "support";
+
+export interface ConformanceOptions {
+  /** Names of ops; all when absent. */
+  readonly filter?: readonly string[];
+  readonly mode?: Mode;
+}
+
+/** All rows of one backend. The engine is started for it and shut down after it. */
+export async function* runConformance(name: BackendName, options: ConformanceOptions = {}): AsyncIterable<Row> {
+  const backend = await openBackend(name);
+  if ("missing" in backend) {
+    yield { backend: name, op: "", check: "backend", sample: "", ok: false, message: backend.missing, error: 0 };
+    return;
+  }
+  try {
+    for (const op of options.filter ?? opNames) yield* runOp(backend, op, options.mode ?? "test");
+  } finally {
+    await backend.close();
+  }
+}
+
+/** All rows of one op on an open backend. */
+export async function* runOp(backend: OpenedBackend, op: string, mode: Mode = "test"): AsyncIterable<Row> {
+  const { cases, errors } = rowsOf(op);
+  const chosen = cases.filter((sample) => backend.device === "wasm" || sample.gpu);
+  if (mode === "perf") {
+    for (const sample of chosen) yield measured(backend, sample, await gigabytesPerSecond(backend, sample));
+    return;
+  }
+  for (const sample of chosen) {
+    if (mode === "grad" && sample.gradient === false) continue;
+    for (const finding of await runCase(backend, sample)) yield strict(rowFrom(backend, sample, finding));
+  }
+  if (mode !== "test") return;
+  for (const row of errors) yield strict(errorRow(backend, op, row));
+}
+
+function rowFrom(backend: OpenedBackend, sample: Case, finding: Finding): Row {
+  const { check, ok, message, error, detail } = finding;
+  return {
+    backend: backend.name,
+    op: sample.op,
+    check,
+    sample: detail === undefined ? sample.label : `${sample.label} (${detail})`,
+    ok,
+    message,
+    error,
+  };
+}
+
+function measured(backend: OpenedBackend, sample: Case, rate: number): Row {
+  return {
+    backend: backend.name,
+    op: sample.op,
+    check: "perf",
+    sample: sample.label,
+    ok: true,
+    message: "GB/s",
+    error: rate,
+  };
+}
+
+/** A known divergence must fail; once it passes, its row has to go. */
+function strict(row: Row): Row {
+  const known = divergences.find(
+    ({ backend, op, check, sample }) =>
+      backend === row.backend && op === row.op && check === row.check && sample === row.sample,
+  );
+  if (known === undefined) return row;
+  if (!row.ok) return { ...row, ok: true, message: `known divergence: ${known.reason}` };
+  return { ...row, ok: false, message: `passes now: delete its row from test/specs/divergences.ts (${known.reason})` };
+}
+
+function errorRow(backend: OpenedBackend, op: string, row: ErrorRow): Row {
+  const tensors: Tensor[] = (row.shapes ?? []).map((shape, i) => {
+    const dtype = row.dtypes?.[i] ?? "f32";
+    return athanor.tensor(newArray(dtype, countOf(shape)), { shape, dtype });
+  });
+  const verdict = athanor.withDevice(backend.device, () => refusal(row, tensors));
+  for (const tensor of tensors) tensor.dispose();
+  return { backend: backend.name, op, check: "errors", sample: row.label, ...verdict };
+}
+
+function refusal(row: ErrorRow, tensors: Tensor[]): Verdict {
+  try {
+    const result = row.call(...tensors);
+    for (const tensor of [result].flat()) (tensor as Partial<Tensor>).dispose?.();
+  } catch (error) {
+    if (!(error instanceof Error)) return failed(`threw ${String(error)}`);
+    if (error.name !== row.error) return failed(`threw ${error.name} (${error.message}), expected ${row.error}`);
+    return error.message === row.message ? passed : failed(`says "${error.message}", expected "${row.message}"`);
+  }
+  return failed(`was accepted, expected ${row.error}`);
+}
+
+/** Bytes of operands and results over the best of five runs, in GB/s. */
+async function gigabytesPerSecond(backend: OpenedBackend, sample: Case): Promise<number> {
+  let best = Infinity;
+  let bytes = 0;
+  for (let run = 0; run < 6; run++) {
+    const start = performance.now();
+    const findings = await runCase(backend, { ...sample, gradient: false, fusion: false });
+    if (run > 0 && findings.every(({ ok }) => ok)) best = Math.min(best, performance.now() - start);
+  }
+  bytes = sample.operands.reduce((sum, { values }) => sum + 4 * values.length, 0);
+  return bytes / best / 1e6;
+}

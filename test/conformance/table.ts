@@ -1,0 +1,55 @@
+// The rows of the spec tables by op name, expanded to cases and error rows when an op's turn comes.
+// Adds the refusals that follow for every elementwise op without its row's help. Read next: cases.ts.
+import * as athanor from "../../bindings/index.ts";
+import type { Tensor } from "../../bindings/index.ts";
+import type { ElementwiseName } from "../specs/elementwise.ts";
+import { elementwise } from "../specs/elementwise.ts";
+import { beyond, structured, withOptions } from "../specs/structured.ts";
+import type { ErrorRow } from "../specs/spec.ts";
+import type { Case } from "./cases.ts";
+import { domainsOf, elementwiseCases, structuredCases } from "./cases.ts";
+
+export interface OpRows {
+  readonly cases: readonly Case[];
+  readonly errors: readonly ErrorRow[];
+}
+
+const tables = { ...structured, ...beyond };
+
+/** Every op of the tables, elementwise ones first. */
+export const opNames: readonly string[] = [
+  ...Object.keys(elementwise),
+  ...Object.keys(withOptions),
+  ...Object.keys(tables),
+];
+
+export function rowsOf(op: string): OpRows {
+  if (op in elementwise) return elementwiseRows(op as ElementwiseName);
+  if (op in withOptions) {
+    const { variants, errors = [] } = withOptions[op as keyof typeof withOptions];
+    const cases = variants.flatMap((variant) => elementwiseCases(op, variant, variant.call, `${variant.label}: `));
+    return { cases, errors };
+  }
+  const spec = tables[op as keyof typeof tables];
+  if (spec === undefined) throw new Error(`no op named ${op} in test/specs`);
+  return { cases: structuredCases(op, spec), errors: spec.errors ?? [] };
+}
+
+function elementwiseRows(op: ElementwiseName): OpRows {
+  const spec = elementwise[op];
+  const call = athanor[op] as (...operands: Tensor[]) => Tensor;
+  const arity = domainsOf(spec).length;
+  const dtype = spec.dtypes?.[0] ?? "f32";
+  const errors: ErrorRow[] = [...(spec.errors ?? [])];
+  if (arity === 2) {
+    errors.push({
+      label: "shapes",
+      shapes: [[2, 3], [4]],
+      dtypes: [dtype, dtype],
+      call,
+      error: "ShapeError",
+      message: `${op}: shapes [2, 3] and [4] do not broadcast: each axis must be equal or 1. Reshape or expandDims one of them`,
+    });
+  }
+  return { cases: elementwiseCases(op, spec, (...tensors) => call(...tensors)), errors };
+}

@@ -1,0 +1,320 @@
+// Rows of bindings/ops/convolution.ts: strides, every kind of padding, dilation, groups, both formats, pooling at its edges.
+// Read next: spec.ts, ../reference/convolution.ts.
+import * as athanor from "../../bindings/index.ts";
+import type { NdArray } from "../reference/array.ts";
+import { map } from "../reference/array.ts";
+import type { ConvolutionOptions, Padding, PoolOptions } from "../reference/convolution.ts";
+import * as reference from "../reference/convolution.ts";
+import { permute } from "../reference/movement.ts";
+import { average, largest, reduce } from "../reference/reduction.ts";
+import type { OperandSpec, Sample, StructuredSpec } from "./spec.ts";
+import { ulps, ulpsOfSum } from "./spec.ts";
+
+type Conv2dOptions = NonNullable<Parameters<typeof athanor.conv2d>[2]>;
+type TransposeOptions = NonNullable<Parameters<typeof athanor.convTranspose2d>[2]>;
+type PoolingOptions = Parameters<typeof athanor.maxPool2d>[1];
+type AverageOptions = Parameters<typeof athanor.avgPool2d>[1];
+
+const around = (vertical: number, horizontal: number): Padding => [
+  [vertical, vertical],
+  [horizontal, horizontal],
+];
+const toLast = (x: NdArray): NdArray => permute(x, [0, 2, 3, 1]);
+const toFirst = (x: NdArray): NdArray => permute(x, [0, 3, 1, 2]);
+
+function convolve(
+  label: string,
+  x: readonly number[],
+  filter: readonly number[],
+  options: Conv2dOptions,
+  plain: ConvolutionOptions,
+  more: Partial<Sample> = {},
+): Sample {
+  return {
+    label,
+    operands: [{ shape: x }, { shape: filter }],
+    call: (a, b) => athanor.conv2d(a!, b!, options),
+    reference: (a, b) => reference.conv2d(a!, b!, plain),
+    ...more,
+  };
+}
+
+const sameOf = (
+  x: readonly number[],
+  filter: readonly number[],
+  stride: readonly [number, number] = [1, 1],
+  dilation: readonly [number, number] = [1, 1],
+): Padding => reference.samePadding([x[1]!, x[2]!], [filter[0]!, filter[1]!], stride, dilation);
+
+const first: Sample = {
+  label: "NCHW",
+  operands: [{ shape: [2, 2, 4, 3] }, { shape: [3, 3, 2, 2] }],
+  call: (a, b) => athanor.conv2d(a!, b!, { dataFormat: "NCHW", padding: 1 }),
+  reference: (a, b) => toFirst(reference.conv2d(toLast(a!), b!, { padding: around(1, 1) })),
+  gpu: true,
+};
+
+const biased: Sample = {
+  label: "bias and relu",
+  operands: [{ shape: [1, 4, 4, 2] }, { shape: [3, 3, 2, 3] }, { shape: [3] }],
+  call: (a, b, bias) => athanor.conv2d(a!, b!, { bias: bias!, activation: "relu", padding: "same" }),
+  reference: (a, b, bias) =>
+    map(
+      (u) => Math.max(u!, 0),
+      map((u, v) => u! + v!, reference.conv2d(a!, b!, { padding: around(1, 1) }), bias!),
+    ),
+  against: (a, b, bias) =>
+    map((u, v) => u! + v!, reference.conv2d(absolute(a!), absolute(b!), { padding: around(1, 1) }), absolute(bias!)),
+  gpu: true,
+};
+
+function absolute(x: NdArray): NdArray {
+  return { shape: x.shape, data: x.data.map(Math.abs) };
+}
+
+const uneven: Padding = [
+  [2, 0],
+  [1, 3],
+];
+
+function pool(
+  label: string,
+  operand: OperandSpec | readonly number[],
+  options: PoolingOptions,
+  plain: PoolOptions,
+  kind: "max" | "avg",
+  more: Partial<Sample> = {},
+): Sample {
+  const spec: OperandSpec = "shape" in operand ? operand : { shape: operand };
+  const call = kind === "max" ? athanor.maxPool2d : (athanor.avgPool2d as typeof athanor.maxPool2d);
+  const expected = kind === "max" ? reference.maxPool2d : reference.avgPool2d;
+  return { label, operands: [spec], call: (x) => call(x!, options), reference: (x) => expected(x!, plain), ...more };
+}
+
+function pools(kind: "max" | "avg"): Sample[] {
+  const negative = { shape: [1, 4, 4, 2], domain: [-9, -1] } as const;
+  return [
+    pool("[2,4,6,3] by 2", [2, 4, 6, 3], { window: 2 }, { window: [2, 2] }, kind),
+    pool(
+      "3 by 2, stride 1, padding 1",
+      negative,
+      { window: [3, 2], stride: 1, padding: 1 },
+      { window: [3, 2], stride: [1, 1], padding: around(1, 1) },
+      kind,
+    ),
+    pool(
+      "transposed",
+      { shape: [2, 5, 5, 2], layout: "transposed" },
+      { window: 2, stride: [1, 2] },
+      { window: [2, 2], stride: [1, 2] },
+      kind,
+    ),
+    pool("ceil mode", [1, 5, 6, 1], { window: 2, ceilMode: true }, { window: [2, 2], ceilMode: true }, kind, {
+      gpu: true,
+    }),
+    {
+      label: "NCHW",
+      operands: [{ shape: [2, 2, 3, 4] }],
+      call: (x) =>
+        kind === "max"
+          ? athanor.maxPool2d(x!, { window: 2, stride: 1, dataFormat: "NCHW" })
+          : athanor.avgPool2d(x!, { window: 2, stride: 1, dataFormat: "NCHW" }),
+      reference: (x) =>
+        toFirst(
+          (kind === "max" ? reference.maxPool2d : reference.avgPool2d)(toLast(x!), { window: [2, 2], stride: [1, 1] }),
+        ),
+    },
+    pool(
+      "same",
+      negative,
+      { window: 3, stride: 2, padding: "same" },
+      {
+        window: [3, 3],
+        stride: [2, 2],
+        padding: reference.samePadding([4, 4], [3, 3], [2, 2], [1, 1]),
+        countIncludePad: false,
+      },
+      kind,
+    ),
+    pool("f64", { shape: [1, 4, 4, 2], dtype: "f64" }, { window: 2 }, { window: [2, 2] }, kind),
+    pool("empty batch", [0, 4, 4, 2], { window: 2 }, { window: [2, 2] }, kind),
+  ];
+}
+
+const globals = (
+  call: (x: athanor.Tensor, options?: { dataFormat?: "NHWC" | "NCHW" }) => athanor.Tensor,
+  fold: (values: readonly number[]) => number,
+): Sample[] => [
+  {
+    label: "[2,3,4,5]",
+    operands: [{ shape: [2, 3, 4, 5] }],
+    call: (x) => call(x!),
+    reference: (x) => reduce(x!, { axis: [1, 2] }, fold),
+  },
+  {
+    label: "NCHW",
+    operands: [{ shape: [2, 3, 4, 5], layout: "sliced" }],
+    call: (x) => call(x!, { dataFormat: "NCHW" }),
+    reference: (x) => reduce(x!, { axis: [2, 3] }, fold),
+  },
+];
+
+export const convolution = {
+  conv2d: {
+    tolerance: ulpsOfSum(4),
+    samples: [
+      convolve("[2,4,5,2] 3×3 valid", [2, 4, 5, 2], [3, 3, 2, 3], {}, {}),
+      convolve(
+        "same, stride 2",
+        [1, 5, 6, 2],
+        [3, 3, 2, 3],
+        { padding: "same", stride: 2 },
+        { padding: sameOf([1, 5, 6], [3, 3], [2, 2]), stride: [2, 2] },
+      ),
+      convolve(
+        "uneven padding",
+        [1, 4, 5, 2],
+        [3, 2, 2, 2],
+        {
+          padding: [
+            [2, 0],
+            [1, 3],
+          ],
+        },
+        { padding: uneven },
+        { gpu: true },
+      ),
+      convolve(
+        "dilation 2 by 1",
+        [1, 7, 5, 2],
+        [3, 2, 2, 3],
+        { dilation: [2, 1], padding: [1, 0] },
+        { dilation: [2, 1], padding: around(1, 0) },
+        { gpu: true },
+      ),
+      convolve(
+        "groups 2",
+        [1, 4, 4, 4],
+        [3, 3, 2, 4],
+        { groups: 2, padding: 1 },
+        { groups: 2, padding: around(1, 1) },
+        { gpu: true },
+      ),
+      convolve(
+        "groups 2, stride 2, dilation 2",
+        [1, 7, 7, 4],
+        [2, 2, 2, 2],
+        { groups: 2, stride: 2, dilation: 2 },
+        { groups: 2, stride: [2, 2], dilation: [2, 2] },
+      ),
+      convolve("1×1", [2, 3, 4, 5], [1, 1, 5, 3], {}, {}),
+      convolve(
+        "even window, same",
+        [1, 5, 5, 1],
+        [2, 4, 1, 2],
+        { padding: "same" },
+        { padding: sameOf([1, 5, 5], [2, 4]) },
+      ),
+      convolve("window as large as the image", [2, 3, 4, 2], [3, 4, 2, 3], {}, {}),
+      convolve("empty batch", [0, 5, 5, 2], [3, 3, 2, 3], {}, {}),
+      convolve(
+        "[1,28,28,1] 5×5, LeNet",
+        [1, 28, 28, 1],
+        [5, 5, 1, 6],
+        { padding: 2 },
+        { padding: around(2, 2) },
+        { gradient: false, gpu: true },
+      ),
+      convolve(
+        "[2,7,7,16] 3×3, 20 filters",
+        [2, 7, 7, 16],
+        [3, 3, 16, 20],
+        { padding: 1 },
+        { padding: around(1, 1) },
+        { gradient: false, gpu: true },
+      ),
+      {
+        ...convolve("laid out otherwise", [1, 4, 4, 2], [3, 3, 2, 2], { padding: 1 }, { padding: around(1, 1) }),
+        operands: [
+          { shape: [1, 4, 4, 2], layout: "transposed" },
+          { shape: [3, 3, 2, 2], layout: "sliced" },
+        ],
+      },
+      first,
+      biased,
+    ],
+  },
+  depthwiseConv2d: {
+    tolerance: ulpsOfSum(4),
+    samples: [
+      {
+        label: "multiplier 2",
+        operands: [{ shape: [1, 4, 3, 2] }, { shape: [3, 3, 2, 2] }],
+        call: (a, b) => athanor.depthwiseConv2d(a!, b!, { padding: 1 }),
+        reference: (a, b) => reference.depthwiseConv2d(a!, b!, { padding: around(1, 1) }),
+      },
+      {
+        label: "stride 2",
+        operands: [{ shape: [2, 5, 5, 2] }, { shape: [2, 3, 2, 1] }],
+        call: (a, b) => athanor.depthwiseConv2d(a!, b!, { stride: 2 }),
+        reference: (a, b) => reference.depthwiseConv2d(a!, b!, { stride: [2, 2] }),
+      },
+    ],
+  },
+  convTranspose2d: {
+    tolerance: ulpsOfSum(4),
+    samples: (
+      [
+        ["stride 1", {}, {}],
+        [
+          "stride 2, padding 1, output padding 1",
+          { stride: 2, padding: 1, outputPadding: 1 },
+          { stride: [2, 2], padding: around(1, 1), outputPadding: [1, 1] },
+        ],
+        ["dilation 2", { dilation: 2 }, { dilation: [2, 2] }],
+      ] as const
+    ).map(([label, options, plain]): Sample => ({
+      label,
+      operands: [{ shape: [1, 3, 2, 2] }, { shape: [3, 3, 3, 2] }],
+      call: (a, b) => athanor.convTranspose2d(a!, b!, options as TransposeOptions),
+      reference: (a, b) => reference.convTranspose2d(a!, b!, plain),
+    })),
+  },
+  maxPool2d: {
+    tolerance: ulps(0),
+    samples: [
+      ...pools("max"),
+      pool(
+        "dilation 2",
+        [1, 6, 6, 2],
+        { window: 2, stride: 1, dilation: 2 },
+        { window: [2, 2], stride: [1, 1], dilation: [2, 2] },
+        "max",
+      ),
+      pool(
+        "NaN",
+        { shape: [1, 2, 4, 1], values: [1, 2, NaN, 4, 5, 6, 7, 8] },
+        { window: 2 },
+        { window: [2, 2] },
+        "max",
+        { gradient: false, gpu: true },
+      ),
+    ],
+  },
+  avgPool2d: {
+    tolerance: ulpsOfSum(2),
+    samples: [
+      ...pools("avg"),
+      pool(
+        "padding not counted",
+        [1, 4, 5, 2],
+        { window: 3, stride: 2, padding: 1, countIncludePad: false } as AverageOptions as PoolingOptions,
+        { window: [3, 3], stride: [2, 2], padding: around(1, 1), countIncludePad: false },
+        "avg",
+        { gpu: true },
+      ),
+    ],
+  },
+  globalMaxPool2d: { tolerance: ulps(0), samples: globals(athanor.globalMaxPool2d, largest) },
+  globalAveragePool2d: { tolerance: ulpsOfSum(2), samples: globals(athanor.globalAveragePool2d, average) },
+} satisfies Record<string, StructuredSpec>;

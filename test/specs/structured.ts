@@ -1,0 +1,34 @@
+// The table of ops that are not elementwise functions: one row for every other function that bindings/ops exports, and the
+// rows of creation and linear algebra. The types say so: an op without a row does not compile.
+// Read next: elementwise.ts for the other table, reduction.ts … for rows.
+import type * as ops from "../../bindings/ops/index.ts";
+import { assembling } from "./assembling.ts";
+import { contraction } from "./contraction.ts";
+import { convolution } from "./convolution.ts";
+import { creation } from "./creation.ts";
+import type { ElementwiseName } from "./elementwise.ts";
+import { indexing } from "./indexing.ts";
+import { linalg } from "./linalg.ts";
+import { movement } from "./movement.ts";
+import { parametric } from "./parametric.ts";
+import { reduction } from "./reduction.ts";
+import type { ParametricSpec, StructuredSpec } from "./spec.ts";
+
+type Ops = typeof ops;
+
+/** Exports of bindings/ops that are functions, but not made by `elementwise(...)`. */
+export type OtherName = Exclude<
+  { [K in keyof Ops]: Ops[K] extends (...parameters: never[]) => unknown ? K : never }[keyof Ops],
+  ElementwiseName
+>;
+
+/** Elementwise ops with options. */
+export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpec>> = parametric;
+
+const families = { ...reduction, ...movement, ...assembling, ...indexing, ...contraction, ...convolution };
+
+/** Every remaining op. */
+export const structured: Readonly<Record<Exclude<OtherName, keyof typeof parametric>, StructuredSpec>> = families;
+
+/** Functions outside bindings/ops. */
+export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...linalg };
