@@ -55,7 +55,7 @@ describe("sgd", () => {
     ["nesterov", { momentum: 0.9, nesterov: true }],
     ["dampening", { momentum: 0.9, dampening: 0.5 }],
   ] as const)("%s", async (_, options) => {
-    const { momentum, dampening = 0, nesterov = false } = { dampening: 0, nesterov: false, ...options };
+    const { momentum, dampening, nesterov } = { dampening: 0, nesterov: false, ...options };
     const expected = start.map((first, index) => {
       let p = first;
       let b = 0;

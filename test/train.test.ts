@@ -102,7 +102,7 @@ describe("fit", () => {
   test("memory stays flat", async () => {
     const model = network();
     const options = { optimizer: new Adam(model.parameters()), loss: "crossEntropy", progress: false } as const;
-    const inUse = (): number => Object.values(memory()).reduce((sum, report) => sum + (report?.inUse ?? 0), 0);
+    const inUse = (): number => Object.values(memory()).reduce((sum, report) => sum + report.inUse, 0);
     await fit(model, halves.batch(10), { ...options, epochs: 2 });
     const before = inUse();
     await fit(model, halves.batch(10), { ...options, epochs: 20 });

@@ -6,6 +6,7 @@ import { isFloating } from "../core/dtype.ts";
 import { show } from "../core/shape.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Node, Value } from "../graph/node.ts";
+import type { Gradient } from "../ops/descriptor.ts";
 import * as ops from "../ops/index.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
@@ -54,7 +55,7 @@ export function backward(engine: Engine, root: Tensor, cotangent: Tensor, target
   };
   for (const node of order.reverse()) {
     const reached = node.outputs.some((output) => cotangents.has(output));
-    const { gradient } = node.op;
+    const gradient = node.op.gradient as Gradient<unknown> | undefined;
     if (!reached || gradient === undefined) continue;
     const wanted = node.inputs.map((input) => depends.has(input) && isFloating(input.dtype));
     if (!wanted.includes(true)) continue;

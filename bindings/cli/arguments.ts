@@ -6,7 +6,6 @@ export type DeviceChoice = "auto" | "wasm" | "webgpu";
 
 export type Command =
   | { readonly name: "help" }
-  | { readonly name: "version" }
   | { readonly name: "doctor"; readonly json: boolean }
   | { readonly name: "demo"; readonly json: boolean; readonly quick: boolean; readonly device: DeviceChoice };
 
@@ -28,14 +27,13 @@ demo     trains LeNet-5 on the MNIST digits, shows what it misreads, and measure
 doctor   says what this machine offers, what is used, and what would make it faster
            --json     the same as one JSON object
 
---help, --version
+--help    this text
 `;
 
 /** Reads arguments without the program's name. */
 export function parse(words: readonly string[]): Command | Mistake {
   const [name, ...rest] = words;
   if (words.includes("--help") || words.includes("-h") || name === "help") return { name: "help" };
-  if (name === "--version") return { name: "version" };
   if (name === undefined) return mistake("name a command: demo or doctor");
   if (name === "doctor") return parseDoctor(rest);
   if (name === "demo") return parseDemo(rest);

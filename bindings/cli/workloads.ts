@@ -1,9 +1,10 @@
 // What the demo and the benchmarks measure: the main kernels and a training step, each as a compiled function.
 // Knows no clock. Read next: measure.ts, ../../bench/ops.ts.
+import { valueAndGrad } from "../autodiff/index.ts";
 import { tensor } from "../engine/creation.ts";
 import { jit } from "../engine/index.ts";
 import { eigh } from "../linalg/index.ts";
-import { crossEntropy } from "../nn/index.ts";
+import { crossEntropy, withValues } from "../nn/index.ts";
 import { matmul } from "../ops/contraction.ts";
 import { conv2d, maxPool2d } from "../ops/convolution.ts";
 import { add } from "../ops/arithmetic.ts";
@@ -29,8 +30,10 @@ export interface Workload {
 export interface Prepared {
   /** One run; what it returns is disposed by the caller, except where the workload keeps it. */
   run(): readonly Tensor[];
-  /** The same computation recorded and not run, for explain; undefined where only the compiled form exists. */
-  readonly record?: () => Tensor;
+  /** Tensors that are there before a run. */
+  readonly inputs: readonly Tensor[];
+  /** The same computation recorded and not run, for explain. */
+  record(): unknown;
   dispose(): void;
 }
 
@@ -38,6 +41,7 @@ function single(inputs: readonly Tensor[], compute: (...tensors: Tensor[]) => Te
   const compiled = jit((...tensors: Tensor[]) => compute(...tensors));
   return {
     run: () => [compiled(...inputs)],
+    inputs,
     record: () => compute(...inputs),
     dispose: () => {
       compiled.dispose();
@@ -89,7 +93,7 @@ function eighOf(batch: number, size: number): Workload {
   };
 }
 
-function trainingOf(batch: number): Workload {
+export function trainingOf(batch: number): Workload {
   return {
     ...{ name: "training step", size: `LeNet-5, ${batch} images`, amount: batch, unit: "images/s" },
     prepare: () => {
@@ -99,14 +103,20 @@ function trainingOf(batch: number): Workload {
       const x = draw([batch, 28, 28, 1]);
       const y = tensor(Int32Array.from({ length: batch }, (_, index) => index % 10));
       let window = emptyWindow();
+      const values = (): Tensor[] => model.parameters().map((parameter) => parameter.value);
+      const differentiate = valueAndGrad((current: readonly Tensor[]) =>
+        withValues(optimizer.parameters, current, () => crossEntropy(model.forward(x), y)),
+      );
       return {
+        inputs: [x, y, ...values()],
+        record: () => differentiate(values()),
         run: () => {
           window = step({ x, y }, window, 0);
           return [];
         },
         dispose: () => {
           for (const held of [x, y, window.losses, window.right]) held.dispose();
-          for (const parameter of model.parameters()) parameter.value.dispose();
+          for (const value of values()) value.dispose();
         },
       };
     },

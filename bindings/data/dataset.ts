@@ -103,7 +103,7 @@ export class Dataset implements AsyncIterable<Batch> {
       };
       const inputBatch = gathered(x, inputs);
       const batch = { x: inputBatch, y: y === undefined || targets === undefined ? inputBatch : gathered(y, targets) };
-      yield transforms.reduce((value, transform) => transform(value), batch as Batch);
+      yield transforms.reduce<Batch>((value, transform) => transform(value), batch);
     }
   }
 

@@ -6,6 +6,7 @@ import { ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { checkShape, show, sizeOf } from "../core/shape.ts";
 import { tensor } from "../engine/creation.ts";
+import { defaultEngine } from "../engine/default.ts";
 import type { Nested, Tensor } from "../ops/tensor.ts";
 import { isTensor } from "../ops/tensor.ts";
 
@@ -60,5 +61,5 @@ export function gatherRows(from: Column, data: TypedArray, order: Int32Array): T
   const out = newArray(from.dtype, order.length * length);
   if (length === 1) for (let row = 0; row < order.length; row++) out[row] = data[order[row]!]!;
   else order.forEach((source, row) => out.set(data.subarray(source * length, (source + 1) * length), row * length));
-  return tensor(out, { shape: [order.length, ...from.rowShape], dtype: from.dtype });
+  return defaultEngine().fromArray(out, [order.length, ...from.rowShape], from.dtype);
 }

@@ -81,7 +81,6 @@ export class Handle implements Tensor {
   [disposeSymbol](): void {
     this.dispose();
   }
-  declare [Symbol.dispose]: () => void;
 
   add(y: TensorLike): Tensor {
     return ops.add(this, y);

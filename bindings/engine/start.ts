@@ -56,7 +56,15 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
   const gpu = webgpu === "off" ? { unavailable: 'switched off by init({ webgpu: "off" })' } : await createWebGPU();
   if ("unavailable" in gpu) {
     if (webgpu === "require") throw new BackendError("init", `no WebGPU device: ${gpu.unavailable}. Use init({ webgpu: "auto" }) to run on the CPU instead`);
-  } else engine.backends.set("webgpu", gpu);
+  } else {
+    engine.backends.set("webgpu", gpu);
+    // A lost device takes the tensors that were only there with it; everything else goes on on the CPU.
+    gpu.lost.catch(() => {
+      if (engine.backends.get("webgpu") !== gpu) return;
+      engine.backends.delete("webgpu");
+      engine.clearPlans();
+    });
+  }
   if (tune === "on") await calibrate(engine);
   const available = hardwareThreads();
   const relaxedDetail = features.relaxed

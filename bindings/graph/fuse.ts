@@ -15,7 +15,7 @@ import { foldAxes } from "./fold-axes.ts";
 /** A portable GPU offers eight storage buffers a kernel: seven operands and a result; one more is kept for a kernel's own. */
 const maxOperands = 6;
 /** Larger expressions compile slowly and spill registers. */
-const maxExpressionNodes = 160;
+const maxExpressionNodes = 64;
 /** An expression this cheap may be computed again for each repetition of a broadcast. */
 const cheapCost = 2;
 

@@ -1,12 +1,13 @@
 // Broadcasting and its adjoint, summation: the two ops whose gradients are each other, with reshape between them.
 // They stand in one file because each needs the other. Read next: movement.ts and reduction.ts, which build on them.
-import type { DType } from "../core/dtype.ts";
 import { isFloating } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { broadcastLayout, reshapeLayout } from "../core/layout.ts";
+import { input } from "../expr/expression.ts";
+import { cast } from "../expr/primitives/logic.ts";
 import type { Shape } from "../core/shape.ts";
 import { broadcastPair, checkShape, normalizeAxes, reducedShape, resolveShape, sameShape, show } from "../core/shape.ts";
-import type { ReduceAttributes, ReduceOp, ViewOp } from "./descriptor.ts";
+import type { MapAttributes, MapOp, ReduceAttributes, ReduceOp, ViewOp } from "./descriptor.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
 
@@ -46,8 +47,15 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   return sameShape(shape, x.shape) ? x : recordView(broadcastOp, x, shape, null);
 }
 
-/** Sums of small integers are kept in 32 bits. */
-const accumulates = (dtype: DType): DType => (dtype === "bool" || dtype === "u8" ? "i32" : dtype);
+const widenOp: MapOp = { kind: "map", name: "cast" };
+
+/** Folds of bool and u8 are kept in 32 bits: x as i32. Other types stay. Comparison.ts has the conversion users call. */
+export function widened(x: Tensor): Tensor {
+  if (x.dtype !== "bool" && x.dtype !== "u8") return x;
+  const expression = cast(input(0, x.dtype), "i32");
+  const [result] = recorderOf("cast", [x]).record<MapAttributes>(widenOp, [x], { expression }, [{ shape: x.shape, dtype: "i32" }]);
+  return result ?? x;
+}
 
 const sumOp: ReduceOp = {
   kind: "reduce",
@@ -62,12 +70,12 @@ export function spread(dy: Tensor, x: Tensor, axes: readonly number[]): Tensor {
   return broadcastTo(reshape(dy, reducedShape(x.shape, axes, true)), x.shape);
 }
 
-/** Records a fold over axes; `dtype` is the type of the result. */
-export function recordReduce(op: ReduceOp, x: Tensor, options: AxisOptions, dtype: DType): Tensor {
+/** Records a fold over axes; the result has the type of x. */
+export function recordReduce(op: ReduceOp, x: Tensor, options: AxisOptions): Tensor {
   const axes = normalizeAxes(op.name, options.axis, x.rank);
   const keepDims = options.keepDims ?? false;
   const shape = reducedShape(x.shape, axes, keepDims);
-  const [result] = recorderOf(op.name, [x]).record<ReduceAttributes>(op, [x], { axes, keepDims }, [{ shape, dtype }]);
+  const [result] = recorderOf(op.name, [x]).record<ReduceAttributes>(op, [x], { axes, keepDims }, [{ shape, dtype: x.dtype }]);
   return result ?? x;
 }
 
@@ -76,7 +84,7 @@ export function recordReduce(op: ReduceOp, x: Tensor, options: AxisOptions, dtyp
  * with the length as a plain loop's does.
  */
 export function sum(x: Tensor, options: AxisOptions = {}): Tensor {
-  return recordReduce(sumOp, x, options, accumulates(x.dtype));
+  return recordReduce(sumOp, widened(x), options);
 }
 
 /** Sums a gradient over the axes along which an operand of `shape` was broadcast. */

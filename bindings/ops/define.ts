@@ -56,7 +56,7 @@ type Expressions<Arguments extends readonly unknown[]> = { readonly [I in keyof 
 /* @__NO_SIDE_EFFECTS__ */
 export function elementwise<Arguments extends readonly TensorLike[]>(
   name: string,
-  definition: ElementwiseDefinition<Expressions<Arguments>>,
+  definition: NoInfer<ElementwiseDefinition<Expressions<Arguments>>>,
 ): ElementwiseFunction<Arguments> {
   const names: readonly string[] = definition.operands;
   const build = (dtypes: readonly DType[]): Expression => {

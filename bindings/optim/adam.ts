@@ -46,13 +46,13 @@ function moments(name: string, options: AdamOptions & { readonly weightDecay: nu
       square: mapTrees([parameters], (p) => zerosLike(p)),
     }),
     update: (parameters, gradients, state, rate) => {
-      const step = add(state["step"] as Tensor, 1);
+      const step = add(state.step as Tensor, 1);
       const stepSize = div(rate, correction(beta1, step));
       const rootCorrection = sqrt(correction(beta2, step));
-      const shrink: TensorLike = decoupled && weightDecay !== 0 ? sub(1, mul(rate, weightDecay) as TensorLike) : 1;
+      const shrink: TensorLike = decoupled && weightDecay !== 0 ? sub(1, mul(rate, weightDecay)) : 1;
       const [next, mean, squares] = mapTreesInto(
         3,
-        [parameters, gradients, state["mean"]!, state["square"]!],
+        [parameters, gradients, state.mean!, state.square!],
         (p, gradient, m, v) => {
           const g = !decoupled && weightDecay !== 0 ? add(gradient, mul(p, weightDecay)) : gradient;
           const nextM = add(mul(m, beta1), mul(g, 1 - beta1));

@@ -2,9 +2,12 @@
 // `step` is the plain loop; train/fit takes the same object and compiles the step. Knows no data and no loss.
 // Read next: rule.ts, ../train/step.ts.
 import { valueAndGrad } from "../autodiff/index.ts";
-import { ParameterError } from "../core/errors.ts";
+import { BackendError, ParameterError } from "../core/errors.ts";
+import { engineOf } from "../engine/default.ts";
 import type { Tree } from "../engine/scopes.ts";
-import { Parameter, withValues } from "../nn/index.ts";
+import { tensorsOf } from "../engine/scopes.ts";
+import type { Parameter} from "../nn/index.ts";
+import { withValues } from "../nn/index.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import type { AdamOptions } from "./adam.ts";
 import { adam, adamW } from "./adam.ts";
@@ -88,7 +91,24 @@ export class Optimizer {
     const [value, gradients] = differentiated(values);
     const next = this.update(values, gradients, this.state, this.lr);
     this.adopt(next.parameters, next.state);
+    run([...next.parameters, ...tensorsOf(next.state), value]);
     return value;
+  }
+}
+
+/** Computes the results of a step, so that a loop that never reads keeps one step's work and not all. */
+function run(results: readonly Tensor[]): void {
+  const engine = engineOf(results[0]!);
+  if (engine.backends.size === 0) return;
+  try {
+    engine.runSync(
+      results.map((tensor) => engine.valueOf(tensor, "step")),
+      "step",
+    );
+  } catch (error) {
+    // A plan that goes to the GPU and back cannot run without waiting: it stays pending until something is awaited,
+    // which also meets any other trouble of a device.
+    if (!(error instanceof BackendError)) throw error;
   }
 }
 

@@ -44,6 +44,11 @@ export class Generator {
     this.#counter = (this.#counter + 1) % limit;
     return key;
   }
+
+  /** A seed for another stream, from the next draw. */
+  nextSeed(): number {
+    return threefry(this.nextKey(), [0, 1])[0];
+  }
 }
 
 function word(name: string, value: number): number {
@@ -70,8 +75,9 @@ export function manualSeed(seed: number): void {
 export function shuffled(count: number, generator: Generator): Int32Array {
   const order = Int32Array.from({ length: count }, (_, index) => index);
   const key = generator.nextKey();
+  // Tensors are drawn with 0 in the second word of the counter: what is drawn on the host never repeats their bits.
   for (let last = count - 1; last > 0; last--) {
-    const [high, low] = threefry(key, [last, 0]);
+    const [high, low] = threefry(key, [last, 1]);
     // 53 random bits as a fraction in [0, 1): the bias is below 2^-22 for any length an Int32Array has.
     const fraction = ((high >>> 5) * 2 ** 26 + (low >>> 6)) * 2 ** -53;
     const other = Math.floor(fraction * (last + 1));

@@ -1,11 +1,12 @@
 // Where draws get their device tensors from: keys, indexes, host data. The one place that knows how the engine treats
 // a key: outside of a jit trace it is uploaded, inside it is an input that every call of the compiled function refreshes.
 // Read next: draw.ts; ../engine/jit.ts.
-import { arange, tensor } from "../engine/creation.ts";
+import { tensor } from "../engine/creation.ts";
 import { defaultEngine } from "../engine/default.ts";
 import { Value } from "../graph/node.ts";
 import { reshape } from "../ops/broadcasting.ts";
 import { cast } from "../ops/comparison.ts";
+import type { KernelOp } from "../ops/descriptor.ts";
 import { region } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Generator } from "./generator.ts";
@@ -19,18 +20,32 @@ export function splitKey(generator: Generator): [Tensor, Tensor] {
 
 function keyTensor(refresh: () => Uint32Array): Tensor {
   const engine = defaultEngine();
-  if (engine.trace === undefined) return tensor(refresh());
+  if (engine.trace === undefined) return engine.fromArray(refresh(), [2], "u32");
   const value = new Value([2], "u32", undefined);
   engine.trace.keys.push({ value, refresh });
   return engine.handle(value);
 }
 
+/** Counts on the device, so that drawing a large tensor moves nothing from the host. */
+const iotaOp: KernelOp<null> = {
+  kind: "kernel",
+  name: "iota",
+  call: (_, [output]) => {
+    const count = output?.shape[0] ?? 0;
+    return { kernel: "iota", dtype: "i32", words: [count], workgroups: Math.ceil(count / 64) };
+  },
+  flops: () => 0,
+  work: "stream",
+};
+
 /** 0 … count − 1 as u32. */
 export function indexes(count: number): Tensor {
-  return cast(arange(count, undefined, 1, { dtype: "i32" }), "u32");
+  if (count === 0) return tensor(new Uint32Array(0));
+  const [counted] = defaultEngine().record(iotaOp, [], null, [{ shape: [count], dtype: "i32" }]);
+  return cast(counted!, "u32");
 }
 
 /** Host data as a tensor. */
 export function hostTensor(data: Int32Array): Tensor {
-  return tensor(data);
+  return defaultEngine().fromArray(data, [data.length], "i32");
 }

@@ -1,33 +1,19 @@
-// Training: epochs over a dataset with a compiled step, a history, callbacks; and evaluation.
+// Training: epochs over a dataset with a compiled step, a history, callbacks.
 // Steps are submitted without waiting; losses are read a window at a time, one window behind.
-// Read next: step.ts for what a step computes, callbacks.ts, ../data/dataset.ts.
+// Read next: step.ts for what a step computes, callbacks.ts, evaluate.ts.
 import { ParameterError } from "../core/errors.ts";
 import { requireInteger } from "../core/shape.ts";
-import type { Batch } from "../data/index.ts";
-import { Dataset } from "../data/index.ts";
-import { withDevice } from "../engine/index.ts";
-import type { Loss, Module } from "../nn/index.ts";
-import { bceWithLogits, crossEntropy, huber, mae, mse, nll } from "../nn/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { evaluate as compute, withDevice } from "../engine/index.ts";
+import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { defaultGenerator } from "../random/index.ts";
 import type { Callback, EpochLog } from "./callbacks.ts";
-import type { Metric } from "./metrics.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
+import { disposeBatch, evaluateWith, stepOptions } from "./evaluate.ts";
 import { defaultTarget, progressBar } from "./progress.ts";
-import type { Score, Window } from "./step.ts";
+import type { Window } from "./step.ts";
 import { compileEvaluation, compileStep, emptyWindow, windowLength } from "./step.ts";
-
-const losses = { crossEntropy, mse, mae, huber, bceWithLogits, nll } as const;
-
-/** A loss function, or the name of one of bindings/nn. */
-export type LossName = keyof typeof losses;
-
-export interface EvaluateOptions {
-  readonly loss: Loss | LossName;
-  readonly metrics?: Metric;
-  /** Samples at once where the dataset has no batches yet; 256 when absent. */
-  readonly batchSize?: number;
-  readonly device?: "wasm" | "webgpu" | "auto";
-}
 
 export interface FitOptions extends EvaluateOptions {
   readonly optimizer: Optimizer;
@@ -52,19 +38,13 @@ export interface History {
   readonly stopped: boolean;
 }
 
-/** Means over a dataset. */
-export interface Evaluation {
-  readonly loss: number;
-  readonly accuracy?: number;
-}
-
 /** Trains the model in place and puts it back into the mode it was in. Same seed and start, same losses to the last bit. */
 export async function fit(model: Module, data: Dataset, options: FitOptions): Promise<History> {
   requireInteger("fit", "epochs", options.epochs, 0);
   if (data.size === 0) throw new ParameterError("fit", "the dataset is empty");
   if (options.seed !== undefined) defaultGenerator().reset(options.seed);
   const batched =
-    data.batchSize === undefined ? data.shuffle(defaultGenerator().nextKey()[0]).batch(options.batchSize ?? 32) : data;
+    data.batchSize === undefined ? data.shuffle(defaultGenerator().nextSeed()).batch(options.batchSize ?? 32) : data;
   const wasTraining = model.training;
   const run = new Run(model.train(), batched, options);
   try {
@@ -73,62 +53,6 @@ export async function fit(model: Module, data: Dataset, options: FitOptions): Pr
     for (const callback of run.callbacks) callback.onTrainEnd?.();
     model.train(wasTraining);
   }
-}
-
-/** Loss and metrics of the model over a dataset, with dropout off. */
-export async function evaluate(model: Module, data: Dataset, options: EvaluateOptions): Promise<Evaluation> {
-  return evaluateWith(compileEvaluation(model, stepOptions(options)), model, data, options);
-}
-
-function stepOptions(options: EvaluateOptions): { readonly loss: Loss; readonly accuracy: boolean } {
-  const { loss } = options;
-  if (typeof loss === "string" && !Object.hasOwn(losses, loss)) {
-    throw new ParameterError(
-      "fit",
-      `there is no loss "${loss}"; there are ${Object.keys(losses).join(", ")}, or pass a function`,
-    );
-  }
-  return { loss: typeof loss === "string" ? losses[loss] : loss, accuracy: options.metrics === "accuracy" };
-}
-
-async function evaluateWith(
-  score: (batch: Batch) => Score,
-  model: Module,
-  data: Dataset,
-  options: EvaluateOptions,
-): Promise<Evaluation> {
-  const wasTraining = model.training;
-  model.eval();
-  try {
-    const batched = data.batchSize === undefined ? data.batch(options.batchSize ?? 256) : data;
-    const reads: Promise<readonly [loss: number, right: number, count: number]>[] = [];
-    for await (const batch of batched.batches()) {
-      const count = batch.x.shape[0] ?? 1;
-      const { loss, right } = withDevice(options.device ?? "auto", () => score(batch));
-      reads.push(readScore(loss, right, count));
-      disposeBatch(batch);
-    }
-    const scores = await Promise.all(reads);
-    const total = (of: (score: readonly [number, number, number]) => number): number =>
-      scores.reduce((sum, each) => sum + of(each), 0);
-    const samples = total(([, , count]) => count);
-    const loss = total(([mean, , count]) => mean * count) / samples;
-    return options.metrics === "accuracy" ? { loss, accuracy: total(([, right]) => right) / samples } : { loss };
-  } finally {
-    model.train(wasTraining);
-  }
-}
-
-async function readScore(loss: Score["loss"], right: Score["right"], count: number): Promise<[number, number, number]> {
-  const values: [number, number, number] = [await loss.item(), right === null ? 0 : await right.item(), count];
-  loss.dispose();
-  right?.dispose();
-  return values;
-}
-
-function disposeBatch(batch: Batch): void {
-  batch.x.dispose();
-  if (batch.y !== batch.x) batch.y.dispose();
 }
 
 /** A window that is full or at an epoch's end, being read. */
@@ -167,6 +91,8 @@ class Run {
     const { epochs, validation } = this.#options;
     const score = validation === undefined ? undefined : compileEvaluation(this.#model, stepOptions(this.#options));
     const logs: EpochLog[] = [];
+    // Starts the devices: a step is compiled for those that are there.
+    await compute(...this.#options.optimizer.parameters.map((parameter) => parameter.value));
     let stopped = false;
     for (let epoch = 1; epoch <= epochs && !stopped; epoch++) {
       const begun = performance.now();
@@ -203,6 +129,8 @@ class Run {
         this.#step(current, this.#window, this.#counts.length),
       );
       this.#counts.push(current.x.shape[0] ?? 1);
+      // Nothing to wait for where the step ran. A plan that crosses to the GPU and back is only recorded until here.
+      await compute(this.#window.losses, this.#window.right, ...this.#options.optimizer.parameters.map((parameter) => parameter.value));
       disposeBatch(current);
       if (this.#counts.length === windowLength) await this.#turnWindow();
       if (this.#tell({ epoch, epochs: this.#options.epochs, batch, batches })) {

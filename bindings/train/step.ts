@@ -8,7 +8,7 @@ import type { Batch } from "../data/index.ts";
 import type { Loss, Module } from "../nn/index.ts";
 import { withValues } from "../nn/index.ts";
 import { cast, equal, where } from "../ops/comparison.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { RuleState } from "../optim/index.ts";
 import { countRight } from "./metrics.ts";
@@ -49,8 +49,8 @@ export function compileStep(model: Module, optimizer: Optimizer, options: StepOp
       state: RuleState,
       window: Window,
       batch: Batch,
-      rate: Tensor,
-      position: Tensor,
+      rate: TensorLike,
+      position: TensorLike,
     ): Carried => {
       const forward = valueAndGrad(
         (current: readonly Tensor[]): [Tensor, { readonly right: Tensor | null }] =>

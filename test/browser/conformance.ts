@@ -1,21 +1,25 @@
-// The conformance suite in the page: the harness that runs in Node, its rows gathered to one check per op and check.
-// Knows nothing of how rows reach Vitest. Read next: ../conformance/run.ts, entry.ts.
+// The conformance suite in the page: the harness that runs in Node, with one result for every op and check.
+// Knows nothing of how results reach Vitest. Read next: ../conformance/run.ts, entry.ts.
 import type { BackendName } from "../conformance/backends.ts";
 import type { Row } from "../conformance/run.ts";
 import { runConformance } from "../conformance/run.ts";
-import { record } from "./report.ts";
+import { check } from "./report.ts";
 
-/** Records one row for every op and check, with all failing samples as its error. */
+/** Runs all ops on one backend; a result carries all failing samples of its op and check. */
 export async function checkConformance(name: BackendName): Promise<void> {
-  const groups = new Map<string, Row[]>();
+  let rows: Row[] = [];
+  const report = async (): Promise<void> => {
+    for (const kind of new Set(rows.map((row) => row.check))) {
+      const bad = rows.filter((row) => row.check === kind && !row.ok).map(({ sample, message }) => `${sample}: ${message}`);
+      await check(`${name} in a page: ${rows[0]?.op ?? ""} ${kind}`, () => {
+        if (bad.length > 0) throw new Error(bad.join("\n"));
+      });
+    }
+    rows = [];
+  };
   for await (const row of runConformance(name)) {
-    const key = `${name} in a page: ${row.op} ${row.check}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
+    if (rows.length > 0 && rows[0]?.op !== row.op) await report();
+    rows.push(row);
   }
-  for (const [key, rows] of groups) {
-    const bad = rows.filter(({ ok }) => !ok).map(({ sample, message }) => `${sample}: ${message}`);
-    record(bad.length === 0 ? { name: key } : { name: key, error: bad.join("\n") });
-  }
+  await report();
 }

@@ -1,9 +1,12 @@
-// The page that the browser project runs: first what the machine offers, then the checks of the engine.
+// The page that the browser project runs: first what the machine offers, then the conformance suite on both devices.
 // Each check becomes one Vitest test of the same name. Add checks by importing a function that calls `check`.
-// Read next: report.ts, machine.ts.
+// Read next: report.ts, machine.ts, conformance.ts.
+import { checkConformance } from "./conformance.ts";
 import { checkMachine } from "./machine.ts";
 import { page } from "./report.ts";
 
 await page(async () => {
   await checkMachine();
+  await checkConformance("wasm-relaxed");
+  await checkConformance("webgpu");
 });

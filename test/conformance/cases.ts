@@ -196,10 +196,16 @@ export function elementwiseCases(op: string, spec: ElementwiseSpec, call: Case["
         fusion: false,
       });
     }
-    if (isFloating(dtype) && spec.special !== undefined && spec.special.length > 0)
+    // Special points are written for the main type: where an exponential overflows depends on it.
+    if (isMain && isFloating(dtype) && spec.special !== undefined && spec.special.length > 0)
       cases.push(specialCase(op, spec, call, dtype, prefix));
   }
-  return cases;
+  // WGSL has no 64-bit floats: what computes in them has no business on the GPU.
+  return cases.map((sample) => (usesDoubles(sample) ? { ...sample, gpu: false } : sample));
+}
+
+function usesDoubles({ operands, result }: Pick<Case, "operands" | "result">): boolean {
+  return result === "f64" || operands.some(({ dtype }) => dtype === "f64");
 }
 
 const sideLabels = ["[0]", "[5]", "[17] sliced", "[1023]", "[5,7] transposed", "[2,3,4] gradient"];
@@ -319,7 +325,7 @@ function structuredCase(op: string, spec: StructuredSpec, sample: Sample, positi
       values: layout === "broadcast" && operand.values === undefined ? stretch(shape, drawn) : drawn,
     };
   });
-  const isDouble = operands.some(({ dtype }) => dtype === "f64");
+  const result = sample.result ?? operands[0]?.dtype ?? "f32";
   return {
     op,
     label: sample.label,
@@ -327,10 +333,10 @@ function structuredCase(op: string, spec: StructuredSpec, sample: Sample, positi
     call: sample.call,
     reference: sample.reference,
     against: sample.against,
-    result: sample.result ?? operands[0]?.dtype ?? "f32",
+    result,
     tolerance: sample.tolerance ?? spec.tolerance,
     gradient: sample.gradient ?? spec.gradient ?? {},
-    gpu: !isDouble && (sample.gpu ?? position < 2),
+    gpu: !usesDoubles({ operands, result }) && (sample.gpu ?? position < 2),
     fusion: position < 3,
     elementwise: false,
   };

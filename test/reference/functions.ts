@@ -13,7 +13,7 @@ export function erf(x: number): number {
       term *= (2 * a * a) / (2 * n + 1);
       sum += term;
     }
-    return x === 0 ? x : Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * sum;
+    return x === 0 ? x : Math.sign(x) * (2 / Math.sqrt(Math.PI)) * gaussian(a) * sum;
   }
   return Math.sign(x) * (1 - complement(a));
 }
@@ -23,11 +23,17 @@ export function erfc(x: number): number {
   return x < 2 ? 1 - erf(x) : complement(x);
 }
 
+/** e^(−x²): the square of the leading 24 bits is exact, so its rounding is not blown up by the exponential. */
+function gaussian(x: number): number {
+  const lead = Math.fround(x);
+  return Math.exp(-lead * lead) * Math.exp(-(x - lead) * (x + lead));
+}
+
 function complement(x: number): number {
   if (x > 30) return 0;
   let fraction = 0;
   for (let n = 200; n > 0; n--) fraction = n / 2 / (x + fraction);
-  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);
+  return gaussian(x) / Math.sqrt(Math.PI) / (x + fraction);
 }
 
 /** The nearest whole number, halves to even. */

@@ -22,13 +22,16 @@ export type OtherName = Exclude<
   ElementwiseName
 >;
 
+/** Exports that other ops are built from: they take regions and layouts, and are seen through the ops that use them. */
+type Part = "assemble" | "region" | "aliasOf";
+
 /** Elementwise ops with options. */
 export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpec>> = parametric;
 
 const families = { ...reduction, ...movement, ...assembling, ...indexing, ...contraction, ...convolution };
 
 /** Every remaining op. */
-export const structured: Readonly<Record<Exclude<OtherName, keyof typeof parametric>, StructuredSpec>> = families;
+export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> = families;
 
 /** Functions outside bindings/ops. */
 export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...linalg };
