@@ -2,6 +2,7 @@
 // Knows no workload. Read next: ops.ts, train.ts, ../bindings/cli/workloads.ts.
 import Benchmark from "benchmark";
 import type { DeviceName } from "../bindings/backends/backend.ts";
+import { allowRelaxedSimd } from "../bindings/cli/relaxed-simd.ts";
 import type { Workload } from "../bindings/cli/workloads.ts";
 import { defaultEngine, init, shutdown, withDevice } from "../bindings/engine/index.ts";
 
@@ -17,6 +18,7 @@ interface Sampled {
 /** Measures every workload on every device in use and prints as it goes. `--json` prints one object a line. */
 export async function bench(workloads: readonly Workload[]): Promise<void> {
   const json = process.argv.includes("--json");
+  allowRelaxedSimd();
   const report = await init();
   if (!json) console.log(`${String(report)}\n`);
   for (const workload of workloads) {

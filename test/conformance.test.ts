@@ -29,7 +29,7 @@ function checksOf(op: string, name: BackendName): Check[] {
 }
 
 for (const name of columns) {
-  describe.sequential(name, () => {
+  describe(name, () => {
     let backend: OpenedBackend | undefined;
     let missing = "";
 

@@ -39,6 +39,7 @@ test.each<[string, (x: Tensor) => Tensor, readonly number[], readonly number[]]>
   ["pow to 0", (x) => athanor.pow(x, 0), [0, 2], [0, 0]],
   ["pow to 2", (x) => athanor.pow(x, 2), [0, -3], [0, -6]],
   ["prod with one zero", (x) => athanor.prod(x), [2, 0, 3], [0, 6, 0]],
+  ["stopGradient", (x) => athanor.mul(x, athanor.stopGradient(x)), [3], [3]],
   ["step", (x) => athanor.mul(athanor.step(x), x), [0, 2], [0, 1]],
 ])("%s", async (_, f, points, expected) => {
   (await slopes(f, points)).forEach((value, i) => {

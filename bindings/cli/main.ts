@@ -6,8 +6,10 @@ import { shutdown } from "../engine/index.ts";
 import { help, parse } from "./arguments.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
+import { allowRelaxedSimd } from "./relaxed-simd.ts";
 
 async function main(words: readonly string[]): Promise<number> {
+  allowRelaxedSimd();
   const command = parse(words);
   switch (command.name) {
     case "mistake":

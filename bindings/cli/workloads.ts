@@ -6,7 +6,8 @@ import { jit } from "../engine/index.ts";
 import { eigh } from "../linalg/index.ts";
 import { crossEntropy, withValues } from "../nn/index.ts";
 import { matmul } from "../ops/contraction.ts";
-import { conv2d, maxPool2d } from "../ops/convolution.ts";
+import { conv2d } from "../ops/convolution.ts";
+import { maxPool2d } from "../ops/pooling.ts";
 import { add } from "../ops/arithmetic.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Adam } from "../optim/index.ts";
@@ -111,10 +112,11 @@ export function trainingOf(batch: number): Workload {
         inputs: [x, y, ...values()],
         record: () => differentiate(values()),
         run: () => {
-          window = step({ x, y }, window, 0);
+          window = step.run({ x, y }, window, 0);
           return [];
         },
         dispose: () => {
+          step.dispose();
           for (const held of [x, y, window.losses, window.right]) held.dispose();
           for (const value of values()) value.dispose();
         },

@@ -1,6 +1,6 @@
-// Pooling layers and flattening: layers without parameters. Read next: ../ops/convolution.ts, sequential.ts.
-import type { AvgPool2dOptions, MaxPool2dOptions } from "../ops/convolution.ts";
-import { avgPool2d, maxPool2d } from "../ops/convolution.ts";
+// Pooling layers and flattening: layers without parameters. Read next: ../ops/pooling.ts, sequential.ts.
+import type { AvgPool2dOptions, MaxPool2dOptions } from "../ops/pooling.ts";
+import { avgPool2d, maxPool2d } from "../ops/pooling.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Module } from "./module.ts";

@@ -47,16 +47,27 @@ export const relu6: UnaryFunction = elementwise("relu6", {
   operands: ["x"],
   dtypes: "any",
   expression: (x) => scalar.min(scalar.max(x, 0), 6),
-  gradient: (_, y, cotangent) => [scalar.select(scalar.or(scalar.lessEqual(y, 0), scalar.greaterEqual(y, 6)), 0, cotangent)],
+  gradient: (_, y, cotangent) => [
+    scalar.select(scalar.or(scalar.lessEqual(y, 0), scalar.greaterEqual(y, 6)), 0, cotangent),
+  ],
 });
 
 // PyTorch takes the slope at 0 from the left.
-const leaky = (x: Expression, slope: Expression): Expression => scalar.select(scalar.greater(x, 0), x, scalar.mul(x, slope));
+const leaky = (x: Expression, slope: Expression): Expression =>
+  scalar.select(scalar.greater(x, 0), x, scalar.mul(x, slope));
 
-const leakyReluOp: BinaryFunction = elementwise("leakyRelu", { operands: ["x", "negativeSlope"], dtypes: "floating", expression: leaky });
+const leakyReluOp: BinaryFunction = elementwise("leakyRelu", {
+  operands: ["x", "negativeSlope"],
+  dtypes: "floating",
+  expression: leaky,
+});
 
 /** Rectifier whose slope for negative x is learned: x where x > 0, else slope · x. `slope` broadcasts with x. */
-export const prelu: BinaryFunction = elementwise("prelu", { operands: ["x", "slope"], dtypes: "floating", expression: leaky });
+export const prelu: BinaryFunction = elementwise("prelu", {
+  operands: ["x", "slope"],
+  dtypes: "floating",
+  expression: leaky,
+});
 
 /** x where x > 0, else negativeSlope · x (0.01 by default). */
 export function leakyRelu(x: TensorLike, options: { readonly negativeSlope?: number } = {}): Tensor {
@@ -84,7 +95,8 @@ export function elu(x: TensorLike, options: { readonly alpha?: number } = {}): T
 const celuOp: BinaryFunction = elementwise("celu", {
   operands: ["x", "alpha"],
   dtypes: "floating",
-  expression: (x, alpha) => scalar.select(scalar.lessEqual(x, 0), scalar.mul(alpha, scalar.expm1(scalar.div(negativePart(x), alpha))), x),
+  expression: (x, alpha) =>
+    scalar.select(scalar.lessEqual(x, 0), scalar.mul(alpha, scalar.expm1(scalar.div(negativePart(x), alpha))), x),
   gradient: ([x, alpha], _, cotangent) => {
     const slope = scalar.exp(scalar.div(negativePart(x), alpha));
     return [scalar.select(scalar.lessEqual(x, 0), scalar.mul(cotangent, slope), cotangent), undefined];
@@ -106,7 +118,11 @@ export const selu: UnaryFunction = elementwise("selu", {
   operands: ["x"],
   dtypes: "floating",
   expression: (x) =>
-    scalar.select(scalar.lessEqual(x, 0), scalar.mul(scalar.expm1(negativePart(x)), seluScale * seluAlpha), scalar.mul(x, seluScale)),
+    scalar.select(
+      scalar.lessEqual(x, 0),
+      scalar.mul(scalar.expm1(negativePart(x)), seluScale * seluAlpha),
+      scalar.mul(x, seluScale),
+    ),
   gradient: ([x], _, cotangent) => {
     const slope = scalar.mul(scalar.exp(negativePart(x)), seluScale * seluAlpha);
     return [scalar.mul(cotangent, scalar.select(scalar.lessEqual(x, 0), slope, seluScale))];
@@ -114,7 +130,8 @@ export const selu: UnaryFunction = elementwise("selu", {
 });
 
 /** Φ(x) = (1 + erf(x/√2)) / 2. Cancels for negative x: the error of gelu is at most 2^-24 · |x|, not relative to the result. */
-const normalDistribution = (x: Expression): Expression => scalar.mul(scalar.add(scalar.erf(scalar.mul(x, Math.SQRT1_2)), 1), 0.5);
+const normalDistribution = (x: Expression): Expression =>
+  scalar.mul(scalar.add(scalar.erf(scalar.mul(x, Math.SQRT1_2)), 1), 0.5);
 
 const exactGelu: UnaryFunction = elementwise("gelu", {
   operands: ["x"],
@@ -129,7 +146,10 @@ const exactGelu: UnaryFunction = elementwise("gelu", {
 
 // (1 + tanh u) / 2 is the logistic function of 2u, which does not cancel for negative x.
 const gateArgument = (x: Expression): Expression =>
-  scalar.mul(x, scalar.add(scalar.mul(scalar.mul(x, x), 2 * 0.044715 * Math.sqrt(2 / Math.PI)), 2 * Math.sqrt(2 / Math.PI)));
+  scalar.mul(
+    x,
+    scalar.add(scalar.mul(scalar.mul(x, x), 2 * 0.044715 * Math.sqrt(2 / Math.PI)), 2 * Math.sqrt(2 / Math.PI)),
+  );
 
 const tanhGelu: UnaryFunction = elementwise("gelu", {
   operands: ["x"],
@@ -138,7 +158,10 @@ const tanhGelu: UnaryFunction = elementwise("gelu", {
   gradient: ([x], _, cotangent) => {
     const z = within(x);
     const u = gateArgument(z);
-    const slope = scalar.add(scalar.mul(scalar.mul(z, z), 6 * 0.044715 * Math.sqrt(2 / Math.PI)), 2 * Math.sqrt(2 / Math.PI));
+    const slope = scalar.add(
+      scalar.mul(scalar.mul(z, z), 6 * 0.044715 * Math.sqrt(2 / Math.PI)),
+      2 * Math.sqrt(2 / Math.PI),
+    );
     const gate = sigmoidOf(u);
     const bend = scalar.mul(scalar.mul(z, slope), sigmoidOf(scalar.neg(u)));
     return [scalar.mul(cotangent, scalar.mul(gate, scalar.add(bend, 1)))];
@@ -151,9 +174,10 @@ const tanhGelu: UnaryFunction = elementwise("gelu", {
  */
 export function gelu(x: TensorLike, options: { readonly approximate?: "none" | "tanh" } = {}): Tensor {
   const { approximate = "none" } = options;
-  if (approximate === "tanh") return tanhGelu(x);
-  if (approximate === "none") return exactGelu(x);
-  throw new ParameterError("gelu", `approximate must be "none" or "tanh", got ${JSON.stringify(approximate)}`);
+  if (!["none", "tanh"].includes(approximate)) {
+    throw new ParameterError("gelu", `approximate must be "none" or "tanh", got ${JSON.stringify(approximate)}`);
+  }
+  return approximate === "tanh" ? tanhGelu(x) : exactGelu(x);
 }
 
 /** d/dx x·σ(x) = σ(x) · (1 + x·σ(−x)). */
@@ -192,7 +216,10 @@ function mishGate(x: Expression): Expression {
   const twice = scalar.add(e, e);
   const square = scalar.mul(e, e);
   const numerator = scalar.add(twice, scalar.select(isPositive, constant(1, x.dtype), square));
-  return scalar.div(numerator, scalar.add(numerator, scalar.mul(scalar.select(isPositive, square, constant(1, x.dtype)), 2)));
+  return scalar.div(
+    numerator,
+    scalar.add(numerator, scalar.mul(scalar.select(isPositive, square, constant(1, x.dtype)), 2)),
+  );
 }
 
 /** x · tanh(softplus(x)); its limit −0 at −∞. */
@@ -209,7 +236,8 @@ export const mish: UnaryFunction = elementwise("mish", {
 });
 
 /** log(1 + eˣ) as max(x, 0) + log1p(e^−|x|). */
-const softplusOf = (x: Expression): Expression => scalar.add(scalar.max(x, 0), scalar.log1p(scalar.exp(scalar.neg(scalar.abs(x)))));
+const softplusOf = (x: Expression): Expression =>
+  scalar.add(scalar.max(x, 0), scalar.log1p(scalar.exp(scalar.neg(scalar.abs(x)))));
 
 /** Smooth rectifier log(1 + eˣ), which overflows for no x. */
 export const softplus: UnaryFunction = elementwise("softplus", {
@@ -281,6 +309,7 @@ export const step: UnaryFunction = elementwise("step", {
 });
 
 function finite(op: string, name: string, value: number): number {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new ParameterError(op, `${name} must be a finite number, got ${String(value)}`);
+  if (typeof value !== "number" || !Number.isFinite(value))
+    throw new ParameterError(op, `${name} must be a finite number, got ${String(value)}`);
   return value;
 }

@@ -10,16 +10,32 @@ import { elementwise } from "./define.ts";
 import type { Tensor, TensorLike } from "./tensor.ts";
 
 /** Sum x + y. */
-export const add: BinaryFunction = elementwise("add", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.add(x, y) });
+export const add: BinaryFunction = elementwise("add", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.add(x, y),
+});
 
 /** Difference x − y. */
-export const sub: BinaryFunction = elementwise("sub", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.sub(x, y) });
+export const sub: BinaryFunction = elementwise("sub", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.sub(x, y),
+});
 
 /** Product x · y. */
-export const mul: BinaryFunction = elementwise("mul", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.mul(x, y) });
+export const mul: BinaryFunction = elementwise("mul", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.mul(x, y),
+});
 
 /** Quotient x / y; integers are divided as floats. */
-export const div: BinaryFunction = elementwise("div", { operands: ["x", "y"], dtypes: "floating", expression: (x, y) => scalar.div(x, y) });
+export const div: BinaryFunction = elementwise("div", {
+  operands: ["x", "y"],
+  dtypes: "floating",
+  expression: (x, y) => scalar.div(x, y),
+});
 
 /**
  * The largest whole number ≤ x / y. Floats go through the exact remainder, so that the rounding of x / y cannot lift the
@@ -34,19 +50,35 @@ export const floorDivide: BinaryFunction = elementwise("floorDivide", {
     const whole = scalar.nearest(scalar.div(scalar.sub(x, scalar.mod(x, y)), y));
     const opposite = scalar.less(scalar.mul(x, y), 0);
     const byInfinity = scalar.select(opposite, constant(-1, x.dtype), quotient);
-    return scalar.select(scalar.equal(y, 0), quotient, scalar.select(scalar.equal(scalar.abs(y), Infinity), byInfinity, whole));
+    return scalar.select(
+      scalar.equal(y, 0),
+      quotient,
+      scalar.select(scalar.equal(scalar.abs(y), Infinity), byInfinity, whole),
+    );
   },
   gradient: () => [],
 });
 
 /** Remainder x − ⌊x / y⌋ · y with the sign of y, as Python's `%`. Integers modulo 0 give 0. */
-export const mod: BinaryFunction = elementwise("mod", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.mod(x, y) });
+export const mod: BinaryFunction = elementwise("mod", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.mod(x, y),
+});
 
 /** x to the power y, with IEEE pow's special cases. Integers stay integers and wrap. */
-export const pow: BinaryFunction = elementwise("pow", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.pow(x, y) });
+export const pow: BinaryFunction = elementwise("pow", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.pow(x, y),
+});
 
 /** −x. */
-export const neg: UnaryFunction = elementwise("neg", { operands: ["x"], dtypes: ["f32", "f64", "i32"], expression: (x) => scalar.neg(x) });
+export const neg: UnaryFunction = elementwise("neg", {
+  operands: ["x"],
+  dtypes: ["f32", "f64", "i32"],
+  expression: (x) => scalar.neg(x),
+});
 
 const isUnsigned = (x: Expression): boolean => x.dtype === "u8" || x.dtype === "u32";
 
@@ -73,7 +105,11 @@ function signOf(x: Expression): Expression {
 }
 
 /** x². */
-export const square: UnaryFunction = elementwise("square", { operands: ["x"], dtypes: "any", expression: (x) => scalar.mul(x, x) });
+export const square: UnaryFunction = elementwise("square", {
+  operands: ["x"],
+  dtypes: "any",
+  expression: (x) => scalar.mul(x, x),
+});
 
 /** 1 / x. */
 export const reciprocal: UnaryFunction = elementwise("reciprocal", {
@@ -84,7 +120,11 @@ export const reciprocal: UnaryFunction = elementwise("reciprocal", {
 });
 
 /** Square root; NaN below 0. */
-export const sqrt: UnaryFunction = elementwise("sqrt", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.sqrt(x) });
+export const sqrt: UnaryFunction = elementwise("sqrt", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.sqrt(x),
+});
 
 /** 1 / √x. */
 export const rsqrt: UnaryFunction = elementwise("rsqrt", {
@@ -112,10 +152,18 @@ export const cbrt: UnaryFunction = elementwise("cbrt", {
 });
 
 /** The larger of x and y; NaN if one is NaN. Where they are equal each gets half of the gradient. */
-export const maximum: BinaryFunction = elementwise("maximum", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.max(x, y) });
+export const maximum: BinaryFunction = elementwise("maximum", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.max(x, y),
+});
 
 /** The smaller of x and y; NaN if one is NaN. Where they are equal each gets half of the gradient. */
-export const minimum: BinaryFunction = elementwise("minimum", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.min(x, y) });
+export const minimum: BinaryFunction = elementwise("minimum", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.min(x, y),
+});
 
 // At a bound the gradient still belongs to x, as in PyTorch's clamp.
 const clipBelow: BinaryFunction = elementwise("clip", {
@@ -146,8 +194,12 @@ export interface ClipOptions {
 export function clip(x: Tensor, options: ClipOptions): Tensor {
   const { min: low, max: high } = options;
   if (low === undefined && high === undefined) throw new ParameterError("clip", "needs min, max or both, got neither");
-  for (const [name, bound] of [["min", low], ["max", high]] as const) {
-    if (typeof bound === "number" && Number.isNaN(bound)) throw new ParameterError("clip", `${name} must be a number, got NaN`);
+  for (const [name, bound] of [
+    ["min", low],
+    ["max", high],
+  ] as const) {
+    if (typeof bound === "number" && Number.isNaN(bound))
+      throw new ParameterError("clip", `${name} must be a number, got NaN`);
   }
   if (typeof low === "number" && typeof high === "number" && low > high) {
     throw new ParameterError("clip", `min must not exceed max, got min ${String(low)} and max ${String(high)}`);
@@ -185,7 +237,12 @@ export const hypot: BinaryFunction = elementwise("hypot", {
 });
 
 const rounding = (name: string, primitive: (x: Expression) => Expression): UnaryFunction =>
-  /* @__PURE__ */ elementwise(name, { operands: ["x"], dtypes: "any", expression: (x) => (isFloating(x.dtype) ? primitive(x) : x), gradient: () => [] });
+  /* @__PURE__ */ elementwise(name, {
+    operands: ["x"],
+    dtypes: "any",
+    expression: (x) => (isFloating(x.dtype) ? primitive(x) : x),
+    gradient: () => [],
+  });
 
 /** The largest whole number ≤ x. Integers are left as they are, here and in the other roundings. */
 export const floor: UnaryFunction = /* @__PURE__ */ rounding("floor", scalar.floor);

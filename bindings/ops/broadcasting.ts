@@ -6,7 +6,15 @@ import { broadcastLayout, reshapeLayout } from "../core/layout.ts";
 import { input } from "../expr/expression.ts";
 import { cast } from "../expr/primitives/logic.ts";
 import type { Shape } from "../core/shape.ts";
-import { broadcastPair, checkShape, normalizeAxes, reducedShape, resolveShape, sameShape, show } from "../core/shape.ts";
+import {
+  broadcastPair,
+  checkShape,
+  normalizeAxes,
+  reducedShape,
+  resolveShape,
+  sameShape,
+  show,
+} from "../core/shape.ts";
 import type { MapAttributes, MapOp, ReduceAttributes, ReduceOp, ViewOp } from "./descriptor.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -42,7 +50,10 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   checkShape("broadcastTo", shape);
   const common = broadcastPair(x.shape, shape);
   if (common === undefined || !sameShape(common, shape)) {
-    throw new ShapeError("broadcastTo", `cannot broadcast ${show(x.shape)} to ${show(shape)}: each axis must be equal or 1`);
+    throw new ShapeError(
+      "broadcastTo",
+      `cannot broadcast ${show(x.shape)} to ${show(shape)}: each axis must be equal or 1`,
+    );
   }
   return sameShape(shape, x.shape) ? x : recordView(broadcastOp, x, shape, null);
 }
@@ -53,7 +64,9 @@ const widenOp: MapOp = { kind: "map", name: "cast" };
 export function widened(x: Tensor): Tensor {
   if (x.dtype !== "bool" && x.dtype !== "u8") return x;
   const expression = cast(input(0, x.dtype), "i32");
-  const [result] = recorderOf("cast", [x]).record<MapAttributes>(widenOp, [x], { expression }, [{ shape: x.shape, dtype: "i32" }]);
+  const [result] = recorderOf("cast", [x]).record<MapAttributes>(widenOp, [x], { expression }, [
+    { shape: x.shape, dtype: "i32" },
+  ]);
   return result ?? x;
 }
 
@@ -75,7 +88,9 @@ export function recordReduce(op: ReduceOp, x: Tensor, options: AxisOptions): Ten
   const axes = normalizeAxes(op.name, options.axis, x.rank);
   const keepDims = options.keepDims ?? false;
   const shape = reducedShape(x.shape, axes, keepDims);
-  const [result] = recorderOf(op.name, [x]).record<ReduceAttributes>(op, [x], { axes, keepDims }, [{ shape, dtype: x.dtype }]);
+  const [result] = recorderOf(op.name, [x]).record<ReduceAttributes>(op, [x], { axes, keepDims }, [
+    { shape, dtype: x.dtype },
+  ]);
   return result ?? x;
 }
 
@@ -91,7 +106,8 @@ export function sum(x: Tensor, options: AxisOptions = {}): Tensor {
 export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.rank - shape.length;
-  const axis = x.shape.flatMap((extent, index) => (index < lead || (shape[index - lead] === 1 && extent !== 1) ? [index] : []));
+  const axis = x.shape.flatMap((extent, index) =>
+    index < lead || (shape[index - lead] === 1 && extent !== 1) ? [index] : [],
+  );
   return reshape(axis.length === 0 ? x : sum(x, { axis, keepDims: true }), shape);
 }
-

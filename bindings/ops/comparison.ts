@@ -15,13 +15,25 @@ const ordered = (x: Expression): Expression => (x.dtype === "bool" ? scalar.cast
 const truth = (x: Expression): Expression => scalar.cast(x, "bool");
 
 /** x = y. False where one is NaN. */
-export const equal: BinaryFunction = elementwise("equal", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.equal(x, y) });
+export const equal: BinaryFunction = elementwise("equal", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.equal(x, y),
+});
 
 /** x ≠ y. True where one is NaN. */
-export const notEqual: BinaryFunction = elementwise("notEqual", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.notEqual(x, y) });
+export const notEqual: BinaryFunction = elementwise("notEqual", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.notEqual(x, y),
+});
 
 /** x < y. */
-export const less: BinaryFunction = elementwise("less", { operands: ["x", "y"], dtypes: "any", expression: (x, y) => scalar.less(ordered(x), ordered(y)) });
+export const less: BinaryFunction = elementwise("less", {
+  operands: ["x", "y"],
+  dtypes: "any",
+  expression: (x, y) => scalar.less(ordered(x), ordered(y)),
+});
 
 /** x ≤ y. */
 export const lessEqual: BinaryFunction = elementwise("lessEqual", {
@@ -66,10 +78,18 @@ export const logicalXor: BinaryFunction = elementwise("logicalXor", {
 });
 
 /** True where x is not. */
-export const logicalNot: UnaryFunction = elementwise("logicalNot", { operands: ["x"], dtypes: "any", expression: (x) => scalar.not(truth(x)) });
+export const logicalNot: UnaryFunction = elementwise("logicalNot", {
+  operands: ["x"],
+  dtypes: "any",
+  expression: (x) => scalar.not(truth(x)),
+});
 
 /** True where x is not a number. */
-export const isNaN: UnaryFunction = elementwise("isNaN", { operands: ["x"], dtypes: "any", expression: (x) => scalar.isNaN(x) });
+export const isNaN: UnaryFunction = elementwise("isNaN", {
+  operands: ["x"],
+  dtypes: "any",
+  expression: (x) => scalar.isNaN(x),
+});
 
 /** True where x is neither infinite nor NaN. */
 export const isFinite: UnaryFunction = elementwise("isFinite", {
@@ -89,22 +109,46 @@ const words = ["i32", "u32"] as const;
 const bits = [...words, "u8", "bool"] as const;
 
 /** Bits set in both. */
-export const bitwiseAnd: BinaryFunction = elementwise("bitwiseAnd", { operands: ["x", "y"], dtypes: bits, expression: (x, y) => scalar.and(x, y) });
+export const bitwiseAnd: BinaryFunction = elementwise("bitwiseAnd", {
+  operands: ["x", "y"],
+  dtypes: bits,
+  expression: (x, y) => scalar.and(x, y),
+});
 
 /** Bits set in one or both. */
-export const bitwiseOr: BinaryFunction = elementwise("bitwiseOr", { operands: ["x", "y"], dtypes: bits, expression: (x, y) => scalar.or(x, y) });
+export const bitwiseOr: BinaryFunction = elementwise("bitwiseOr", {
+  operands: ["x", "y"],
+  dtypes: bits,
+  expression: (x, y) => scalar.or(x, y),
+});
 
 /** Bits set in exactly one. */
-export const bitwiseXor: BinaryFunction = elementwise("bitwiseXor", { operands: ["x", "y"], dtypes: bits, expression: (x, y) => scalar.xor(x, y) });
+export const bitwiseXor: BinaryFunction = elementwise("bitwiseXor", {
+  operands: ["x", "y"],
+  dtypes: bits,
+  expression: (x, y) => scalar.xor(x, y),
+});
 
 /** All bits turned. */
-export const bitwiseNot: UnaryFunction = elementwise("bitwiseNot", { operands: ["x"], dtypes: words, expression: (x) => scalar.not(x) });
+export const bitwiseNot: UnaryFunction = elementwise("bitwiseNot", {
+  operands: ["x"],
+  dtypes: words,
+  expression: (x) => scalar.not(x),
+});
 
 /** Bits moved up by y (modulo 32); those that leave are lost. */
-export const shiftLeft: BinaryFunction = elementwise("shiftLeft", { operands: ["x", "y"], dtypes: words, expression: (x, y) => scalar.shiftLeft(x, y) });
+export const shiftLeft: BinaryFunction = elementwise("shiftLeft", {
+  operands: ["x", "y"],
+  dtypes: words,
+  expression: (x, y) => scalar.shiftLeft(x, y),
+});
 
 /** Bits moved down by y (modulo 32); zeros enter for u32, the sign for i32. */
-export const shiftRight: BinaryFunction = elementwise("shiftRight", { operands: ["x", "y"], dtypes: words, expression: (x, y) => scalar.shiftRight(x, y) });
+export const shiftRight: BinaryFunction = elementwise("shiftRight", {
+  operands: ["x", "y"],
+  dtypes: words,
+  expression: (x, y) => scalar.shiftRight(x, y),
+});
 
 /** x where the condition holds, else y. Gradients go to the side that was taken. */
 export const where: TernaryFunction = elementwise("where", {
@@ -131,6 +175,7 @@ const casts: Readonly<Record<DType, UnaryFunction>> = {
  * nearest bound, NaN 0. Wider integers keep their low bits. Anything but 0 is true.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  if (!isDType(dtype)) throw new ParameterError("cast", `dtype must be one of ${dtypes.join(", ")}, got ${String(dtype)}`);
+  if (!isDType(dtype))
+    throw new ParameterError("cast", `dtype must be one of ${dtypes.join(", ")}, got ${String(dtype)}`);
   return x.dtype === dtype ? x : casts[dtype](x);
 }

@@ -31,7 +31,11 @@ export interface ElementwiseDefinition<Operands extends readonly Expression[]> {
    * The gradient for each operand from operands, result and cotangent, where the derived one would lose accuracy.
    * Its own gradient is derived.
    */
-  readonly gradient?: (operands: Operands, result: Expression, cotangent: Expression) => readonly (Expression | undefined)[];
+  readonly gradient?: (
+    operands: Operands,
+    result: Expression,
+    cotangent: Expression,
+  ) => readonly (Expression | undefined)[];
 }
 
 /** An op that works element by element, callable; `op` is its descriptor and `build` its expression for given types. */
@@ -72,13 +76,18 @@ export function elementwise<Arguments extends readonly TensorLike[]>(
         if (custom === undefined) return undefined;
         const operands = context.inputs.map((tensor, index) => input(index, tensor.dtype));
         const converted = convert(name, names, operands, definition) as Expressions<Arguments>;
-        return custom(converted, result, cotangent).map((g, i) => (g === undefined ? undefined : cast(g, operands[i]?.dtype ?? g.dtype)));
+        return custom(converted, result, cotangent).map((g, i) =>
+          g === undefined ? undefined : cast(g, operands[i]?.dtype ?? g.dtype),
+        );
       }),
   };
   const cache = new Map<string, Expression>();
   const call = (...operands: Arguments): Tensor => {
     if (operands.length !== names.length) {
-      throw new ParameterError(name, `expects ${String(names.length)} operands (${names.join(", ")}), got ${String(operands.length)}`);
+      throw new ParameterError(
+        name,
+        `expects ${String(names.length)} operands (${names.join(", ")}), got ${String(operands.length)}`,
+      );
     }
     const tensors = toTensors(name, operands, names);
     const dtypes = tensors.map((tensor) => tensor.dtype);
@@ -109,11 +118,15 @@ function convert<Operands extends readonly Expression[]>(
 export function toTensors(name: string, operands: readonly TensorLike[], names: readonly string[]): Tensor[] {
   const recorder = recorderOf(name, operands);
   let common: DType | undefined;
-  for (const operand of operands) if (isTensor(operand)) common = common === undefined ? operand.dtype : promote(common, operand.dtype);
+  for (const operand of operands)
+    if (isTensor(operand)) common = common === undefined ? operand.dtype : promote(common, operand.dtype);
   return operands.map((operand, index) => {
     if (isTensor(operand)) return operand;
     if (typeof operand !== "number") {
-      throw new ParameterError(name, `${names[index] ?? "operand"} must be a tensor or a number, got ${describe(operand)}. Wrap it: tensor(value)`);
+      throw new ParameterError(
+        name,
+        `${names[index] ?? "operand"} must be a tensor or a number, got ${describe(operand)}. Wrap it: tensor(value)`,
+      );
     }
     return recorder.scalar(operand, dtypeOfNumber(operand, common ?? "f32"));
   });
@@ -126,8 +139,13 @@ function describe(value: unknown): string {
 
 /** Records a map node for an expression over the tensors. */
 export function recordMap(op: MapOp, tensors: readonly Tensor[], expression: Expression): Tensor {
-  const shape = broadcastShapes(op.name, tensors.map((tensor) => tensor.shape));
-  const [result] = recorderOf(op.name, tensors).record<MapAttributes>(op, tensors, { expression }, [{ shape, dtype: expression.dtype }]);
+  const shape = broadcastShapes(
+    op.name,
+    tensors.map((tensor) => tensor.shape),
+  );
+  const [result] = recorderOf(op.name, tensors).record<MapAttributes>(op, tensors, { expression }, [
+    { shape, dtype: expression.dtype },
+  ]);
   if (result === undefined) throw new ParameterError(op.name, "recorded no output");
   return result;
 }
@@ -159,9 +177,12 @@ function mapGradient(
   if (output === undefined || cotangent === undefined || !isFloating(output.dtype)) return [];
   const seed = input(inputs.length + 1, cotangent.dtype);
   const result = input(inputs.length, output.dtype);
-  const indexes = inputs.map((_, index) => index).filter((index) => wanted[index] === true && isFloating(inputs[index]?.dtype ?? "bool"));
+  const indexes = inputs
+    .map((_, index) => index)
+    .filter((index) => wanted[index] === true && isFloating(inputs[index]?.dtype ?? "bool"));
   const own = custom(result, seed);
-  const derived = own === undefined ? differentiate(attributes.expression, seed, indexes) : indexes.map((index) => own[index]);
+  const derived =
+    own === undefined ? differentiate(attributes.expression, seed, indexes) : indexes.map((index) => own[index]);
   const gradients = new Array<Tensor | undefined>(inputs.length).fill(undefined);
   indexes.forEach((index, position) => {
     const expression = derived[position];
@@ -187,7 +208,16 @@ function replaceSubtree(root: Expression, target: Expression, replacement: Expre
   for (const node of topological(root)) {
     if (made.has(node)) continue;
     const same = node.kind !== "apply" || node.operands.every((operand) => made.get(operand) === operand);
-    made.set(node, same ? node : apply(node.primitive, node.operands.map((operand) => made.get(operand) ?? operand), node.dtype));
+    made.set(
+      node,
+      same
+        ? node
+        : apply(
+            node.primitive,
+            node.operands.map((operand) => made.get(operand) ?? operand),
+            node.dtype,
+          ),
+    );
   }
   return made.get(root) ?? root;
 }

@@ -116,4 +116,6 @@ export interface KernelOp<A> extends OpBase<A> {
 export type Work = "contraction" | "convolution" | "stream" | "factorization";
 
 /** Any op. Attributes travel with the node that was recorded together with the op. */
-export type Op<A> = (MapOp | ViewOp<A> | ReduceOp | AssembleOp | ConstantOp | KernelOp<A>) & { readonly attributes?: A };
+export type Op<A> = (MapOp | ViewOp<A> | ReduceOp | AssembleOp | ConstantOp | KernelOp<A>) & {
+  readonly attributes?: A;
+};

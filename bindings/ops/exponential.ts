@@ -8,31 +8,60 @@ import { elementwise } from "./define.ts";
 import { sigmoidOf } from "./sigmoid-expression.ts";
 
 /** eˣ. */
-export const exp: UnaryFunction = elementwise("exp", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.exp(x) });
+export const exp: UnaryFunction = elementwise("exp", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.exp(x),
+});
 
 /** 2ˣ. */
-export const exp2: UnaryFunction = elementwise("exp2", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.exp2(x) });
+export const exp2: UnaryFunction = elementwise("exp2", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.exp2(x),
+});
 
 /** eˣ − 1, accurate near 0. */
-export const expm1: UnaryFunction = elementwise("expm1", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.expm1(x) });
+export const expm1: UnaryFunction = elementwise("expm1", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.expm1(x),
+});
 
 /** Natural logarithm. */
-export const log: UnaryFunction = elementwise("log", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.log(x) });
+export const log: UnaryFunction = elementwise("log", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.log(x),
+});
 
 /** Logarithm to base 2. */
-export const log2: UnaryFunction = elementwise("log2", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.log2(x) });
+export const log2: UnaryFunction = elementwise("log2", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.log2(x),
+});
 
 /** Logarithm to base 10. */
-export const log10: UnaryFunction = elementwise("log10", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.log10(x) });
+export const log10: UnaryFunction = elementwise("log10", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.log10(x),
+});
 
 /** log(1 + x), accurate near 0. */
-export const log1p: UnaryFunction = elementwise("log1p", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.log1p(x) });
+export const log1p: UnaryFunction = elementwise("log1p", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.log1p(x),
+});
 
 /** log(eˣ + e^y) without overflow: max(x, y) + log(1 + e^−|x−y|). */
 export const logAddExp: BinaryFunction = elementwise("logAddExp", {
   operands: ["x", "y"],
   dtypes: "floating",
-  expression: (x, y) => scalar.add(scalar.max(x, y), scalar.log1p(scalar.exp(scalar.neg(scalar.abs(difference(x, y)))))),
+  expression: (x, y) =>
+    scalar.add(scalar.max(x, y), scalar.log1p(scalar.exp(scalar.neg(scalar.abs(difference(x, y)))))),
   gradient: ([x, y], _, cotangent) => {
     const d = difference(x, y);
     return [scalar.mul(cotangent, sigmoidOf(d)), scalar.mul(cotangent, sigmoidOf(scalar.neg(d)))];
@@ -46,46 +75,102 @@ function difference(x: Expression, y: Expression): Expression {
 }
 
 /** Sine of x radians. */
-export const sin: UnaryFunction = elementwise("sin", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.sin(x) });
+export const sin: UnaryFunction = elementwise("sin", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.sin(x),
+});
 
 /** Cosine of x radians. */
-export const cos: UnaryFunction = elementwise("cos", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.cos(x) });
+export const cos: UnaryFunction = elementwise("cos", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.cos(x),
+});
 
 /** Tangent of x radians. */
-export const tan: UnaryFunction = elementwise("tan", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.tan(x) });
+export const tan: UnaryFunction = elementwise("tan", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.tan(x),
+});
 
 /** Arc sine in [−π/2, π/2]; NaN outside [−1, 1]. */
-export const asin: UnaryFunction = elementwise("asin", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.asin(x) });
+export const asin: UnaryFunction = elementwise("asin", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.asin(x),
+});
 
 /** Arc cosine in [0, π]; NaN outside [−1, 1]. */
-export const acos: UnaryFunction = elementwise("acos", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.acos(x) });
+export const acos: UnaryFunction = elementwise("acos", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.acos(x),
+});
 
 /** Arc tangent in [−π/2, π/2]. */
-export const atan: UnaryFunction = elementwise("atan", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.atan(x) });
+export const atan: UnaryFunction = elementwise("atan", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.atan(x),
+});
 
 /** The angle of the point (x, y) from the positive x axis, in [−π, π]. The ordinate comes first: atan2(y, x). */
-export const atan2: BinaryFunction = elementwise("atan2", { operands: ["y", "x"], dtypes: "floating", expression: (y, x) => scalar.atan2(y, x) });
+export const atan2: BinaryFunction = elementwise("atan2", {
+  operands: ["y", "x"],
+  dtypes: "floating",
+  expression: (y, x) => scalar.atan2(y, x),
+});
 
 /** Hyperbolic sine. */
-export const sinh: UnaryFunction = elementwise("sinh", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.sinh(x) });
+export const sinh: UnaryFunction = elementwise("sinh", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.sinh(x),
+});
 
 /** Hyperbolic cosine. */
-export const cosh: UnaryFunction = elementwise("cosh", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.cosh(x) });
+export const cosh: UnaryFunction = elementwise("cosh", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.cosh(x),
+});
 
 /** Hyperbolic tangent. */
-export const tanh: UnaryFunction = elementwise("tanh", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.tanh(x) });
+export const tanh: UnaryFunction = elementwise("tanh", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.tanh(x),
+});
 
 /** Inverse hyperbolic sine. */
-export const asinh: UnaryFunction = elementwise("asinh", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.asinh(x) });
+export const asinh: UnaryFunction = elementwise("asinh", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.asinh(x),
+});
 
 /** Inverse hyperbolic cosine; NaN below 1. */
-export const acosh: UnaryFunction = elementwise("acosh", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.acosh(x) });
+export const acosh: UnaryFunction = elementwise("acosh", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.acosh(x),
+});
 
 /** Inverse hyperbolic tangent; NaN outside [−1, 1]. */
-export const atanh: UnaryFunction = elementwise("atanh", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.atanh(x) });
+export const atanh: UnaryFunction = elementwise("atanh", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.atanh(x),
+});
 
 /** Error function 2/√π ∫₀ˣ e^(−t²) dt. */
-export const erf: UnaryFunction = elementwise("erf", { operands: ["x"], dtypes: "floating", expression: (x) => scalar.erf(x) });
+export const erf: UnaryFunction = elementwise("erf", {
+  operands: ["x"],
+  dtypes: "floating",
+  expression: (x) => scalar.erf(x),
+});
 
 /** sin(πx) / (πx), 1 at 0. The whole part of x is taken off before π comes in, so the zeros are where they should be. */
 export const sinc: UnaryFunction = elementwise("sinc", {
@@ -124,6 +209,9 @@ function sincSlopeSeries(x: Expression): Expression {
     coefficients.push(((k % 2 === 0 ? 1 : -1) * k) / factorial);
   }
   const last = constant(coefficients.pop() ?? 0, x.dtype);
-  const sum = coefficients.reduceRight<Expression>((rest, coefficient) => scalar.add(scalar.mul(rest, t), coefficient), last);
+  const sum = coefficients.reduceRight<Expression>(
+    (rest, coefficient) => scalar.add(scalar.mul(rest, t), coefficient),
+    last,
+  );
   return scalar.mul(scalar.mul(x, 2 * Math.PI ** 2), sum);
 }

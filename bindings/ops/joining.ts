@@ -21,8 +21,14 @@ export function concat(tensors: readonly Tensor[], options: { readonly axis?: nu
   if (first === undefined) throw new ParameterError("concat", "needs at least one tensor, got an empty list");
   const axis = normalizeAxis("concat", options.axis ?? 0, first.rank);
   for (const tensor of tensors) {
-    if (tensor.rank !== first.rank || tensor.shape.some((extent, index) => index !== axis && extent !== first.shape[index])) {
-      throw new ShapeError("concat", `shapes ${tensors.map((each) => show(each.shape)).join(" and ")} differ outside axis ${String(axis)}. All other axes must be equal`);
+    if (
+      tensor.rank !== first.rank ||
+      tensor.shape.some((extent, index) => index !== axis && extent !== first.shape[index])
+    ) {
+      throw new ShapeError(
+        "concat",
+        `shapes ${tensors.map((each) => show(each.shape)).join(" and ")} differ outside axis ${String(axis)}. All other axes must be equal`,
+      );
     }
   }
   return join(tensors, axis);
@@ -33,14 +39,18 @@ function join(tensors: readonly Tensor[], axis: number): Tensor {
   const dtype = commonType(tensors);
   const parts = tensors.filter((tensor) => tensor.shape[axis] !== 0).map((tensor) => cast(tensor, dtype));
   const [first] = parts;
-  if (first === undefined || parts.length === 1) return first ?? cast(tensors[0] as Tensor, dtype);
+  if (first === undefined || parts.length === 1) return first ?? cast(tensors[0]!, dtype);
   let offset = 0;
   const pieces = parts.map((tensor) => {
     const begin = tensor.shape.map((_, index) => (index === axis ? offset : 0));
     offset += tensor.shape[axis] ?? 0;
     return { begin, step: tensor.shape.map(() => 1) };
   });
-  return assemble(parts, first.shape.map((extent, index) => (index === axis ? offset : extent)), { pieces, fill: undefined });
+  return assemble(
+    parts,
+    first.shape.map((extent, index) => (index === axis ? offset : extent)),
+    { pieces, fill: undefined },
+  );
 }
 
 /** Tensors of one shape joined along a new axis. */
@@ -49,25 +59,42 @@ export function stack(tensors: readonly Tensor[], options: { readonly axis?: num
   if (first === undefined) throw new ParameterError("stack", "needs at least one tensor, got an empty list");
   const axis = normalizeAxis("stack", options.axis ?? 0, first.rank + 1);
   for (const tensor of tensors) {
-    if (!sameShape(tensor.shape, first.shape)) throw new ShapeError("stack", `shapes ${show(first.shape)} and ${show(tensor.shape)} differ. All must be equal; concat joins along an existing axis`);
+    if (!sameShape(tensor.shape, first.shape))
+      throw new ShapeError(
+        "stack",
+        `shapes ${show(first.shape)} and ${show(tensor.shape)} differ. All must be equal; concat joins along an existing axis`,
+      );
   }
-  return join(tensors.map((tensor) => expandDims(tensor, axis)), axis);
+  return join(
+    tensors.map((tensor) => expandDims(tensor, axis)),
+    axis,
+  );
 }
 
 /** Parts of x along an axis: `parts` equal ones, or parts of the sizes listed. */
-export function split(x: Tensor, parts: number | readonly number[], options: { readonly axis?: number } = {}): Tensor[] {
+export function split(
+  x: Tensor,
+  parts: number | readonly number[],
+  options: { readonly axis?: number } = {},
+): Tensor[] {
   const axis = normalizeAxis("split", options.axis ?? 0, x.rank);
   const extent = x.shape[axis] ?? 0;
   if (typeof parts === "number") {
     requireInteger("split", "the number of parts", parts, 1);
     if (extent % parts !== 0) {
-      throw new ShapeError("split", `axis ${String(axis)} of ${show(x.shape)} does not divide into ${String(parts)} equal parts. Give a list of sizes instead`);
+      throw new ShapeError(
+        "split",
+        `axis ${String(axis)} of ${show(x.shape)} does not divide into ${String(parts)} equal parts. Give a list of sizes instead`,
+      );
     }
   }
   const sizes = typeof parts === "number" ? new Array<number>(parts).fill(extent / parts) : parts;
   for (const size of sizes) requireInteger("split", "a size", size, 0);
   if (sizes.reduce((sum, size) => sum + size, 0) !== extent) {
-    throw new ShapeError("split", `sizes [${sizes.join(", ")}] must add up to ${String(extent)}, the size of axis ${String(axis)} of ${show(x.shape)}`);
+    throw new ShapeError(
+      "split",
+      `sizes [${sizes.join(", ")}] must add up to ${String(extent)}, the size of axis ${String(axis)} of ${show(x.shape)}`,
+    );
   }
   let offset = 0;
   return sizes.map((size) => range(x, axis, offset, (offset += size)));
@@ -80,14 +107,23 @@ export interface PadOptions {
 }
 
 /** x with `widths[axis] = [before, after]` more elements on the sides of every axis. */
-export function pad(x: Tensor, widths: readonly (readonly [before: number, after: number])[], options: PadOptions = {}): Tensor {
+export function pad(
+  x: Tensor,
+  widths: readonly (readonly [before: number, after: number])[],
+  options: PadOptions = {},
+): Tensor {
   const { value = 0, mode = "constant" } = options;
-  if (widths.length !== x.rank) throw new ShapeError("pad", `needs a pair [before, after] for each of the ${String(x.rank)} axes of ${show(x.shape)}, got ${String(widths.length)}`);
+  if (widths.length !== x.rank)
+    throw new ShapeError(
+      "pad",
+      `needs a pair [before, after] for each of the ${String(x.rank)} axes of ${show(x.shape)}, got ${String(widths.length)}`,
+    );
   for (const [before, after] of widths) {
     requireInteger("pad", "a width", before, 0);
     requireInteger("pad", "a width", after, 0);
   }
-  if (!["constant", "reflect", "edge"].includes(mode)) throw new ParameterError("pad", `mode must be "constant", "reflect" or "edge", got ${JSON.stringify(mode)}`);
+  if (!["constant", "reflect", "edge"].includes(mode))
+    throw new ParameterError("pad", `mode must be "constant", "reflect" or "edge", got ${JSON.stringify(mode)}`);
   if (widths.every(([before, after]) => before === 0 && after === 0)) return x;
   if (mode === "constant") return padConstant(x, widths, value);
   return widths.reduce((padded, [before, after], axis) => {
@@ -109,7 +145,11 @@ function padConstant(x: Tensor, widths: readonly (readonly [number, number])[], 
   // Attributes are part of a plan's key as text, which has no infinities: these are joined on as data.
   const fill = x.recorder.scalar(value, x.dtype);
   return widths.reduce((padded, [before, after], axis) => {
-    const part = (width: number): Tensor => broadcastTo(fill, padded.shape.map((extent, index) => (index === axis ? width : extent)));
+    const part = (width: number): Tensor =>
+      broadcastTo(
+        fill,
+        padded.shape.map((extent, index) => (index === axis ? width : extent)),
+      );
     return join([part(before), padded, part(after)], axis);
   }, x);
 }
@@ -117,15 +157,26 @@ function padConstant(x: Tensor, widths: readonly (readonly [number, number])[], 
 function padReflect(x: Tensor, axis: number, before: number, after: number): Tensor {
   const extent = x.shape[axis] ?? 0;
   if (before >= extent || after >= extent) {
-    throw new ShapeError("pad", `reflection needs widths below the size of the axis: axis ${String(axis)} has size ${String(extent)}, widths are [${String(before)}, ${String(after)}]`);
+    throw new ShapeError(
+      "pad",
+      `reflection needs widths below the size of the axis: axis ${String(axis)} has size ${String(extent)}, widths are [${String(before)}, ${String(after)}]`,
+    );
   }
-  return join([flip(range(x, axis, 1, before + 1), axis), x, flip(range(x, axis, extent - 1 - after, extent - 1), axis)], axis);
+  return join(
+    [flip(range(x, axis, 1, before + 1), axis), x, flip(range(x, axis, extent - 1 - after, extent - 1), axis)],
+    axis,
+  );
 }
 
 function padEdge(x: Tensor, axis: number, before: number, after: number): Tensor {
   const extent = x.shape[axis] ?? 0;
-  if (extent === 0) throw new ShapeError("pad", `axis ${String(axis)} of ${show(x.shape)} is empty: it has no edge to repeat`);
-  const repeated = (index: number, width: number): Tensor => broadcastTo(range(x, axis, index, index + 1), x.shape.map((size, i) => (i === axis ? width : size)));
+  if (extent === 0)
+    throw new ShapeError("pad", `axis ${String(axis)} of ${show(x.shape)} is empty: it has no edge to repeat`);
+  const repeated = (index: number, width: number): Tensor =>
+    broadcastTo(
+      range(x, axis, index, index + 1),
+      x.shape.map((size, i) => (i === axis ? width : size)),
+    );
   return join([repeated(0, before), x, repeated(extent - 1, after)], axis);
 }
 
@@ -143,7 +194,8 @@ export function roll(x: Tensor, shift: number, axis?: number): Tensor {
 /** column − row for the last two axes of x, i32 [rows, columns]. */
 function offsets(op: string, x: Tensor): Tensor {
   const [rows, columns] = [x.shape.at(-2), x.shape.at(-1)];
-  if (rows === undefined || columns === undefined) throw new ShapeError(op, `expects a matrix or a batch of them, got ${show(x.shape)}`);
+  if (rows === undefined || columns === undefined)
+    throw new ShapeError(op, `expects a matrix or a batch of them, got ${show(x.shape)}`);
   return sub(iota(x.recorder, columns), reshape(iota(x.recorder, rows), [rows, 1]));
 }
 
@@ -167,10 +219,14 @@ export function diag(x: Tensor, k = 0): Tensor {
   if (x.rank === 1) {
     const size = x.size + Math.abs(k);
     const begin = k >= 0 ? k : -k * size;
-    return reshape(assemble([x], [size * size], { pieces: [{ begin: [begin], step: [size + 1] }], fill: 0 }), [size, size]);
+    return reshape(assemble([x], [size * size], { pieces: [{ begin: [begin], step: [size + 1] }], fill: 0 }), [
+      size,
+      size,
+    ]);
   }
   const [rows, columns] = x.shape;
-  if (x.rank !== 2 || rows === undefined || columns === undefined) throw new ShapeError("diag", `expects a vector or a matrix, got ${show(x.shape)}`);
+  if (x.rank !== 2 || rows === undefined || columns === undefined)
+    throw new ShapeError("diag", `expects a vector or a matrix, got ${show(x.shape)}`);
   const count = Math.max(0, Math.min(rows, columns, k >= 0 ? columns - k : rows + k));
   const begin = count === 0 ? 0 : k >= 0 ? k : -k * columns;
   return region(reshape(x, [sizeOf(x.shape)]), [begin], [columns + 1], [count]);

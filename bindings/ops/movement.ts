@@ -9,23 +9,39 @@ import { normalizeAxes, normalizeAxis, requireInteger, show, sizeOf } from "../c
 import { broadcastTo, recordView, reshape } from "./broadcasting.ts";
 import type { AssembleAttributes, AssembleOp, ViewOp } from "./descriptor.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { isTensor, recorderOf } from "./tensor.ts";
 
 const permuteOp: ViewOp<readonly number[]> = {
   kind: "view",
   name: "permute",
   layout: (source, _shape, order) => permuteLayout(source, order),
-  gradient: ({ cotangents: [dy], attributes: order }) => (dy ? [permute(dy, order.map((_, axis) => order.indexOf(axis)))] : []),
+  gradient: ({ cotangents: [dy], attributes: order }) =>
+    dy
+      ? [
+          permute(
+            dy,
+            order.map((_, axis) => order.indexOf(axis)),
+          ),
+        ]
+      : [],
 };
 
 /** The axes in another order: axis i of the result is axis `order[i]` of x. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   const axes = order.map((axis) => normalizeAxis("permute", axis, x.rank));
   if (axes.length !== x.rank || new Set(axes).size !== x.rank) {
-    throw new ShapeError("permute", `order must name each of the ${String(x.rank)} axes of ${show(x.shape)} once, got [${order.join(", ")}]`);
+    throw new ShapeError(
+      "permute",
+      `order must name each of the ${String(x.rank)} axes of ${show(x.shape)} once, got [${order.join(", ")}]`,
+    );
   }
   if (axes.every((axis, index) => axis === index)) return x;
-  return recordView(permuteOp, x, axes.map((axis) => x.shape[axis] ?? 1), axes);
+  return recordView(
+    permuteOp,
+    x,
+    axes.map((axis) => x.shape[axis] ?? 1),
+    axes,
+  );
 }
 
 interface SliceAttributes {
@@ -37,7 +53,8 @@ const sliceOp: ViewOp<SliceAttributes> = {
   kind: "view",
   name: "slice",
   layout: (source: Layout, shape, { begin, step }) => sliceLayout(source, begin, step, shape),
-  gradient: ({ inputs: [x], cotangents: [dy], attributes }) => (x && dy ? [assemble([dy], x.shape, { pieces: [attributes], fill: 0 })] : []),
+  gradient: ({ inputs: [x], cotangents: [dy], attributes }) =>
+    x && dy ? [assemble([dy], x.shape, { pieces: [attributes], fill: 0 })] : [],
 };
 
 /** A strided region of x that is known to lie inside it. */
@@ -49,24 +66,33 @@ export function region(x: Tensor, begin: readonly number[], step: readonly numbe
 export function range(x: Tensor, axis: number, from: number, to: number): Tensor {
   if (from === 0 && to === x.shape[axis]) return x;
   const begin = x.shape.map((_, index) => (index === axis ? from : 0));
-  return region(x, begin, x.shape.map(() => 1), x.shape.map((extent, index) => (index === axis ? to - from : extent)));
+  return region(
+    x,
+    begin,
+    x.shape.map(() => 1),
+    x.shape.map((extent, index) => (index === axis ? to - from : extent)),
+  );
 }
 
 const assembleOp: AssembleOp = {
   kind: "assemble",
   name: "assemble",
   gradient: ({ inputs, cotangents: [dy], attributes }) =>
-    dy === undefined ? [] : inputs.map((x, index) => {
-      const piece = attributes.pieces[index];
-      return piece === undefined ? undefined : region(dy, piece.begin, piece.step, x.shape);
-    }),
+    dy === undefined
+      ? []
+      : inputs.map((x, index) => {
+          const piece = attributes.pieces[index];
+          return piece === undefined ? undefined : region(dy, piece.begin, piece.step, x.shape);
+        }),
 };
 
 /** Inputs placed into regions of a new tensor. Regions are known to lie inside it and not to overlap. */
 export function assemble(inputs: readonly Tensor[], shape: Shape, attributes: AssembleAttributes): Tensor {
   const [first] = inputs;
   if (first === undefined) throw new ShapeError("assemble", "needs at least one input");
-  const [result] = recorderOf("assemble", inputs).record(assembleOp, inputs, attributes, [{ shape, dtype: first.dtype }]);
+  const [result] = recorderOf("assemble", inputs).record(assembleOp, inputs, attributes, [
+    { shape, dtype: first.dtype },
+  ]);
   return result ?? first;
 }
 
@@ -81,7 +107,10 @@ export function flatten(x: Tensor, startAxis = 0): Tensor {
 export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
   const first = normalizeAxis("transpose", axis0, x.rank);
   const second = normalizeAxis("transpose", axis1, x.rank);
-  return permute(x, x.shape.map((_, axis) => (axis === first ? second : axis === second ? first : axis)));
+  return permute(
+    x,
+    x.shape.map((_, axis) => (axis === first ? second : axis === second ? first : axis)),
+  );
 }
 
 /** Axis `source` moved to position `destination`; the others keep their order. */
@@ -104,9 +133,15 @@ export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
   const axes = axis === undefined ? undefined : normalizeAxes("squeeze", axis, x.rank);
   const long = axes?.find((index) => x.shape[index] !== 1);
   if (long !== undefined) {
-    throw new ShapeError("squeeze", `axis ${String(long)} of ${show(x.shape)} has size ${String(x.shape[long])}, not 1. Take one element of it: slice`);
+    throw new ShapeError(
+      "squeeze",
+      `axis ${String(long)} of ${show(x.shape)} has size ${String(x.shape[long])}, not 1. Take one element of it: slice`,
+    );
   }
-  return reshape(x, x.shape.filter((extent, index) => (axes === undefined ? extent !== 1 : !axes.includes(index))));
+  return reshape(
+    x,
+    x.shape.filter((extent, index) => (axes === undefined ? extent !== 1 : !axes.includes(index))),
+  );
 }
 
 /**
@@ -114,11 +149,25 @@ export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
  * end of the axis, bounds outside of it are cut off, and a negative step walks backwards. Axes that are not listed, and
  * bounds that are undefined, are taken whole.
  */
-export function slice(x: Tensor, begin: readonly (number | undefined)[], end: readonly (number | undefined)[] = [], step: readonly number[] = []): Tensor {
-  for (const [name, list] of [["begin", begin], ["end", end], ["step", step]] as const) {
-    if (list.length > x.rank) throw new ShapeError("slice", `${name} has ${String(list.length)} entries, but x is ${show(x.shape)} with ${String(x.rank)} axes`);
+export function slice(
+  x: Tensor,
+  begin: readonly (number | undefined)[],
+  end: readonly (number | undefined)[] = [],
+  step: readonly number[] = [],
+): Tensor {
+  for (const [name, list] of [
+    ["begin", begin],
+    ["end", end],
+    ["step", step],
+  ] as const) {
+    if (list.length > x.rank)
+      throw new ShapeError(
+        "slice",
+        `${name} has ${String(list.length)} entries, but x is ${show(x.shape)} with ${String(x.rank)} axes`,
+      );
     for (const bound of list) {
-      if (bound !== undefined && !Number.isInteger(bound)) throw new ParameterError("slice", `${name} must hold whole numbers, got ${String(bound)}`);
+      if (bound !== undefined && !Number.isInteger(bound))
+        throw new ParameterError("slice", `${name} must hold whole numbers, got ${String(bound)}`);
     }
   }
   if (step.includes(0)) throw new ParameterError("slice", "step must not be 0");
@@ -147,7 +196,12 @@ export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
   const axes = normalizeAxes("flip", axis, x.rank).filter((index) => (x.shape[index] ?? 0) > 1);
   if (axes.length === 0) return x;
   const begin = x.shape.map((extent, index) => (axes.includes(index) ? extent - 1 : 0));
-  return region(x, begin, x.shape.map((_, index) => (axes.includes(index) ? -1 : 1)), x.shape);
+  return region(
+    x,
+    begin,
+    x.shape.map((_, index) => (axes.includes(index) ? -1 : 1)),
+    x.shape,
+  );
 }
 
 /** x repeated `reps[i]` times as a whole along axis i. Missing axes of x, or of `reps`, count as 1 at the front. */
@@ -162,7 +216,10 @@ export function tile(x: Tensor, reps: readonly number[]): Tensor {
     const outer = sizeOf(tiled.shape.slice(0, axis));
     const inner = sizeOf(tiled.shape.slice(axis));
     const copies = broadcastTo(reshape(tiled, [outer, 1, inner]), [outer, count, inner]);
-    tiled = reshape(copies, tiled.shape.map((extent, index) => (index === axis ? extent * count : extent)));
+    tiled = reshape(
+      copies,
+      tiled.shape.map((extent, index) => (index === axis ? extent * count : extent)),
+    );
   });
   return tiled;
 }
@@ -175,25 +232,45 @@ export function repeat(x: Tensor, count: number, options: { readonly axis?: numb
   const outer = sizeOf(x.shape.slice(0, axis + 1));
   const inner = sizeOf(x.shape.slice(axis + 1));
   const copies = broadcastTo(reshape(x, [outer, 1, inner]), [outer, count, inner]);
-  return reshape(copies, x.shape.map((extent, index) => (index === axis ? extent * count : extent)));
+  return reshape(
+    copies,
+    x.shape.map((extent, index) => (index === axis ? extent * count : extent)),
+  );
+}
+
+/** Options of `meshGrid`: "xy" for columns first, "ij" for rows first. */
+export interface MeshGridOptions {
+  readonly indexing?: "xy" | "ij";
 }
 
 /**
  * Coordinate grids of vectors: one tensor for each, repeated along the axes of the others. With "xy" indexing the first
  * two axes of the result are exchanged, as plots have it.
  */
-export function meshGrid(...args: readonly Tensor[] | readonly [...Tensor[], { readonly indexing?: "xy" | "ij" }]): Tensor[] {
-  const last = args.at(-1);
-  const options = last === undefined || "recorder" in last ? {} : last;
-  const vectors = args.filter((value): value is Tensor => "recorder" in value);
+export function meshGrid(
+  ...operands: readonly Tensor[] | readonly [...vectors: Tensor[], options: MeshGridOptions]
+): Tensor[] {
+  const list: readonly (Tensor | MeshGridOptions)[] = operands;
+  const vectors = list.filter(isTensor);
+  const options = list.find((operand): operand is MeshGridOptions => !isTensor(operand)) ?? {};
   const { indexing = "xy" } = options;
-  if (!["xy", "ij"].includes(indexing)) throw new ParameterError("meshGrid", `indexing must be "xy" or "ij", got ${JSON.stringify(indexing)}`);
+  if (!["xy", "ij"].includes(indexing))
+    throw new ParameterError("meshGrid", `indexing must be "xy" or "ij", got ${JSON.stringify(indexing)}`);
   for (const vector of vectors) {
-    if (vector.rank > 1) throw new ShapeError("meshGrid", `expects vectors, got ${show(vector.shape)}. Flatten it first`);
+    if (vector.rank > 1)
+      throw new ShapeError("meshGrid", `expects vectors, got ${show(vector.shape)}. Flatten it first`);
   }
   const exchange = indexing === "xy" && vectors.length > 1;
   const axisOf = (index: number): number => (exchange && index < 2 ? 1 - index : index);
   const shape = new Array<number>(vectors.length);
   vectors.forEach((vector, index) => (shape[axisOf(index)] = vector.size));
-  return vectors.map((vector, index) => broadcastTo(reshape(vector, shape.map((_, axis) => (axis === axisOf(index) ? vector.size : 1))), shape));
+  return vectors.map((vector, index) =>
+    broadcastTo(
+      reshape(
+        vector,
+        shape.map((_, axis) => (axis === axisOf(index) ? vector.size : 1)),
+      ),
+      shape,
+    ),
+  );
 }

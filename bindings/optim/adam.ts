@@ -49,7 +49,7 @@ function moments(name: string, options: AdamOptions & { readonly weightDecay: nu
       const step = add(state.step as Tensor, 1);
       const stepSize = div(rate, correction(beta1, step));
       const rootCorrection = sqrt(correction(beta2, step));
-      const shrink: TensorLike = decoupled && weightDecay !== 0 ? sub(1, mul(rate, weightDecay)) : 1;
+      const shrink = decoupled && weightDecay !== 0 ? decayFactor(rate, weightDecay) : 1;
       const [next, mean, squares] = mapTreesInto(
         3,
         [parameters, gradients, state.mean!, state.square!],
@@ -65,6 +65,11 @@ function moments(name: string, options: AdamOptions & { readonly weightDecay: nu
       return { parameters: next!, state: { step, mean: mean!, square: squares! } };
     },
   };
+}
+
+/** 1 − γλ. */
+function decayFactor(rate: TensorLike, weightDecay: number): TensorLike {
+  return typeof rate === "number" ? 1 - rate * weightDecay : sub(1, mul(rate, weightDecay));
 }
 
 /** 1 − βᵗ, as −expm1(t · log β): near t = 1 the difference itself would lose four of f32's seven digits. */

@@ -6,7 +6,7 @@ import { BackendError, ParameterError } from "../core/errors.ts";
 import { engineOf } from "../engine/default.ts";
 import type { Tree } from "../engine/scopes.ts";
 import { tensorsOf } from "../engine/scopes.ts";
-import type { Parameter} from "../nn/index.ts";
+import type { Parameter } from "../nn/index.ts";
 import { withValues } from "../nn/index.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import type { AdamOptions } from "./adam.ts";

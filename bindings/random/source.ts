@@ -1,12 +1,11 @@
 // Where draws get their device tensors from: keys, indexes, host data. The one place that knows how the engine treats
 // a key: outside of a jit trace it is uploaded, inside it is an input that every call of the compiled function refreshes.
 // Read next: draw.ts; ../engine/jit.ts.
-import { tensor } from "../engine/creation.ts";
 import { defaultEngine } from "../engine/default.ts";
 import { Value } from "../graph/node.ts";
 import { reshape } from "../ops/broadcasting.ts";
 import { cast } from "../ops/comparison.ts";
-import type { KernelOp } from "../ops/descriptor.ts";
+import { iota } from "../ops/iota.ts";
 import { region } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Generator } from "./generator.ts";
@@ -26,23 +25,9 @@ function keyTensor(refresh: () => Uint32Array): Tensor {
   return engine.handle(value);
 }
 
-/** Counts on the device, so that drawing a large tensor moves nothing from the host. */
-const iotaOp: KernelOp<null> = {
-  kind: "kernel",
-  name: "iota",
-  call: (_, [output]) => {
-    const count = output?.shape[0] ?? 0;
-    return { kernel: "iota", dtype: "i32", words: [count], workgroups: Math.ceil(count / 64) };
-  },
-  flops: () => 0,
-  work: "stream",
-};
-
-/** 0 … count − 1 as u32. */
+/** 0 … count − 1 as u32, counted on the device: drawing a large tensor moves nothing from the host. */
 export function indexes(count: number): Tensor {
-  if (count === 0) return tensor(new Uint32Array(0));
-  const [counted] = defaultEngine().record(iotaOp, [], null, [{ shape: [count], dtype: "i32" }]);
-  return cast(counted!, "u32");
+  return cast(iota(defaultEngine(), count), "u32");
 }
 
 /** Host data as a tensor. */

@@ -6,7 +6,7 @@ import { withDevice } from "../engine/index.ts";
 import type { Loss, Module } from "../nn/index.ts";
 import { bceWithLogits, crossEntropy, huber, mae, mse, nll } from "../nn/index.ts";
 import type { Metric } from "./metrics.ts";
-import type { Score, StepOptions } from "./step.ts";
+import type { CompiledEvaluation, Score, StepOptions } from "./step.ts";
 import { compileEvaluation } from "./step.ts";
 
 const losses = { crossEntropy, mse, mae, huber, bceWithLogits, nll } as const;
@@ -30,7 +30,12 @@ export interface Evaluation {
 
 /** Loss and metrics of the model over a dataset, with dropout off. */
 export async function evaluate(model: Module, data: Dataset, options: EvaluateOptions): Promise<Evaluation> {
-  return evaluateWith(compileEvaluation(model, stepOptions(options)), model, data, options);
+  const compiled = compileEvaluation(model, stepOptions(options));
+  try {
+    return await evaluateWith(compiled, model, data, options);
+  } finally {
+    compiled.dispose();
+  }
 }
 
 /** Options as a compiled step takes them. Throws a ParameterError for a loss that does not exist. */
@@ -47,7 +52,7 @@ export function stepOptions(options: EvaluateOptions): StepOptions {
 
 /** The same with a compiled evaluation that is used again. */
 export async function evaluateWith(
-  score: (batch: Batch) => Score,
+  compiled: CompiledEvaluation,
   model: Module,
   data: Dataset,
   options: EvaluateOptions,
@@ -59,7 +64,7 @@ export async function evaluateWith(
     const reads: Promise<readonly [loss: number, right: number, count: number]>[] = [];
     for await (const batch of batched.batches()) {
       const count = batch.x.shape[0] ?? 1;
-      const { loss, right } = withDevice(options.device ?? "auto", () => score(batch));
+      const { loss, right } = withDevice(options.device ?? "auto", () => compiled.run(batch));
       reads.push(readScore(loss, right, count));
       disposeBatch(batch);
     }

@@ -12,7 +12,7 @@ import type { Callback, EpochLog } from "./callbacks.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 import { disposeBatch, evaluateWith, stepOptions } from "./evaluate.ts";
 import { defaultTarget, progressBar } from "./progress.ts";
-import type { Window } from "./step.ts";
+import type { CompiledEvaluation, TrainingStep, Window } from "./step.ts";
 import { compileEvaluation, compileStep, emptyWindow, windowLength } from "./step.ts";
 
 export interface FitOptions extends EvaluateOptions {
@@ -50,6 +50,7 @@ export async function fit(model: Module, data: Dataset, options: FitOptions): Pr
   try {
     return await run.epochs();
   } finally {
+    run.dispose();
     for (const callback of run.callbacks) callback.onTrainEnd?.();
     model.train(wasTraining);
   }
@@ -70,7 +71,8 @@ class Run {
   readonly #model: Module;
   readonly #data: Dataset;
   readonly #options: FitOptions;
-  readonly #step: ReturnType<typeof compileStep>;
+  readonly #step: TrainingStep;
+  readonly #evaluation: CompiledEvaluation | undefined;
   #window: Window = emptyWindow();
   #counts: number[] = [];
   #pending: PendingWindow | undefined;
@@ -85,11 +87,11 @@ class Run {
     this.#data = data;
     this.#options = options;
     this.#step = compileStep(model, options.optimizer, stepOptions(options));
+    this.#evaluation = options.validation === undefined ? undefined : compileEvaluation(model, stepOptions(options));
   }
 
   async epochs(): Promise<History> {
     const { epochs, validation } = this.#options;
-    const score = validation === undefined ? undefined : compileEvaluation(this.#model, stepOptions(this.#options));
     const logs: EpochLog[] = [];
     // Starts the devices: a step is compiled for those that are there.
     await compute(...this.#options.optimizer.parameters.map((parameter) => parameter.value));
@@ -101,8 +103,8 @@ class Run {
       const seconds = (performance.now() - begun) / 1000;
       const accuracy = this.#options.metrics === "accuracy" ? { accuracy: right / samples } : {};
       let log: EpochLog = { epoch, loss: loss / samples, ...accuracy, seconds };
-      if (validation !== undefined && score !== undefined) {
-        const result = await evaluateWith(score, this.#model, validation, this.#options);
+      if (validation !== undefined && this.#evaluation !== undefined) {
+        const result = await evaluateWith(this.#evaluation, this.#model, validation, this.#options);
         log = {
           ...log,
           validationLoss: result.loss,
@@ -112,9 +114,14 @@ class Run {
       logs.push(log);
       for (const callback of this.callbacks) if ((await callback.onEpochEnd?.(log)) === "stop") stopped = true;
     }
+    return { epochs: logs, losses: this.#losses, stopped };
+  }
+
+  dispose(): void {
     this.#window.losses.dispose();
     this.#window.right.dispose();
-    return { epochs: logs, losses: this.#losses, stopped };
+    this.#step.dispose();
+    this.#evaluation?.dispose();
   }
 
   /** One pass over the data. Returns true if a callback asked to stop. */
@@ -126,11 +133,15 @@ class Run {
     for await (const current of this.#data.batches(epoch - 1)) {
       batch += 1;
       this.#window = withDevice(this.#options.device ?? "auto", () =>
-        this.#step(current, this.#window, this.#counts.length),
+        this.#step.run(current, this.#window, this.#counts.length),
       );
       this.#counts.push(current.x.shape[0] ?? 1);
       // Nothing to wait for where the step ran. A plan that crosses to the GPU and back is only recorded until here.
-      await compute(this.#window.losses, this.#window.right, ...this.#options.optimizer.parameters.map((parameter) => parameter.value));
+      await compute(
+        this.#window.losses,
+        this.#window.right,
+        ...this.#options.optimizer.parameters.map((parameter) => parameter.value),
+      );
       disposeBatch(current);
       if (this.#counts.length === windowLength) await this.#turnWindow();
       if (this.#tell({ epoch, epochs: this.#options.epochs, batch, batches })) {

@@ -29,8 +29,13 @@ interface Carried {
   readonly window: Window;
 }
 
-/** A step for one model: updates its parameters, returns the window with this step's loss at `position`. */
-export type TrainingStep = (batch: Batch, window: Window, position: number) => Window;
+/** A step for one model. */
+export interface TrainingStep {
+  /** Updates the parameters; returns the window with this step's loss at `position`. The old window is used up. */
+  run(batch: Batch, window: Window, position: number): Window;
+  /** Lets go of what was compiled. */
+  dispose(): void;
+}
 
 export function emptyWindow(): Window {
   return { losses: zeros([windowLength]), right: zeros([windowLength]) };
@@ -74,11 +79,17 @@ export function compileStep(model: Module, optimizer: Optimizer, options: StepOp
     },
     { donate: [0, 1, 2] },
   );
-  return (batch, window, position) => {
-    const values = optimizer.parameters.map((parameter) => parameter.value);
-    const next = compiled(values, optimizer.state, window, batch, optimizer.lr, position);
-    optimizer.adopt(next.values, next.state);
-    return next.window;
+  return {
+    run: (batch, window, position) => {
+      const values = optimizer.parameters.map((parameter) => parameter.value);
+      const next = compiled(values, optimizer.state, window, batch, optimizer.lr, position);
+      optimizer.adopt(next.values, next.state);
+      return next.window;
+    },
+    dispose: () => {
+      compiled.dispose();
+      positions.dispose();
+    },
   };
 }
 
@@ -88,8 +99,14 @@ export interface Score {
   readonly right: Tensor | null;
 }
 
+/** A model's loss and metrics, compiled. */
+export interface CompiledEvaluation {
+  run(batch: Batch): Score;
+  dispose(): void;
+}
+
 /** An evaluation that takes the model's current parameters as inputs, so it is traced once for all epochs. */
-export function compileEvaluation(model: Module, options: StepOptions): (batch: Batch) => Score {
+export function compileEvaluation(model: Module, options: StepOptions): CompiledEvaluation {
   const cells = model.parameters();
   const compiled = jit((values: readonly Tensor[], batch: Batch): Score =>
     withValues(cells, values, () => {
@@ -100,9 +117,12 @@ export function compileEvaluation(model: Module, options: StepOptions): (batch: 
       };
     }),
   );
-  return (batch) =>
-    compiled(
-      cells.map((cell) => cell.value),
-      batch,
-    );
+  return {
+    run: (batch) =>
+      compiled(
+        cells.map((cell) => cell.value),
+        batch,
+      ),
+    dispose: () => compiled.dispose(),
+  };
 }

@@ -5,7 +5,7 @@ import { Conv2d, Linear, Module } from "../nn/index.ts";
 import { relu } from "../ops/activation.ts";
 import { mul } from "../ops/arithmetic.ts";
 import { cast } from "../ops/comparison.ts";
-import { maxPool2d } from "../ops/convolution.ts";
+import { maxPool2d } from "../ops/pooling.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import type { Generator } from "../random/index.ts";

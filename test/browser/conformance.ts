@@ -10,7 +10,9 @@ export async function checkConformance(name: BackendName): Promise<void> {
   let rows: Row[] = [];
   const report = async (): Promise<void> => {
     for (const kind of new Set(rows.map((row) => row.check))) {
-      const bad = rows.filter((row) => row.check === kind && !row.ok).map(({ sample, message }) => `${sample}: ${message}`);
+      const bad = rows
+        .filter((row) => row.check === kind && !row.ok)
+        .map(({ sample, message }) => `${sample}: ${message}`);
       await check(`${name} in a page: ${rows[0]?.op ?? ""} ${kind}`, () => {
         if (bad.length > 0) throw new Error(bad.join("\n"));
       });

@@ -215,6 +215,11 @@ function operandType(op: string, dtype: DType, index: number): DType {
   return op === "where" && index === 0 ? "bool" : dtype;
 }
 
+function resultType({ result = "same" }: ElementwiseSpec, dtype: DType): DType {
+  if (result === "same") return dtype;
+  return result === "float" ? floatOf(dtype) : result;
+}
+
 function base(
   op: string,
   spec: ElementwiseSpec,
@@ -222,7 +227,7 @@ function base(
   dtype: DType,
 ): Omit<Case, "label" | "operands" | "gradient" | "gpu" | "fusion"> {
   const scalar = isFloating(dtype) ? spec.reference : (spec.integer ?? spec.reference);
-  const result = spec.result === "bool" ? "bool" : spec.result === "float" ? floatOf(dtype) : dtype;
+  const result = resultType(spec, dtype);
   const tolerance = (result === "f64" ? spec.tolerance.f64 : undefined) ?? spec.tolerance.f32;
   return {
     op,

@@ -57,11 +57,11 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
       const want = listOf<NdArray>(sample.reference(...arrays));
       const results = call(backend, sample, inputs);
       try {
-        findings.push({ check: "type", ...checkTypes(sample, results, want) });
+        findings.push({ check: "type", ...checkTypes(sample, inputs, results, want) });
         if (backend.device === "webgpu") await requireGpu(results);
         first = await readAll(results);
       } finally {
-        letGo(results);
+        letGo(results, inputs);
       }
       return judge(backend, sample, arrays, want, first);
     });
@@ -110,11 +110,14 @@ async function requireGpu(results: Results): Promise<void> {
   if (elsewhere !== undefined) throw new Error(`${elsewhere.op} ran on ${elsewhere.device}: ${elsewhere.reason}`);
 }
 
-function letGo(tensors: Results): void {
-  for (const tensor of new Set(tensors)) tensor.dispose();
+function letGo(tensors: Results, but: Results = []): void {
+  for (const tensor of new Set(tensors)) if (!but.includes(tensor)) tensor.dispose();
 }
 
-function checkTypes(sample: Case, results: Results, want: readonly NdArray[]): Verdict {
+function checkTypes(sample: Case, inputs: Results, results: Results, want: readonly NdArray[]): Verdict {
+  if (results.some((result) => inputs.includes(result))) {
+    return failed("the result is the operand itself: disposing one would dispose the other");
+  }
   if (results.length !== want.length) return failed(`${results.length} results, expected ${want.length}`);
   for (const [i, result] of results.entries()) {
     const shape = want[i]!.shape;
@@ -183,7 +186,7 @@ async function repeat(
     }
     return passed;
   } finally {
-    letGo(results);
+    letGo(results, inputs);
   }
 }
 
@@ -238,7 +241,7 @@ async function fuse(
       }),
     );
   } finally {
-    letGo(held);
+    letGo(held, inputs);
   }
 }
 
@@ -287,11 +290,9 @@ async function checkGradient(
     const allowed = (rule.ulps ?? 16) * (isSecond ? 4 : 1);
     // Second derivatives are sums whose terms cancel: they are exact to the size of the largest.
     const floor = isSecond ? Math.max(rule.floor ?? 0, 0.2) : (rule.floor ?? 0.05);
-    return worst(
-      want.map((expected, i) => near(results[i]!, got[i]!, expected, allowed, precision, floor, isSecond)),
-    );
+    return worst(want.map((expected, i) => near(results[i]!, got[i]!, expected, allowed, precision, floor, isSecond)));
   } finally {
-    letGo([...results, ...factors, ...along]);
+    letGo([...results, ...factors, ...along], inputs);
   }
 }
 

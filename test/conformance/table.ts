@@ -5,7 +5,7 @@ import type { Tensor } from "../../bindings/index.ts";
 import type { ElementwiseName } from "../specs/elementwise.ts";
 import { elementwise } from "../specs/elementwise.ts";
 import { beyond, structured, withOptions } from "../specs/structured.ts";
-import type { ErrorRow } from "../specs/spec.ts";
+import type { ErrorRow, StructuredSpec } from "../specs/spec.ts";
 import type { Case } from "./cases.ts";
 import { domainsOf, elementwiseCases, structuredCases } from "./cases.ts";
 
@@ -30,7 +30,7 @@ export function rowsOf(op: string): OpRows {
     const cases = variants.flatMap((variant) => elementwiseCases(op, variant, variant.call, `${variant.label}: `));
     return { cases, errors };
   }
-  const spec = tables[op as keyof typeof tables];
+  const spec = (tables as Readonly<Record<string, StructuredSpec | undefined>>)[op];
   if (spec === undefined) throw new Error(`no op named ${op} in test/specs`);
   return { cases: structuredCases(op, spec), errors: spec.errors ?? [] };
 }

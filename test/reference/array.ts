@@ -21,7 +21,7 @@ export function eachIndex(shape: readonly number[], visit: (index: number[]) => 
   for (;;) {
     visit([...index]);
     let axis = shape.length - 1;
-    while (axis >= 0 && ++index[axis]! === shape[axis]) index[axis--] = 0;
+    while (axis >= 0 && (index[axis] = index[axis]! + 1) === shape[axis]) index[axis--] = 0;
     if (axis < 0) return;
   }
 }

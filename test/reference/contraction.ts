@@ -7,14 +7,14 @@ import { total } from "./reduction.ts";
 /** Einstein's sum: every label of the inputs that the output lacks is summed over. */
 export function einsum(spec: string, ...operands: readonly NdArray[]): NdArray {
   const [left = "", right] = spec.replaceAll(" ", "").split("->");
-  const labels = left.split(",").map((part) => [...part]);
+  const labels = left.split(",").map((part) => Array.from(part));
   const extents = new Map<string, number>();
   labels.forEach((part, i) => part.forEach((label, axis) => extents.set(label, operands[i]!.shape[axis]!)));
   const all = labels.flat();
   const output =
     right === undefined
       ? [...new Set(all)].filter((label) => all.filter((l) => l === label).length === 1).sort()
-      : [...right];
+      : Array.from(right);
   const inner = [...extents.keys()].filter((label) => !output.includes(label));
   return build(
     output.map((label) => extents.get(label)!),

@@ -1,12 +1,12 @@
 // Scalar functions of the reference that JavaScript's Math does not have, in f64 from their definitions.
 // Imports nothing from bindings/. Read next: test/specs/elementwise.ts, which uses them.
 
-/** 2/√π ∫₀ˣ e^(−t²) dt: a series of positive terms below 3, a continued fraction of the complement above. */
+/** 2/√π ∫₀ˣ e^(−t²) dt: a series of positive terms below 0.8, a continued fraction of the complement above. */
 export function erf(x: number): number {
   if (Number.isNaN(x)) return x;
   const a = Math.abs(x);
   if (a > 6) return Math.sign(x);
-  if (a < 3) {
+  if (a < 0.8) {
     let term = a;
     let sum = a;
     for (let n = 1; term > sum * 1e-18; n++) {
@@ -20,7 +20,7 @@ export function erf(x: number): number {
 
 /** 1 − erf(x), without cancellation for large x. */
 export function erfc(x: number): number {
-  return x < 2 ? 1 - erf(x) : complement(x);
+  return x < 0.8 ? 1 - erf(x) : complement(x);
 }
 
 /** e^(−x²): the square of the leading 24 bits is exact, so its rounding is not blown up by the exponential. */
@@ -32,7 +32,7 @@ function gaussian(x: number): number {
 function complement(x: number): number {
   if (x > 30) return 0;
   let fraction = 0;
-  for (let n = 200; n > 0; n--) fraction = n / 2 / (x + fraction);
+  for (let n = 800; n > 0; n--) fraction = n / 2 / (x + fraction);
   return gaussian(x) / Math.sqrt(Math.PI) / (x + fraction);
 }
 
@@ -48,7 +48,7 @@ export function roundHalfEven(x: number): number {
 /** Python's x % y: the remainder with the sign of y. */
 export function floorMod(x: number, y: number): number {
   const remainder = x % y;
-  if (remainder === 0) return y < 0 || Object.is(y, -0) ? -0 : remainder === 0 && y > 0 ? 0 : remainder;
+  if (remainder === 0) return y < 0 ? -0 : 0;
   return remainder < 0 !== y < 0 ? remainder + y : remainder;
 }
 

@@ -105,18 +105,18 @@ export function pad(
 ): NdArray {
   const shape = x.shape.map((extent, axis) => extent + widths[axis]![0] + widths[axis]![1]);
   return build(shape, (index) => {
-    let inside = true;
-    const source = index.map((i, axis) => {
+    const places = index.map((i, axis) => i - widths[axis]![0]);
+    const isInside = places.every((place, axis) => place >= 0 && place < x.shape[axis]!);
+    const source = places.map((place, axis) => {
       const extent = x.shape[axis]!;
-      let position = i - widths[axis]![0];
+      let position = place;
       if (position >= 0 && position < extent) return position;
-      inside = false;
       if (mode === "edge") return position < 0 ? 0 : extent - 1;
       while (mode === "reflect" && (position < 0 || position >= extent))
         position = position < 0 ? -position : 2 * (extent - 1) - position;
       return position;
     });
-    return inside || mode !== "constant" ? at(x, source) : value;
+    return isInside || mode !== "constant" ? at(x, source) : value;
   });
 }
 
@@ -188,7 +188,7 @@ export function diag(x: NdArray, k = 0): NdArray {
   const right = Math.max(0, k);
   if (x.shape.length === 1) {
     const n = x.shape[0]! + Math.abs(k);
-    return build([n, n], ([row, column]) => (column! - row! === k ? x.data[row! - below]! : 0));
+    return build([n, n], ([row, column]) => (row! + k === column ? x.data[row! - below]! : 0));
   }
   const length = Math.max(0, Math.min(x.shape[0]! - below, x.shape[1]! - right));
   return build([length], ([i]) => at(x, [i! + below, i! + right]));

@@ -294,8 +294,13 @@ function integerPowerBelowZero(x: number, y: number): number {
   return x === -1 ? (y % 2 === 0 ? 1 : -1) : 0;
 }
 
+/** x^y modulo 2^64 by repeated squaring. */
 function modularPower(x: bigint, y: bigint): bigint {
   let result = 1n;
-  for (let i = 0n; i < y && i < 64n; i++) result = BigInt.asIntN(64, result * x);
+  let square = x;
+  for (let rest = y; rest > 0n; rest >>= 1n) {
+    if (rest % 2n === 1n) result = BigInt.asIntN(64, result * square);
+    square = BigInt.asIntN(64, square * square);
+  }
   return result;
 }

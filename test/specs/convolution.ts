@@ -159,9 +159,13 @@ const globals = (
   },
 ];
 
+// Gradients are sums of products too: errors are relative to the largest.
+const ofSums = { floor: 0.5 } as const;
+
 export const convolution = {
   conv2d: {
     tolerance: ulpsOfSum(4),
+    gradient: ofSums,
     samples: [
       convolve("[2,4,5,2] 3×3 valid", [2, 4, 5, 2], [3, 3, 2, 3], {}, {}),
       convolve(
@@ -246,6 +250,7 @@ export const convolution = {
   },
   depthwiseConv2d: {
     tolerance: ulpsOfSum(4),
+    gradient: ofSums,
     samples: [
       {
         label: "multiplier 2",
@@ -263,6 +268,7 @@ export const convolution = {
   },
   convTranspose2d: {
     tolerance: ulpsOfSum(4),
+    gradient: ofSums,
     samples: (
       [
         ["stride 1", {}, {}],

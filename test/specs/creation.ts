@@ -60,7 +60,7 @@ export const creation = {
     made("[0]", () => athanor.full([0], 7), [0], []),
   ),
   arange: row(
-    made("4", () => athanor.arange(4), [4], [0, 1, 2, 3], "i32"),
+    made("4", () => athanor.arange(4), [4], [0, 1, 2, 3]),
     made("f32 1 to 2 by 0.25", () => athanor.arange(1, 2, 0.25, { dtype: "f32" }), [4], [1, 1.25, 1.5, 1.75]),
     made("down", () => athanor.arange(3, 0, -1, { dtype: "i32" }), [3], [3, 2, 1], "i32"),
   ),

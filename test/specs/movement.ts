@@ -6,6 +6,16 @@ import { laid, one, row } from "./moving.ts";
 import type { StructuredSpec } from "./spec.ts";
 
 export const movement = {
+  // Its derivative is 0 by decree, which differences cannot see: test/kinks.test.ts checks it.
+  stopGradient: row([
+    one(
+      "[2,3]",
+      laid([2, 3], "transposed"),
+      (x) => athanor.stopGradient(x),
+      (x) => x,
+      { gradient: false },
+    ),
+  ]),
   reshape: row(
     [
       one(

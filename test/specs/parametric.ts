@@ -1,5 +1,6 @@
 // Rows of the elementwise ops that take options. Each variant is a setting with its own call and reference.
 // Read next: spec.ts, activation.ts for the activations without options.
+import type { DType } from "../../bindings/core/dtype.ts";
 import * as athanor from "../../bindings/index.ts";
 import { erf, sigmoid } from "../reference/functions.ts";
 import type { ElementwiseSpec, ParametricSpec } from "./spec.ts";
@@ -19,6 +20,28 @@ const signed: Pick<ElementwiseSpec, "domain" | "tolerance" | "kinks"> = {
   tolerance: close,
   kinks: [0],
 };
+
+/** Whole numbers are cut towards zero and saturate, NaN becomes 0; anything but 0 is true. */
+function conversion(
+  to: DType,
+  dtypes: readonly DType[],
+  reference: (x: number) => number,
+): ParametricSpec["variants"][number] {
+  return {
+    label: `to ${to}`,
+    call: (x) => athanor.cast(x!, to),
+    reference: (x) => reference(x!),
+    domain: [-300, 300],
+    tolerance: exact,
+    dtypes,
+    result: to,
+    gradient: isFloat(to) ? { second: false } : false,
+  };
+}
+
+function isFloat(dtype: DType): boolean {
+  return dtype === "f32" || dtype === "f64";
+}
 
 function toBool(x: number): number {
   return x === 0 ? 0 : 1;
@@ -129,34 +152,12 @@ export const parametric = {
   },
   cast: {
     variants: [
-      {
-        label: "to bool",
-        call: (x) => athanor.cast(x, "bool"),
-        reference: toBool,
-        domain: [-2, 2],
-        tolerance: exact,
-        dtypes: ["f32", "f64", "i32", "u8"],
-        result: "bool",
-        gradient: false,
-      },
-      {
-        label: "f32 to f32",
-        call: (x) => athanor.cast(x, "f32"),
-        reference: (x) => x,
-        domain: [-9, 9],
-        tolerance: exact,
-        dtypes: ["f32"],
-      },
+      conversion("bool", ["f32", "f64", "i32", "u8"], toBool),
+      conversion("i32", ["f32", "f64", "u8", "bool"], toInteger(-2147483648, 2147483647)),
+      conversion("u32", ["f32", "f64", "u8", "bool"], toInteger(0, 4294967295)),
+      conversion("u8", ["f32", "f64", "bool"], toInteger(0, 255)),
+      conversion("f32", ["f32", "f64", "i32", "u32", "u8", "bool"], (x) => x),
+      conversion("f64", ["f32", "i32", "u32", "u8", "bool"], (x) => x),
     ],
   },
 } satisfies Record<string, ParametricSpec>;
-
-/** Conversions by result type: whole numbers are cut towards zero and saturate, NaN becomes 0; wider integers wrap. */
-export const conversions = {
-  f32: (x: number): number => Math.fround(x),
-  f64: (x: number): number => x,
-  i32: toInteger(-2147483648, 2147483647),
-  u32: toInteger(0, 4294967295),
-  u8: toInteger(0, 255),
-  bool: toBool,
-} as const;

@@ -66,8 +66,8 @@ export interface ElementwiseSpec {
   readonly kinks?: readonly number[] | ((...values: number[]) => boolean);
   /** Types of the operands; f32 and f64 unless said otherwise. */
   readonly dtypes?: readonly DType[];
-  /** Type of the result: that of the operands, bool, or the float that holds them. */
-  readonly result?: "same" | "bool" | "float";
+  /** Type of the result: that of the operands, the float that holds them, or a fixed one. */
+  readonly result?: "same" | "float" | DType;
   readonly gradient?: GradientRule | false;
   /** Extreme operands (±0, ±∞, NaN, subnormal, largest) are compared with the reference too; true unless said otherwise. */
   readonly extremes?: boolean;
@@ -92,6 +92,8 @@ export interface OperandSpec {
   readonly dtype?: DType;
   readonly layout?: LayoutName;
   readonly domain?: Range;
+  /** No two values near each other: for ops that choose the largest, which have no derivative at a tie. */
+  readonly apart?: boolean;
   /** Values instead of random ones. */
   readonly values?: readonly number[];
 }

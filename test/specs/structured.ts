@@ -1,5 +1,5 @@
 // The table of ops that are not elementwise functions: one row for every other function that bindings/ops exports, and the
-// rows of creation and linear algebra. The types say so: an op without a row does not compile.
+// rows of creation. The types say so: an op without a row does not compile.
 // Read next: elementwise.ts for the other table, reduction.ts … for rows.
 import type * as ops from "../../bindings/ops/index.ts";
 import { assembling } from "./assembling.ts";
@@ -28,10 +28,11 @@ type Part = "assemble" | "region" | "aliasOf";
 /** Elementwise ops with options. */
 export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpec>> = parametric;
 
-const families = { ...reduction, ...movement, ...assembling, ...indexing, ...contraction, ...convolution };
+const families = { ...reduction, ...movement, ...assembling, ...indexing, ...contraction, ...convolution, ...linalg };
 
 /** Every remaining op. */
-export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> = families;
+export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> =
+  families;
 
 /** Functions outside bindings/ops. */
-export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...linalg };
+export const beyond: Readonly<Record<string, StructuredSpec>> = creation;

@@ -1,0 +1,101 @@
+// Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, convolution.ts,
+// convolution-gradient.ts and eigh.ts, as functions of the parameter words. Too little here is memory corruption there.
+// Knows nothing of tensors. Read next: those files.
+
+const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
+
+/** One worker's packing buffers of a matrix product; `rows` may be any upper bound of its m. `size` is bytes an element. */
+function gemm(rows: number, columns: number, depth: number, size: number): number {
+  const panels = Math.min(120, up(rows, 30)) + Math.min(1024, up(columns, 8));
+  return up(256 + Math.min(depth, 256) * size * panels, 64);
+}
+
+/** matmul: words are batch0, batch1, m, n, k and strides. */
+export function matmulScratch(words: readonly number[], size: number): (workers: number) => number {
+  const [batch0 = 1, batch1 = 1, m = 0, n = 0, k = 0] = words;
+  return (workers) => workers * gemm(batch0 * batch1 * m, n, k, size);
+}
+
+/** The 16 convolution words by name, and what the three kernels derive from them. */
+function convolution(words: readonly number[]): {
+  readonly pixels: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly groups: number;
+  readonly depth: number;
+  readonly image: number;
+  readonly isPointwise: boolean;
+  readonly isDepthwise: boolean;
+} {
+  const [
+    n = 0,
+    h = 0,
+    w = 0,
+    c = 0,
+    oh = 0,
+    ow = 0,
+    o = 0,
+    kh = 0,
+    kw = 0,
+    strideH = 1,
+    strideW = 1,
+    padTop = 0,
+    padLeft = 0,
+    dilationH = 1,
+    dilationW = 1,
+    groups = 1,
+  ] = words;
+  const paddedH = Math.max((oh - 1) * strideH + (kh - 1) * dilationH + 1, padTop + h);
+  const paddedW = Math.max((ow - 1) * strideW + (kw - 1) * dilationW + 1, padLeft + w);
+  const isPadded = paddedH !== h || paddedW !== w;
+  return {
+    pixels: n * oh * ow,
+    inputs: c,
+    outputs: o,
+    groups,
+    depth: kh * kw * (c / groups),
+    image: isPadded ? up(paddedH * paddedW * c * 4, 64) : 0,
+    isPointwise: kh === 1 && kw === 1 && groups === 1 && strideH === 1 && strideW === 1 && !isPadded,
+    isDepthwise: groups > 1 && groups === c && o === c,
+  };
+}
+
+/** Bytes of one row of window values, as in convolution-gradient.ts. */
+const windowPitch = (depth: number): number => (Math.ceil(depth / 8) | 1) * 32;
+
+/** conv2d. */
+export function convolutionScratch(words: readonly number[]): (workers: number) => number {
+  const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
+  const block = up(120 * Math.min(depth, 256) * 4, 64);
+  const weights = up(groups * depth * up(outputs / groups, 8) * 4, 64);
+  const bytes = isPointwise
+    ? gemm(pixels, outputs, inputs, 4)
+    : isDepthwise
+      ? image + 64
+      : image + 256 + block + weights;
+  return (workers) => workers * bytes;
+}
+
+/** conv2dInputGradient. */
+export function inputGradientScratch(words: readonly number[]): (workers: number) => number {
+  const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
+  const block = 120 * Math.min(outputs / groups, 256) * 4;
+  const weights = up(outputs * up(depth, 8) * 4, 64);
+  const general = image + 256 + block + weights + 120 * windowPitch(depth);
+  const bytes = isPointwise ? gemm(pixels, inputs, outputs, 4) : isDepthwise ? image + 64 : general;
+  return (workers) => workers * up(bytes, 64);
+}
+
+/** conv2dFilterGradient. */
+export function filterGradientScratch(words: readonly number[]): (workers: number) => number {
+  const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
+  const lanes = up(outputs / groups, 30);
+  const general = image + 256 + lanes * 1024 + (256 + lanes) * windowPitch(depth);
+  const bytes = isPointwise ? gemm(inputs, outputs, pixels, 4) : isDepthwise ? image + 64 : general;
+  return (workers) => workers * bytes;
+}
+
+/** eigh: words are batch and n. Always f64 inside. */
+export function eighScratch(n: number): (workers: number) => number {
+  return (workers) => workers * 8 * (2 * n * n + 6 * n + 8);
+}
