@@ -8,7 +8,7 @@ import { hashFiles, listFiles, whenChanged, writeWhenChanged } from "./files.ts"
 export async function emitDeclarations(): Promise<void> {
   const files = listFiles("bindings", ".ts").filter((file) => !file.includes("/generated/") && !file.endsWith(".d.ts"));
   if (files.length === 0) return;
-  const hash = hashFiles([...files, "tsconfig.json", "scripts/declarations.ts"], ts.version);
+  const hash = hashFiles([...files, "bindings/tsconfig.json", "scripts/declarations.ts"], ts.version);
   const outputs = files.map((file) => file.replace("bindings/", "dist/").replace(/\.ts$/, ".d.ts"));
   await whenChanged("build/declarations.hash", hash, outputs, () => {
     for (const [index, file] of files.entries()) writeWhenChanged(outputs[index] ?? "", declarationOf(file));

@@ -56,7 +56,7 @@ const draw = (shape: readonly number[]): Tensor => randn(shape, { generator: new
 function matmulOf(size: number): Workload {
   return {
     ...{ name: "matmul", size: `${size} × ${size} × ${size}`, amount: 2e-9 * size ** 3, unit: "GFLOP/s" },
-    prepare: () => single([draw([size, size]), draw([size, size])], (a, b) => matmul(a!, b!)),
+    prepare: () => single([draw([size, size]), draw([size, size])], (a, b) => matmul(a, b)),
   };
 }
 
@@ -68,7 +68,7 @@ function convolutionOf(batch: number, edge: number, channels: number): Workload 
     unit: "GFLOP/s",
     prepare: () =>
       single([draw([batch, edge, edge, channels]), draw([3, 3, channels, channels])], (x, filter) =>
-        conv2d(x!, filter!, { padding: "same" }),
+        conv2d(x, filter, { padding: "same" }),
       ),
   };
 }
@@ -79,7 +79,7 @@ function poolingOf(batch: number, edge: number, channels: number): Workload {
     size: `${batch} × ${edge} × ${edge} × ${channels}, 2 × 2`,
     amount: 1e-9 * 4 * 1.25 * batch * edge * edge * channels,
     unit: "GB/s",
-    prepare: () => single([draw([batch, edge, edge, channels])], (x) => maxPool2d(x!, { window: 2 })),
+    prepare: () => single([draw([batch, edge, edge, channels])], (x) => maxPool2d(x, { window: 2 })),
   };
 }
 
@@ -89,7 +89,7 @@ function eighOf(batch: number, size: number): Workload {
     prepare: () => {
       const a = draw([batch, size, size]);
       const symmetric = add(a, a.T);
-      return single([symmetric], (x) => eigh(x!).values);
+      return single([symmetric], (x) => eigh(x).values);
     },
   };
 }

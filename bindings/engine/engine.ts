@@ -42,9 +42,9 @@ export interface Trace {
 }
 
 export class Engine implements Recorder {
-  readonly backends = new Map<DeviceName, Backend>();
-  readonly costs = new CostModel();
-  readonly scopes = new Scopes();
+  readonly backends: Map<DeviceName, Backend> = new Map<DeviceName, Backend>();
+  readonly costs: CostModel = new CostModel();
+  readonly scopes: Scopes = new Scopes();
   /** Device that ops are recorded for, set by withDevice. */
   preferred: DeviceName | undefined;
   /** The innermost jit trace. */
@@ -90,6 +90,10 @@ export class Engine implements Recorder {
     const handles = node.outputs.map((value) => this.handle(value));
     if (node.depth > maxPendingDepth && this.trace === undefined) this.flush(node.outputs);
     return handles;
+  }
+
+  compose<T>(op: string, body: () => T): T {
+    return this.scopes.run(op, body);
   }
 
   scalar(value: number, dtype: DType): Tensor {

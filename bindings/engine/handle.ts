@@ -78,8 +78,13 @@ export class Handle implements Tensor {
     this.recorder.forget(this);
     value.release();
   }
-  [disposeSymbol](): void {
-    this.dispose();
+  declare readonly [Symbol.dispose]: () => void;
+  static {
+    Object.defineProperty(this.prototype, disposeSymbol, {
+      value(this: Handle): void {
+        this.dispose();
+      },
+    });
   }
 
   add(y: TensorLike): Tensor {

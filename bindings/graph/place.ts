@@ -102,9 +102,11 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   const base = simulate(onCpu);
   let best = onCpu;
   let bestTime = base;
+  // Work that has no choice is in every sum; the gain is judged by what can move.
+  const fixed = forced.reduce((sum, choice, index) => sum + (choice === undefined ? 0 : predict(index, choice.device)), 0);
   for (const candidate of candidates) {
     const time = simulate(candidate);
-    const wins = time < base * hysteresis.factor && base - time > hysteresis.microseconds;
+    const wins = time - fixed < (base - fixed) * hysteresis.factor && base - time > hysteresis.microseconds;
     if (wins && time < bestTime) [best, bestTime] = [candidate, time];
   }
   const microseconds = (time: number): string => `${time < 10 ? time.toFixed(1) : String(Math.round(time))} µs`;

@@ -24,6 +24,7 @@ type Child = readonly [name: string, value: Parameter | AnyModule];
  *       }
  *     }
  */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- subclasses say with them what their forward takes and gives
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
   #training = true;
 

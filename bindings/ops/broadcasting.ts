@@ -15,25 +15,25 @@ import {
   sameShape,
   show,
 } from "../core/shape.ts";
+import { own, recordView } from "./alias.ts";
 import type { MapAttributes, MapOp, ReduceAttributes, ReduceOp, ViewOp } from "./descriptor.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
-
-/** Records a node of kind "view". */
-export function recordView<A>(op: ViewOp<A>, x: Tensor, shape: Shape, attributes: A): Tensor {
-  const [result] = recorderOf(op.name, [x]).record(op, [x], attributes, [{ shape, dtype: x.dtype }]);
-  return result ?? x;
-}
 
 const reshapeOp: ViewOp<null> = {
   kind: "view",
   name: "reshape",
   layout: (source, shape) => reshapeLayout(source, shape),
-  gradient: ({ inputs: [x], cotangents: [dy] }) => (x && dy ? [reshape(dy, x.shape)] : []),
+  gradient: ({ inputs: [x], cotangents: [dy] }) => (x && dy ? [reshaped(dy, x.shape)] : []),
 };
 
 /** The same elements in row-major order under another shape; one size may be −1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  return own(reshaped(x, shape), x);
+}
+
+/** reshape for callers inside: x itself where nothing changes. */
+export function reshaped(x: Tensor, shape: Shape): Tensor {
   const target = resolveShape("reshape", shape, x.size, x.shape);
   return sameShape(target, x.shape) ? x : recordView(reshapeOp, x, target, null);
 }
@@ -47,6 +47,11 @@ const broadcastOp: ViewOp<null> = {
 
 /** The tensor repeated along axes of size 1 and along new leading axes, without a copy. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  return own(broadcasted(x, shape), x);
+}
+
+/** broadcastTo for callers inside: x itself where nothing changes. */
+export function broadcasted(x: Tensor, shape: Shape): Tensor {
   checkShape("broadcastTo", shape);
   const common = broadcastPair(x.shape, shape);
   if (common === undefined || !sameShape(common, shape)) {
@@ -80,7 +85,7 @@ const sumOp: ReduceOp = {
 
 /** The cotangent of a reduction, repeated along the reduced axes. */
 export function spread(dy: Tensor, x: Tensor, axes: readonly number[]): Tensor {
-  return broadcastTo(reshape(dy, reducedShape(x.shape, axes, true)), x.shape);
+  return broadcasted(reshaped(dy, reducedShape(x.shape, axes, true)), x.shape);
 }
 
 /** Records a fold over axes; the result has the type of x. */
@@ -109,5 +114,5 @@ export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   const axis = x.shape.flatMap((extent, index) =>
     index < lead || (shape[index - lead] === 1 && extent !== 1) ? [index] : [],
   );
-  return reshape(axis.length === 0 ? x : sum(x, { axis, keepDims: true }), shape);
+  return reshaped(axis.length === 0 ? x : sum(x, { axis, keepDims: true }), shape);
 }

@@ -5,6 +5,7 @@ import { dtypes, isDType, isFloating } from "../core/dtype.ts";
 import { ParameterError } from "../core/errors.ts";
 import type { Expression } from "../expr/expression.ts";
 import * as scalar from "../expr/primitives/index.ts";
+import { own } from "./alias.ts";
 import type { BinaryFunction, TernaryFunction, UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import type { Tensor } from "./tensor.ts";
@@ -177,5 +178,10 @@ const casts: Readonly<Record<DType, UnaryFunction>> = {
 export function cast(x: Tensor, dtype: DType): Tensor {
   if (!isDType(dtype))
     throw new ParameterError("cast", `dtype must be one of ${dtypes.join(", ")}, got ${String(dtype)}`);
+  return own(converted(x, dtype), x);
+}
+
+/** cast for callers inside: x itself where nothing changes. */
+export function converted(x: Tensor, dtype: DType): Tensor {
   return x.dtype === dtype ? x : casts[dtype](x);
 }

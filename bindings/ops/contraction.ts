@@ -8,12 +8,12 @@ import type { Layout } from "../core/layout.ts";
 import type { Shape } from "../core/shape.ts";
 import { broadcastPair, normalizeAxis, requireInteger, show, sizeOf } from "../core/shape.ts";
 import { mul } from "./arithmetic.ts";
-import { broadcastTo, reshape, sumTo } from "./broadcasting.ts";
-import { cast } from "./comparison.ts";
+import { broadcasted, reshaped, sumTo } from "./broadcasting.ts";
+import { converted } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
 import type { EpilogueOptions } from "./epilogue.ts";
 import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
-import { flatten, permute } from "./movement.ts";
+import { flatten, permuted } from "./movement.ts";
 import { matmulScratch } from "./scratch.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -58,7 +58,7 @@ const matmulOp: KernelOp<null> = {
 
 /** The last two axes exchanged. */
 const turned = (x: Tensor): Tensor =>
-  permute(
+  permuted(
     x,
     [...x.shape.keys()].map((axis) => (axis < x.rank - 2 ? axis : 2 * x.rank - 3 - axis)),
   );
@@ -90,8 +90,8 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     if (operand.rank === 0) throw new ShapeError("matmul", `${name} is a scalar. Multiply by it instead: mul(a, b)`);
   }
   const dtype = productType(a, b);
-  const left = a.rank === 1 ? reshape(a, [1, a.size]) : options.transposeA === true ? turned(a) : a;
-  const right = b.rank === 1 ? reshape(b, [b.size, 1]) : options.transposeB === true ? turned(b) : b;
+  const left = a.rank === 1 ? reshaped(a, [1, a.size]) : options.transposeA === true ? turned(a) : a;
+  const right = b.rank === 1 ? reshaped(b, [b.size, 1]) : options.transposeB === true ? turned(b) : b;
   const [k, otherK] = [left.shape.at(-1) ?? 0, right.shape.at(-2) ?? 0];
   if (k !== otherK) throw new ShapeError("matmul", innerDifference(a, b, left, right, options));
   const batch = broadcastPair(left.shape.slice(0, -2), right.shape.slice(0, -2));
@@ -105,7 +105,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const columns = b.rank === 1 ? [] : [right.shape.at(-1) ?? 1];
   const shape = [...batch, ...rows, ...columns];
   checkEpilogue("matmul", shape, options);
-  return applyEpilogue(reshape(batched(cast(left, dtype), cast(right, dtype), batch), shape), options);
+  return applyEpilogue(reshaped(batched(converted(left, dtype), converted(right, dtype), batch), shape), options);
 }
 
 /** Products of bool and u8 are i32, as their sums are. */
@@ -129,19 +129,19 @@ function batched(left: Tensor, right: Tensor, batch: Shape): Tensor {
   const [m, k, n] = [left.shape.at(-2) ?? 1, left.shape.at(-1) ?? 0, right.shape.at(-1) ?? 1];
   // One matrix on the right serves all rows of all batches: a single, larger product.
   if (right.rank === 2 && left.rank > 2)
-    return reshape(product(reshape(left, [sizeOf(batch) * m, k]), right), [...batch, m, n]);
+    return reshaped(product(reshaped(left, [sizeOf(batch) * m, k]), right), [...batch, m, n]);
   if (batch.length <= 2) return product(left, right);
   const merged = mergedBatch(left.shape.slice(0, -2), right.shape.slice(0, -2), batch);
   const [a, b] =
     merged === undefined
       ? [repeated(left, batch), repeated(right, batch)]
-      : [reshape(left, [...merged.left, m, k]), reshape(right, [...merged.right, k, n])];
-  return reshape(product(a, b), [...batch, m, n]);
+      : [reshaped(left, [...merged.left, m, k]), reshaped(right, [...merged.right, k, n])];
+  return reshaped(product(a, b), [...batch, m, n]);
 }
 
 /** The tensor with its batch axes written out and merged into one. */
 const repeated = (x: Tensor, batch: Shape): Tensor =>
-  reshape(broadcastTo(x, [...batch, ...x.shape.slice(-2)]), [sizeOf(batch), ...x.shape.slice(-2)]);
+  reshaped(broadcasted(x, [...batch, ...x.shape.slice(-2)]), [sizeOf(batch), ...x.shape.slice(-2)]);
 
 /** Batch axes merged where neighbours are repeated in the same operands; undefined if more than two remain. */
 function mergedBatch(
@@ -182,7 +182,7 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 
 /** All products of an element of a with an element of b, [a.size, b.size]. */
 export function outer(a: Tensor, b: Tensor): Tensor {
-  return mul(reshape(flatten(a), [a.size, 1]), flatten(b));
+  return mul(reshaped(flatten(a), [a.size, 1]), flatten(b));
 }
 
 /**
@@ -223,7 +223,7 @@ function contracted(a: Tensor, b: Tensor, ofA: readonly number[], ofB: readonly 
   const freeB = [...b.shape.keys()].filter((axis) => !ofB.includes(axis));
   const sizes = (x: Tensor, list: readonly number[]): number[] => list.map((axis) => x.shape[axis] ?? 1);
   const depth = sizeOf(sizes(a, ofA));
-  const left = reshape(permute(cast(a, dtype), [...freeA, ...ofA]), [sizeOf(sizes(a, freeA)), depth]);
-  const right = reshape(permute(cast(b, dtype), [...ofB, ...freeB]), [depth, sizeOf(sizes(b, freeB))]);
-  return reshape(product(left, right), [...sizes(a, freeA), ...sizes(b, freeB)]);
+  const left = reshaped(permuted(converted(a, dtype), [...freeA, ...ofA]), [sizeOf(sizes(a, freeA)), depth]);
+  const right = reshaped(permuted(converted(b, dtype), [...ofB, ...freeB]), [depth, sizeOf(sizes(b, freeB))]);
+  return reshaped(product(left, right), [...sizes(a, freeA), ...sizes(b, freeB)]);
 }

@@ -4,12 +4,12 @@ import { floatOf, promote, requireDType } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { requireInteger, show, sizeOf } from "../core/shape.ts";
-import { reshape } from "./broadcasting.ts";
-import { cast } from "./comparison.ts";
+import { reshaped } from "./broadcasting.ts";
+import { converted } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
 import type { EpilogueOptions } from "./epilogue.ts";
 import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
-import { permute } from "./movement.ts";
+import { permuted } from "./movement.ts";
 import { convolutionScratch, filterGradientScratch, inputGradientScratch } from "./scratch.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -164,8 +164,8 @@ export interface ConvTranspose2dOptions extends Conv2dOptions {
   readonly outputPadding?: Pair;
 }
 
-const toLast = (x: Tensor, format: DataFormat): Tensor => (format === "NCHW" ? permute(x, [0, 2, 3, 1]) : x);
-const fromLast = (x: Tensor, format: DataFormat): Tensor => (format === "NCHW" ? permute(x, [0, 3, 1, 2]) : x);
+const toLast = (x: Tensor, format: DataFormat): Tensor => (format === "NCHW" ? permuted(x, [0, 2, 3, 1]) : x);
+const fromLast = (x: Tensor, format: DataFormat): Tensor => (format === "NCHW" ? permuted(x, [0, 3, 1, 2]) : x);
 
 interface Operands {
   readonly x: Tensor;
@@ -188,12 +188,12 @@ function prepared(op: string, x: Tensor, filter: Tensor, format: DataFormat): Op
   }
   const dtype = floatOf(promote(x.dtype, filter.dtype));
   requireDType(op, floatOf(x.dtype) === "f32" ? "filter" : "x", dtype, ["f32"]);
-  const last = cast(toLast(x, format), "f32");
+  const last = converted(toLast(x, format), "f32");
   const [n = 0, h = 0, w = 0, c = 0] = last.shape;
   const [kh = 0, kw = 0, third = 0, fourth = 0] = filter.shape;
   if (kh === 0 || kw === 0)
     throw new ShapeError(op, `the filter's window must not be empty, got ${show(filter.shape)}`);
-  return { x: last, filter: cast(filter, "f32"), sizes: [n, h, w, c], filterSizes: [kh, kw, third, fourth] };
+  return { x: last, filter: converted(filter, "f32"), sizes: [n, h, w, c], filterSizes: [kh, kw, third, fourth] };
 }
 
 /**
@@ -255,7 +255,7 @@ export function depthwiseConv2d(x: Tensor, filter: Tensor, options: DepthwiseCon
       `channels differ: x is ${show(x.shape)} with ${String(c)}, filter is ${show(filter.shape)} with ${String(channels)}. A filter is [height, width, channels, multiplier]`,
     );
   }
-  return convolve("depthwiseConv2d", x, reshape(filter, [kh, kw, 1, c * multiplier]), {
+  return convolve("depthwiseConv2d", x, reshaped(filter, [kh, kw, 1, c * multiplier]), {
     ...options,
     groups: Math.max(c, 1),
   });

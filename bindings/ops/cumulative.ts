@@ -4,10 +4,10 @@ import type { DType } from "../core/dtype.ts";
 import { isFloating } from "../core/dtype.ts";
 import { normalizeAxis, sizeOf } from "../core/shape.ts";
 import { mul } from "./arithmetic.ts";
-import { broadcastTo, reshape, widened } from "./broadcasting.ts";
+import { broadcasted, reshaped, widened } from "./broadcasting.ts";
 import type { KernelOp } from "./descriptor.ts";
 import { concat } from "./joining.ts";
-import { assemble, flip, permute, range } from "./movement.ts";
+import { assemble, flip, permuted, range } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
 
@@ -69,12 +69,12 @@ function moved(x: Tensor, axis: number): Tensor {
  */
 export function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
   const order = [...x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis)), ...axes];
-  const front = permute(x, order);
+  const front = permuted(x, order);
   const length = sizeOf(axes.map((axis) => x.shape[axis] ?? 1));
-  const rows = reshape(front, [length === 0 ? 0 : x.size / length, length]);
+  const rows = reshaped(front, [length === 0 ? 0 : x.size / length, length]);
   const others = length === 0 ? rows : mul(productsBefore(rows), flip(productsBefore(flip(rows, 1)), 1));
-  return permute(
-    reshape(others, front.shape),
+  return permuted(
+    reshaped(others, front.shape),
     order.map((_, axis) => order.indexOf(axis)),
   );
 }
@@ -82,7 +82,7 @@ export function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
 /** Product of the elements before each one, in rows of a matrix. */
 function productsBefore(x: Tensor): Tensor {
   const [rows = 0, length = 0] = x.shape;
-  const one = broadcastTo(x.recorder.scalar(1, x.dtype), [rows, 1]);
+  const one = broadcasted(x.recorder.scalar(1, x.dtype), [rows, 1]);
   let products = concat([one, range(x, 1, 0, length - 1)], { axis: 1 });
   for (let reach = 1; reach < length; reach *= 2) {
     const later = mul(range(products, 1, reach, length), range(products, 1, 0, length - reach));

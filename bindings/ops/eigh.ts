@@ -4,8 +4,8 @@ import { floatOf } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { show, sizeOf } from "../core/shape.ts";
 import { abs, add, mul, reciprocal, sub } from "./arithmetic.ts";
-import { broadcastTo, reshape } from "./broadcasting.ts";
-import { cast, equal, lessEqual, where } from "./comparison.ts";
+import { broadcasted, reshaped } from "./broadcasting.ts";
+import { converted, equal, lessEqual, where } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
 import type { KernelOp } from "./descriptor.ts";
 import { iota } from "./iota.ts";
@@ -42,7 +42,7 @@ const eighOp: KernelOp<null> = {
     )
       return [];
     const n = a.shape.at(-1) ?? 0;
-    if (a.size === 0) return [broadcastTo(a.recorder.scalar(0, a.dtype), a.shape)];
+    if (a.size === 0) return [broadcasted(a.recorder.scalar(0, a.dtype), a.shape)];
     const turned = transpose(vectors);
     const rotation = mul(matmul(turned, dVectors), inverseGaps(values));
     const diagonal = where(diagonalMask(a, n), expandDims(dValues, -2), 0);
@@ -56,7 +56,7 @@ const eighOp: KernelOp<null> = {
 
 /** True on the diagonal of [n, n]. */
 const diagonalMask = (like: Tensor, n: number): Tensor =>
-  equal(iota(like.recorder, n), reshape(iota(like.recorder, n), [n, 1]));
+  equal(iota(like.recorder, n), reshaped(iota(like.recorder, n), [n, 1]));
 
 /**
  * 1 / (λⱼ − λᵢ), and 0 on the diagonal and wherever the gap is lost in rounding: |λⱼ − λᵢ| ≤ 8ε · max|λ|. Eigenvectors of
@@ -79,7 +79,7 @@ export function eigh(a: Tensor): { readonly values: Tensor; readonly vectors: Te
   const n = a.shape.at(-1);
   if (n === undefined || a.rank < 2 || a.shape.at(-2) !== n)
     throw new ShapeError("eigh", `expects square matrices, got ${show(a.shape)}`);
-  const input = cast(a, floatOf(a.dtype));
+  const input = converted(a, floatOf(a.dtype));
   const specs = [
     { shape: a.shape.slice(0, -1), dtype: input.dtype },
     { shape: a.shape, dtype: input.dtype },

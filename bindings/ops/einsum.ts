@@ -2,10 +2,11 @@
 // matrix product of axes sorted into batch, own and summed. Read next: contraction.ts.
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import { show, sizeOf } from "../core/shape.ts";
+import { own } from "./alias.ts";
 import { mul } from "./arithmetic.ts";
-import { broadcastTo, reshape, sum } from "./broadcasting.ts";
+import { broadcasted, reshaped, sum } from "./broadcasting.ts";
 import { matmul } from "./contraction.ts";
-import { permute, region } from "./movement.ts";
+import { permuted, region } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A tensor with a label for each axis. */
@@ -34,10 +35,11 @@ export function einsum(spec: string, ...tensors: readonly Tensor[]): Tensor {
     result = pair(result, operand, later);
   });
   const { tensor, labels } = summed(result, new Set(output));
-  return permute(
+  const sorted = permuted(
     tensor,
     output.map((label) => labels.indexOf(label)),
   );
+  return own(sorted, ...tensors);
 }
 
 function parse(
@@ -126,15 +128,15 @@ function diagonals({ tensor, labels }: Labelled): Labelled {
   const others = labels.map((_, axis) => axis).filter((axis) => axis !== first && axis !== second);
   const shape = others.map((axis) => tensor.shape[axis] ?? 1);
   const rows = sizeOf(shape);
-  const flat = reshape(permute(tensor, [...others, first, second]), [rows, extent * extent]);
-  const diagonal = reshape(region(flat, [0, 0], [1, extent + 1], [rows, extent]), [...shape, extent]);
+  const flat = reshaped(permuted(tensor, [...others, first, second]), [rows, extent * extent]);
+  const diagonal = reshaped(region(flat, [0, 0], [1, extent + 1], [rows, extent]), [...shape, extent]);
   return diagonals({ tensor: diagonal, labels: [...others.map((axis) => labels[axis] ?? ""), label] });
 }
 
 /** Axes of size 1 repeated to the size of their label. */
 function stretch({ tensor, labels }: Labelled, extents: ReadonlyMap<string, number>): Labelled {
   return {
-    tensor: broadcastTo(
+    tensor: broadcasted(
       tensor,
       labels.map((label) => extents.get(label) ?? 1),
     ),
@@ -161,19 +163,19 @@ function pair(left: Labelled, right: Labelled, later: ReadonlySet<string>): Labe
   const ownB = b.labels.filter((label) => !shared.includes(label));
   const labels = [...batch, ...ownA, ...ownB];
   const arranged = ({ tensor, labels: own }: Labelled, order: readonly string[]): Tensor =>
-    permute(
+    permuted(
       tensor,
       order.map((label) => own.indexOf(label)),
     );
   const sizes = ({ tensor, labels: own }: Labelled, list: readonly string[]): number[] =>
     list.map((label) => tensor.shape[own.indexOf(label)] ?? 1);
   if (inner.length === 0) {
-    const first = reshape(arranged(a, [...batch, ...ownA]), [
+    const first = reshaped(arranged(a, [...batch, ...ownA]), [
       ...sizes(a, batch),
       ...sizes(a, ownA),
       ...ownB.map(() => 1),
     ]);
-    const second = reshape(arranged(b, [...batch, ...ownB]), [
+    const second = reshaped(arranged(b, [...batch, ...ownB]), [
       ...sizes(b, batch),
       ...ownA.map(() => 1),
       ...sizes(b, ownB),
@@ -182,7 +184,7 @@ function pair(left: Labelled, right: Labelled, later: ReadonlySet<string>): Labe
   }
   const [count, depth] = [sizes(a, batch), sizeOf(sizes(a, inner))];
   const lead = batch.length === 0 ? [] : [sizeOf(count)];
-  const first = reshape(arranged(a, [...batch, ...ownA, ...inner]), [...lead, sizeOf(sizes(a, ownA)), depth]);
-  const second = reshape(arranged(b, [...batch, ...inner, ...ownB]), [...lead, depth, sizeOf(sizes(b, ownB))]);
-  return { tensor: reshape(matmul(first, second), [...count, ...sizes(a, ownA), ...sizes(b, ownB)]), labels };
+  const first = reshaped(arranged(a, [...batch, ...ownA, ...inner]), [...lead, sizeOf(sizes(a, ownA)), depth]);
+  const second = reshaped(arranged(b, [...batch, ...inner, ...ownB]), [...lead, depth, sizeOf(sizes(b, ownB))]);
+  return { tensor: reshaped(matmul(first, second), [...count, ...sizes(a, ownA), ...sizes(b, ownB)]), labels };
 }

@@ -1,11 +1,52 @@
-// All ops, re-exported. An op is an exported constant or function; there is no other list.
+// All ops users call, re-exported family by family. An op is an exported constant or function; there is no other list.
+// What is not named here is for the floors above only. Read next: README.md.
 export * from "./activation.ts";
 export * from "./arithmetic.ts";
 export { broadcastTo, reshape } from "./broadcasting.ts";
-export * from "./comparison.ts";
+export {
+  bitwiseAnd,
+  bitwiseNot,
+  bitwiseOr,
+  bitwiseXor,
+  cast,
+  equal,
+  greater,
+  greaterEqual,
+  isFinite,
+  isInf,
+  isNaN,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  notEqual,
+  shiftLeft,
+  shiftRight,
+  where,
+} from "./comparison.ts";
+export type { MatmulOptions } from "./contraction.ts";
+export { dot, matmul, outer, tensordot } from "./contraction.ts";
+export type {
+  Conv2dOptions,
+  ConvTranspose2dOptions,
+  DataFormat,
+  DepthwiseConv2dOptions,
+  Padding,
+  Pair,
+} from "./convolution.ts";
+export { conv2d, convTranspose2d, depthwiseConv2d } from "./convolution.ts";
+export type { CumSumOptions } from "./cumulative.ts";
+export { cumSum } from "./cumulative.ts";
+export { eigh } from "./eigh.ts";
+export { einsum } from "./einsum.ts";
+export type { ActivationName, EpilogueOptions } from "./epilogue.ts";
 export * from "./exponential.ts";
-export { concat, diag, pad, roll, split, stack, tril, triu } from "./joining.ts";
+export { gather, oneHot, scatterAdd, searchSorted, take } from "./indexing.ts";
 export type { PadOptions } from "./joining.ts";
+export { concat, diag, pad, roll, split, stack, tril, triu } from "./joining.ts";
+export type { MeshGridOptions } from "./movement.ts";
 export {
   expandDims,
   flatten,
@@ -19,13 +60,11 @@ export {
   tile,
   transpose,
 } from "./movement.ts";
-export { all, any, max, mean, min, norm, prod, std, sum, variance } from "./reduction.ts";
-export { cumSum } from "./cumulative.ts";
-export { argMax, argMin } from "./positions.ts";
-export { gather, oneHot, scatterAdd, searchSorted, take } from "./indexing.ts";
-export { dot, matmul, outer, tensordot } from "./contraction.ts";
-export { einsum } from "./einsum.ts";
-export { conv2d, convTranspose2d, depthwiseConv2d } from "./convolution.ts";
+export type { AvgPool2dOptions, MaxPool2dOptions } from "./pooling.ts";
 export { avgPool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pooling.ts";
-export { eigh } from "./eigh.ts";
+export type { PositionOptions } from "./positions.ts";
+export { argMax, argMin } from "./positions.ts";
+export type { NormOptions, VarianceOptions } from "./reduction.ts";
+export { all, any, max, mean, min, norm, prod, std, sum, variance } from "./reduction.ts";
 export { stopGradient } from "./stop-gradient.ts";
+export type { AxisOptions } from "./tensor.ts";

@@ -7,8 +7,8 @@ import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { normalizeAxis, requireInteger, show, sizeOf } from "../core/shape.ts";
 import { add } from "./arithmetic.ts";
-import { broadcastTo, reshape } from "./broadcasting.ts";
-import { cast, equal, isNaN, less, lessEqual, logicalAnd, logicalOr, where } from "./comparison.ts";
+import { broadcasted, reshaped } from "./broadcasting.ts";
+import { converted, equal, isNaN, less, lessEqual, logicalAnd, logicalOr, where } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
 import { iota } from "./iota.ts";
 import { assemble, expandDims, region } from "./movement.ts";
@@ -91,7 +91,7 @@ function requireIndices(op: string, name: string, indices: Tensor): Tensor {
       `${name} must be whole numbers (i32, u32 or u8), got ${indices.dtype}. Convert it: cast(${name}, "i32")`,
     );
   }
-  return cast(indices, "i32");
+  return converted(indices, "i32");
 }
 
 /**
@@ -101,8 +101,10 @@ function requireIndices(op: string, name: string, indices: Tensor): Tensor {
 export function take(x: Tensor, indices: Tensor | readonly number[], options: { readonly axis?: number } = {}): Tensor {
   const axis = normalizeAxis("take", options.axis ?? 0, x.rank);
   const list = isTensor(indices) ? requireIndices("take", "indices", indices) : listed(x, indices);
-  const rows = takeRows(x, list.rank === 1 ? list : reshape(list, [list.size]), axis);
-  return list.rank === 1 ? rows : reshape(rows, [...x.shape.slice(0, axis), ...list.shape, ...x.shape.slice(axis + 1)]);
+  const rows = takeRows(x, list.rank === 1 ? list : reshaped(list, [list.size]), axis);
+  return list.rank === 1
+    ? rows
+    : reshaped(rows, [...x.shape.slice(0, axis), ...list.shape, ...x.shape.slice(axis + 1)]);
 }
 
 function listed(x: Tensor, indices: readonly number[]): Tensor {
@@ -140,7 +142,7 @@ const scatterAddOp: KernelOp<AxisAttributes> = {
   work: "stream",
 };
 
-const zerosOf = (like: Tensor, shape: Shape): Tensor => broadcastTo(like.recorder.scalar(0, like.dtype), shape);
+const zerosOf = (like: Tensor, shape: Shape): Tensor => broadcasted(like.recorder.scalar(0, like.dtype), shape);
 
 /** gather where x and index agree outside the axis. */
 function gatherWhole(x: Tensor, axis: number, index: Tensor): Tensor {
@@ -201,8 +203,8 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
   requireWithin("scatterAdd", index, "source", source, -1);
   const common = promote(x.dtype, source.dtype);
   const dtype = common === "bool" || common === "u8" ? "i32" : common;
-  const target = cast(x, dtype);
-  const added = cast(corner(source, index.shape), dtype);
+  const target = converted(x, dtype);
+  const added = converted(corner(source, index.shape), dtype);
   const shape = index.shape.map((extent, i) => (i === along ? (x.shape[i] ?? 0) : extent));
   if (shape.every((extent, i) => extent === x.shape[i])) return scatterInto(target, along, positions, added);
   // Rows beyond the index are left alone: the sums are made in the corner that it covers and added to the rest.
@@ -215,7 +217,7 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
 export function oneHot(indices: Tensor, depth: number, options: { readonly dtype?: DType } = {}): Tensor {
   const positions = requireIndices("oneHot", "indices", indices);
   requireInteger("oneHot", "depth", depth, 1, 2 ** 31 - 1);
-  return cast(equal(expandDims(positions, -1), iota(indices.recorder, depth)), options.dtype ?? "f32");
+  return converted(equal(expandDims(positions, -1), iota(indices.recorder, depth)), options.dtype ?? "f32");
 }
 
 /**
@@ -233,7 +235,7 @@ export function searchSorted(
   if (sorted.rank !== 1) throw new ShapeError("searchSorted", `sorted must be a vector, got ${show(sorted.shape)}`);
   const goesOn = side === "left" ? less : lessEqual;
   const count = sorted.size;
-  let position = broadcastTo(values.recorder.scalar(0, "i32"), values.shape);
+  let position = broadcasted(values.recorder.scalar(0, "i32"), values.shape);
   // The answer is built bit by bit: a bit is set if the element before the larger position still belongs in front.
   for (let bit = 2 ** Math.floor(Math.log2(Math.max(count, 1))); count > 0 && bit >= 1; bit /= 2) {
     const next = add(position, bit);

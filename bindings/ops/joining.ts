@@ -4,8 +4,9 @@ import type { DType } from "../core/dtype.ts";
 import { dtypeOfNumber, promote } from "../core/dtype.ts";
 import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import { normalizeAxis, requireInteger, sameShape, show, sizeOf } from "../core/shape.ts";
-import { broadcastTo, reshape } from "./broadcasting.ts";
-import { cast, lessEqual, where } from "./comparison.ts";
+import { alias, own } from "./alias.ts";
+import { broadcasted, reshaped } from "./broadcasting.ts";
+import { converted, lessEqual, where } from "./comparison.ts";
 import { sub } from "./arithmetic.ts";
 import { iota } from "./iota.ts";
 import { assemble, expandDims, flip, range, region } from "./movement.ts";
@@ -31,15 +32,15 @@ export function concat(tensors: readonly Tensor[], options: { readonly axis?: nu
       );
     }
   }
-  return join(tensors, axis);
+  return own(join(tensors, axis), ...tensors);
 }
 
 /** The same for shapes that are known to fit. Empty parts are left out. */
 function join(tensors: readonly Tensor[], axis: number): Tensor {
   const dtype = commonType(tensors);
-  const parts = tensors.filter((tensor) => tensor.shape[axis] !== 0).map((tensor) => cast(tensor, dtype));
+  const parts = tensors.filter((tensor) => tensor.shape[axis] !== 0).map((tensor) => converted(tensor, dtype));
   const [first] = parts;
-  if (first === undefined || parts.length === 1) return first ?? cast(tensors[0]!, dtype);
+  if (first === undefined || parts.length === 1) return first ?? converted(tensors[0]!, dtype);
   let offset = 0;
   const pieces = parts.map((tensor) => {
     const begin = tensor.shape.map((_, index) => (index === axis ? offset : 0));
@@ -97,7 +98,7 @@ export function split(
     );
   }
   let offset = 0;
-  return sizes.map((size) => range(x, axis, offset, (offset += size)));
+  return sizes.map((size) => own(range(x, axis, offset, (offset += size)), x));
 }
 
 /** How `pad` fills: with a value, with the reflection that leaves the edge out, or with the edge repeated. */
@@ -124,7 +125,7 @@ export function pad(
   }
   if (!["constant", "reflect", "edge"].includes(mode))
     throw new ParameterError("pad", `mode must be "constant", "reflect" or "edge", got ${JSON.stringify(mode)}`);
-  if (widths.every(([before, after]) => before === 0 && after === 0)) return x;
+  if (widths.every(([before, after]) => before === 0 && after === 0)) return alias(x);
   if (mode === "constant") return padConstant(x, widths, value);
   return widths.reduce((padded, [before, after], axis) => {
     if (before === 0 && after === 0) return padded;
@@ -146,7 +147,7 @@ function padConstant(x: Tensor, widths: readonly (readonly [number, number])[], 
   const fill = x.recorder.scalar(value, x.dtype);
   return widths.reduce((padded, [before, after], axis) => {
     const part = (width: number): Tensor =>
-      broadcastTo(
+      broadcasted(
         fill,
         padded.shape.map((extent, index) => (index === axis ? width : extent)),
       );
@@ -173,7 +174,7 @@ function padEdge(x: Tensor, axis: number, before: number, after: number): Tensor
   if (extent === 0)
     throw new ShapeError("pad", `axis ${String(axis)} of ${show(x.shape)} is empty: it has no edge to repeat`);
   const repeated = (index: number, width: number): Tensor =>
-    broadcastTo(
+    broadcasted(
       range(x, axis, index, index + 1),
       x.shape.map((size, i) => (i === axis ? width : size)),
     );
@@ -183,11 +184,11 @@ function padEdge(x: Tensor, axis: number, before: number, after: number): Tensor
 /** Elements moved on by `shift` places along an axis; those that leave at one end enter at the other. Flat without an axis. */
 export function roll(x: Tensor, shift: number, axis?: number): Tensor {
   requireInteger("roll", "shift", shift, Number.MIN_SAFE_INTEGER);
-  if (axis === undefined) return reshape(roll(reshape(x, [x.size]), shift, 0), x.shape);
+  if (axis === undefined) return reshaped(roll(reshaped(x, [x.size]), shift, 0), x.shape);
   const index = normalizeAxis("roll", axis, x.rank);
   const extent = x.shape[index] ?? 0;
   const places = extent === 0 ? 0 : ((shift % extent) + extent) % extent;
-  if (places === 0) return x;
+  if (places === 0) return alias(x);
   return join([range(x, index, extent - places, extent), range(x, index, 0, extent - places)], index);
 }
 
@@ -196,7 +197,7 @@ function offsets(op: string, x: Tensor): Tensor {
   const [rows, columns] = [x.shape.at(-2), x.shape.at(-1)];
   if (rows === undefined || columns === undefined)
     throw new ShapeError(op, `expects a matrix or a batch of them, got ${show(x.shape)}`);
-  return sub(iota(x.recorder, columns), reshape(iota(x.recorder, rows), [rows, 1]));
+  return sub(iota(x.recorder, columns), reshaped(iota(x.recorder, rows), [rows, 1]));
 }
 
 /** The upper triangle of matrices: elements below diagonal k (0 the main one, positive above it) become 0. */
@@ -219,7 +220,7 @@ export function diag(x: Tensor, k = 0): Tensor {
   if (x.rank === 1) {
     const size = x.size + Math.abs(k);
     const begin = k >= 0 ? k : -k * size;
-    return reshape(assemble([x], [size * size], { pieces: [{ begin: [begin], step: [size + 1] }], fill: 0 }), [
+    return reshaped(assemble([x], [size * size], { pieces: [{ begin: [begin], step: [size + 1] }], fill: 0 }), [
       size,
       size,
     ]);
@@ -229,5 +230,5 @@ export function diag(x: Tensor, k = 0): Tensor {
     throw new ShapeError("diag", `expects a vector or a matrix, got ${show(x.shape)}`);
   const count = Math.max(0, Math.min(rows, columns, k >= 0 ? columns - k : rows + k));
   const begin = count === 0 ? 0 : k >= 0 ? k : -k * columns;
-  return region(reshape(x, [sizeOf(x.shape)]), [begin], [columns + 1], [count]);
+  return region(reshaped(x, [sizeOf(x.shape)]), [begin], [columns + 1], [count]);
 }

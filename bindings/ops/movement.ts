@@ -6,7 +6,8 @@ import type { Layout } from "../core/layout.ts";
 import { permuteLayout, sliceLayout } from "../core/layout.ts";
 import type { Shape } from "../core/shape.ts";
 import { normalizeAxes, normalizeAxis, requireInteger, show, sizeOf } from "../core/shape.ts";
-import { broadcastTo, recordView, reshape } from "./broadcasting.ts";
+import { alias, own, recordView } from "./alias.ts";
+import { broadcasted, reshape, reshaped } from "./broadcasting.ts";
 import type { AssembleAttributes, AssembleOp, ViewOp } from "./descriptor.ts";
 import type { Tensor } from "./tensor.ts";
 import { isTensor, recorderOf } from "./tensor.ts";
@@ -18,7 +19,7 @@ const permuteOp: ViewOp<readonly number[]> = {
   gradient: ({ cotangents: [dy], attributes: order }) =>
     dy
       ? [
-          permute(
+          permuted(
             dy,
             order.map((_, axis) => order.indexOf(axis)),
           ),
@@ -28,6 +29,11 @@ const permuteOp: ViewOp<readonly number[]> = {
 
 /** The axes in another order: axis i of the result is axis `order[i]` of x. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
+  return own(permuted(x, order), x);
+}
+
+/** permute for callers inside: x itself where nothing changes. */
+export function permuted(x: Tensor, order: readonly number[]): Tensor {
   const axes = order.map((axis) => normalizeAxis("permute", axis, x.rank));
   if (axes.length !== x.rank || new Set(axes).size !== x.rank) {
     throw new ShapeError(
@@ -98,7 +104,7 @@ export function assemble(inputs: readonly Tensor[], shape: Shape, attributes: As
 
 /** Axes `startAxis` and all after it as one. A scalar becomes a vector of one element. */
 export function flatten(x: Tensor, startAxis = 0): Tensor {
-  if (x.rank === 0) return reshape(x, [1]);
+  if (x.rank === 0) return reshaped(x, [1]);
   const axis = normalizeAxis("flatten", startAxis, x.rank);
   return reshape(x, [...x.shape.slice(0, axis), sizeOf(x.shape.slice(axis))]);
 }
@@ -125,7 +131,7 @@ export function moveAxis(x: Tensor, source: number, destination: number): Tensor
 /** A new axis of size 1, which is axis `axis` of the result. */
 export function expandDims(x: Tensor, axis: number): Tensor {
   const position = normalizeAxis("expandDims", axis, x.rank + 1);
-  return reshape(x, [...x.shape.slice(0, position), 1, ...x.shape.slice(position)]);
+  return reshaped(x, [...x.shape.slice(0, position), 1, ...x.shape.slice(position)]);
 }
 
 /** Axes of size 1 removed: all of them, or those named. */
@@ -187,14 +193,14 @@ export function slice(
     begins.push(count === 0 ? 0 : from);
     return count;
   });
-  if (shape.every((extent, axis) => extent === x.shape[axis] && begins[axis] === 0)) return x;
+  if (shape.every((extent, axis) => extent === x.shape[axis] && begins[axis] === 0)) return alias(x);
   return region(x, begins, steps, shape);
 }
 
 /** The order of elements reversed along the axes named, all by default. */
 export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
   const axes = normalizeAxes("flip", axis, x.rank).filter((index) => (x.shape[index] ?? 0) > 1);
-  if (axes.length === 0) return x;
+  if (axes.length === 0) return alias(x);
   const begin = x.shape.map((extent, index) => (axes.includes(index) ? extent - 1 : 0));
   return region(
     x,
@@ -210,18 +216,18 @@ export function tile(x: Tensor, reps: readonly number[]): Tensor {
   const rank = Math.max(x.rank, reps.length);
   const counts = [...new Array<number>(rank - reps.length).fill(1), ...reps];
   const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
-  let tiled = reshape(x, shape);
+  let tiled = reshaped(x, shape);
   counts.forEach((count, axis) => {
     if (count === 1) return;
     const outer = sizeOf(tiled.shape.slice(0, axis));
     const inner = sizeOf(tiled.shape.slice(axis));
-    const copies = broadcastTo(reshape(tiled, [outer, 1, inner]), [outer, count, inner]);
-    tiled = reshape(
+    const copies = broadcasted(reshaped(tiled, [outer, 1, inner]), [outer, count, inner]);
+    tiled = reshaped(
       copies,
       tiled.shape.map((extent, index) => (index === axis ? extent * count : extent)),
     );
   });
-  return tiled;
+  return own(tiled, x);
 }
 
 /** Every element repeated `count` times in place along an axis; without an axis x is flattened first. */
@@ -231,11 +237,9 @@ export function repeat(x: Tensor, count: number, options: { readonly axis?: numb
   const axis = normalizeAxis("repeat", options.axis, x.rank);
   const outer = sizeOf(x.shape.slice(0, axis + 1));
   const inner = sizeOf(x.shape.slice(axis + 1));
-  const copies = broadcastTo(reshape(x, [outer, 1, inner]), [outer, count, inner]);
-  return reshape(
-    copies,
-    x.shape.map((extent, index) => (index === axis ? extent * count : extent)),
-  );
+  const copies = broadcasted(reshaped(x, [outer, 1, inner]), [outer, count, inner]);
+  const shape = x.shape.map((extent, index) => (index === axis ? extent * count : extent));
+  return own(reshaped(copies, shape), x);
 }
 
 /** Options of `meshGrid`: "xy" for columns first, "ij" for rows first. */
@@ -264,13 +268,8 @@ export function meshGrid(
   const axisOf = (index: number): number => (exchange && index < 2 ? 1 - index : index);
   const shape = new Array<number>(vectors.length);
   vectors.forEach((vector, index) => (shape[axisOf(index)] = vector.size));
-  return vectors.map((vector, index) =>
-    broadcastTo(
-      reshape(
-        vector,
-        shape.map((_, axis) => (axis === axisOf(index) ? vector.size : 1)),
-      ),
-      shape,
-    ),
-  );
+  return vectors.map((vector, index) => {
+    const along = shape.map((_, axis) => (axis === axisOf(index) ? vector.size : 1));
+    return own(broadcasted(reshaped(vector, along), shape), vector);
+  });
 }

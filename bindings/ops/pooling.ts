@@ -5,9 +5,9 @@ import { floatOf } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { show, sizeOf } from "../core/shape.ts";
-import { cast } from "./comparison.ts";
+import { converted } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
-import { permute } from "./movement.ts";
+import { permuted } from "./movement.ts";
 import { max, mean } from "./reduction.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -135,7 +135,7 @@ function images(op: string, x: Tensor, format: DataFormat): Tensor {
   checkFormat(op, format);
   if (x.rank !== 4)
     throw new ShapeError(op, `x must have four axes [${format.split("").join(", ")}], got ${show(x.shape)}`);
-  return format === "NCHW" ? permute(x, [0, 2, 3, 1]) : x;
+  return format === "NCHW" ? permuted(x, [0, 2, 3, 1]) : x;
 }
 
 function pooled(op: PoolOp, x: Tensor, options: MaxPool2dOptions & AvgPool2dOptions): Tensor {
@@ -156,8 +156,8 @@ function pooled(op: PoolOp, x: Tensor, options: MaxPool2dOptions & AvgPool2dOpti
     width,
     countIncludePad: countIncludePad && padding !== "same",
   };
-  const y = recorded(op, [cast(last, floatOf(x.dtype))], geometry, outputShape(geometry));
-  return dataFormat === "NCHW" ? permute(y, [0, 3, 1, 2]) : y;
+  const y = recorded(op, [converted(last, floatOf(x.dtype))], geometry, outputShape(geometry));
+  return dataFormat === "NCHW" ? permuted(y, [0, 3, 1, 2]) : y;
 }
 
 /**

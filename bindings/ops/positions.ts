@@ -2,8 +2,8 @@
 import type { DType } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { normalizeAxis, reducedShape, show, sizeOf } from "../core/shape.ts";
-import { reshape } from "./broadcasting.ts";
-import { cast } from "./comparison.ts";
+import { reshaped } from "./broadcasting.ts";
+import { converted } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -39,7 +39,7 @@ export interface PositionOptions {
 const compared: Readonly<Partial<Record<DType, DType>>> = { bool: "i32", u8: "i32", u32: "f64" };
 
 function locate(op: KernelOp<PositionAttributes>, x: Tensor, { axis, keepDims = false }: PositionOptions): Tensor {
-  const source = axis === undefined ? reshape(x, [x.size]) : x;
+  const source = axis === undefined ? reshaped(x, [x.size]) : x;
   const index = axis === undefined ? 0 : normalizeAxis(op.name, axis, x.rank);
   const rest = reducedShape(source.shape, [index], false);
   if (source.shape[index] === 0 && sizeOf(rest) > 0) {
@@ -48,10 +48,10 @@ function locate(op: KernelOp<PositionAttributes>, x: Tensor, { axis, keepDims = 
       `axis ${String(index)} of ${show(source.shape)} has no elements, so there is no position. Leave empty slices out, or pad them`,
     );
   }
-  const input = cast(source, compared[x.dtype] ?? x.dtype);
+  const input = converted(source, compared[x.dtype] ?? x.dtype);
   const [result] = recorderOf(op.name, [x]).record(op, [input], { axis: index }, [{ shape: rest, dtype: "i32" }]);
   if (result === undefined || !keepDims) return result ?? x;
-  return reshape(result, axis === undefined ? x.shape.map(() => 1) : reducedShape(x.shape, [index], true));
+  return reshaped(result, axis === undefined ? x.shape.map(() => 1) : reducedShape(x.shape, [index], true));
 }
 
 /** The position of the largest element along an axis, i32: the first of equal ones; the first NaN if there is one. */

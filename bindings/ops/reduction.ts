@@ -7,8 +7,8 @@ import { normalizeAxes, reducedShape, show, sizeOf } from "../core/shape.ts";
 import { constant } from "../expr/expression.ts";
 import * as scalar from "../expr/primitives/index.ts";
 import { abs, div, maximum, mul, square, sub } from "./arithmetic.ts";
-import { broadcastTo, recordReduce, reshape, spread, sum, widened } from "./broadcasting.ts";
-import { cast, equal, greater, notEqual } from "./comparison.ts";
+import { broadcasted, recordReduce, reshaped, spread, sum, widened } from "./broadcasting.ts";
+import { converted, equal, greater, notEqual } from "./comparison.ts";
 import { productOfOthers } from "./cumulative.ts";
 import type { UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
@@ -27,11 +27,11 @@ const extremeGradient: Gradient<ReduceAttributes> = ({
   attributes: { axes },
 }) => {
   if (x === undefined || y === undefined || dy === undefined || !isFloating(x.dtype)) return [];
-  const mask = cast(equal(x, spread(y, x, axes)), x.dtype);
+  const mask = converted(equal(x, spread(y, x, axes)), x.dtype);
   // A slice that holds NaN equals its extreme nowhere; it passes nothing on.
   const ties = maximum(sum(mask, { axis: axes, keepDims: true }), 1);
-  const kept = reshape(dy, reducedShape(x.shape, axes, true));
-  return [mul(mask, broadcastTo(div(kept, ties), x.shape))];
+  const kept = reshaped(dy, reducedShape(x.shape, axes, true));
+  return [mul(mask, broadcasted(div(kept, ties), x.shape))];
 };
 
 const maxOp: ReduceOp = { kind: "reduce", name: "max", combiner: "max", gradient: extremeGradient };
@@ -73,17 +73,17 @@ export function prod(x: Tensor, options: AxisOptions = {}): Tensor {
 /** The largest element along axes (all by default); NaN if there is one. Throws a ShapeError where there are no elements. */
 export function max(x: Tensor, options: AxisOptions = {}): Tensor {
   requireElements("max", x, options);
-  return cast(recordReduce(maxOp, widened(x), options), x.dtype);
+  return converted(recordReduce(maxOp, widened(x), options), x.dtype);
 }
 
 /** The smallest element along axes (all by default); NaN if there is one. Throws a ShapeError where there are no elements. */
 export function min(x: Tensor, options: AxisOptions = {}): Tensor {
   requireElements("min", x, options);
-  return cast(recordReduce(minOp, widened(x), options), x.dtype);
+  return converted(recordReduce(minOp, widened(x), options), x.dtype);
 }
 
 /** x as truth values 0 and 1, i32. */
-const truths = (x: Tensor): Tensor => widened(cast(x, "bool"));
+const truths = (x: Tensor): Tensor => widened(converted(x, "bool"));
 
 /** True where all elements along the axes are true (not 0); true for none. */
 export function all(x: Tensor, options: AxisOptions = {}): Tensor {
@@ -101,7 +101,7 @@ export function any(x: Tensor, options: AxisOptions = {}): Tensor {
 /** The mean over axes (all by default). Integers give floats; no elements give NaN. */
 export function mean(x: Tensor, options: AxisOptions = {}): Tensor {
   const length = lengthOf("mean", x, options);
-  return div(sum(cast(x, floatOf(x.dtype)), options), length);
+  return div(sum(converted(x, floatOf(x.dtype)), options), length);
 }
 
 /** Options of `variance` and `std`: the divisor is the number of elements less `ddof`. */
@@ -127,7 +127,7 @@ function spreadAround(op: string, x: Tensor, options: VarianceOptions): Tensor {
   if (typeof ddof !== "number" || !(ddof >= 0))
     throw new ParameterError(op, `ddof must be a number ≥ 0, got ${String(ddof)}`);
   const length = lengthOf(op, x, options);
-  const values = cast(x, floatOf(x.dtype));
+  const values = converted(x, floatOf(x.dtype));
   const centre = mean(values, { ...options, keepDims: true });
   return div(sum(square(sub(values, centre)), options), length > ddof ? length - ddof : Number.NaN);
 }
@@ -154,7 +154,7 @@ export interface NormOptions extends AxisOptions {
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   const { ord = 2 } = options;
   lengthOf("norm", x, options);
-  const values = cast(x, floatOf(x.dtype));
+  const values = converted(x, floatOf(x.dtype));
   if (ord === 1) return sum(abs(values), options);
   if (ord === 2) return flatRoot(sum(square(values), options));
   if (ord !== Infinity) throw new ParameterError("norm", `ord must be 1, 2 or Infinity, got ${String(ord)}`);

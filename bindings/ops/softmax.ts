@@ -5,8 +5,8 @@ import { floatOf } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { normalizeAxes, normalizeAxis, reducedShape, requireInteger, show, sizeOf } from "../core/shape.ts";
 import { add, div, sub } from "./arithmetic.ts";
-import { reshape, sum } from "./broadcasting.ts";
-import { cast, isFinite, where } from "./comparison.ts";
+import { reshaped, sum } from "./broadcasting.ts";
+import { converted, isFinite, where } from "./comparison.ts";
 import { exp, log } from "./exponential.ts";
 import { max } from "./reduction.ts";
 import { stopGradient } from "./stop-gradient.ts";
@@ -15,7 +15,7 @@ import type { AxisOptions, Tensor } from "./tensor.ts";
 /** x less its maximum along the axis, as floats. */
 function shifted(op: string, x: Tensor, axis: number): { readonly values: Tensor; readonly axis: number } {
   const index = normalizeAxis(op, axis, x.rank);
-  const floats = cast(x, floatOf(x.dtype));
+  const floats = converted(x, floatOf(x.dtype));
   if (x.size === 0) return { values: floats, axis: index };
   return { values: sub(floats, stopGradient(max(floats, { axis: index, keepDims: true }))), axis: index };
 }
@@ -36,14 +36,14 @@ export function logSoftmax(x: Tensor, options: { readonly axis?: number } = {}):
 /** log Σ e^x over axes (all by default) without overflow. −∞ where all elements are −∞ or there are none. */
 export function logSumExp(x: Tensor, options: AxisOptions = {}): Tensor {
   const axes = normalizeAxes("logSumExp", options.axis, x.rank);
-  const floats = cast(x, floatOf(x.dtype));
+  const floats = converted(x, floatOf(x.dtype));
   const shape = reducedShape(x.shape, axes, options.keepDims ?? false);
-  if (x.size === 0) return reshape(log(sum(exp(floats), { axis: axes })), shape);
+  if (x.size === 0) return reshaped(log(sum(exp(floats), { axis: axes })), shape);
   const largest = stopGradient(max(floats, { axis: axes, keepDims: true }));
   // An infinite maximum is not subtracted: ∞ − ∞ has no value, and the exponentials are right without it.
   const base = where(isFinite(largest), largest, 0);
   const total = log(sum(exp(sub(floats, base)), { axis: axes, keepDims: true }));
-  return reshape(add(total, base), shape);
+  return reshaped(add(total, base), shape);
 }
 
 /**
@@ -62,6 +62,6 @@ export function maxout(x: Tensor, options: { readonly groups: number; readonly a
   }
   const before = x.shape.slice(0, index);
   const after = x.shape.slice(index + 1);
-  const pieces = reshape(x, [sizeOf(before), extent / groups, groups, sizeOf(after)]);
-  return reshape(max(pieces, { axis: 2 }), [...before, extent / groups, ...after]);
+  const pieces = reshaped(x, [sizeOf(before), extent / groups, groups, sizeOf(after)]);
+  return reshaped(max(pieces, { axis: 2 }), [...before, extent / groups, ...after]);
 }

@@ -18,6 +18,8 @@ export type Nested = number | boolean | readonly Nested[];
 export interface Recorder {
   /** Records a node and returns one tensor for each of its outputs. Attributes are plain data: they are part of the plan's key. */
   record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, outputs: readonly Spec[]): Tensor[];
+  /** Runs a composition of ops; the tensors it makes on the way are let go, so that they do not stand in the way of fusion. */
+  compose<T>(op: string, body: () => T): T;
   /** A scalar known to the host. Its value is data, not structure: plans are reused when only scalars change. */
   scalar(value: number, dtype: DType): Tensor;
   /** A tensor holding a copy of host data. */

@@ -10,6 +10,7 @@ import type {
   ElementwiseSpec,
   GradientRule,
   LayoutName,
+  OperandSpec,
   Range,
   Sample,
   StructuredSpec,
@@ -316,13 +317,23 @@ export function structuredCases(op: string, spec: StructuredSpec): Case[] {
   return spec.samples.map((sample, position) => structuredCase(op, spec, sample, position));
 }
 
+function drawMany(source: Draw, { shape, dtype = "f32", domain = [-2, 2], apart = false }: OperandSpec): number[] {
+  const count = countOf(shape);
+  if (!apart) return Array.from({ length: count }, () => draw(source, domain, dtype));
+  const spacing = (domain[1] - domain[0]) / count;
+  const steps = Array.from({ length: count }, (_, i) => representable(domain[0] + (i + 0.5) * spacing, dtype));
+  for (let i = count - 1; i > 0; i--) {
+    const other = source.whole(0, i);
+    [steps[i], steps[other]] = [steps[other]!, steps[i]!];
+  }
+  return steps;
+}
+
 function structuredCase(op: string, spec: StructuredSpec, sample: Sample, position: number): Case {
   const source = drawFrom(`${op} ${sample.label}`);
   const operands = sample.operands.map((operand): Operand => {
-    const { shape, dtype = "f32", layout = "contiguous", domain = [-2, 2] } = operand;
-    const drawn =
-      operand.values?.map((value) => representable(value, dtype)) ??
-      Array.from({ length: countOf(shape) }, () => draw(source, domain, dtype));
+    const { shape, dtype = "f32", layout = "contiguous" } = operand;
+    const drawn = operand.values?.map((value) => representable(value, dtype)) ?? drawMany(source, operand);
     return {
       shape,
       dtype,

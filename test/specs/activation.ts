@@ -1,8 +1,9 @@
 // Rows of the activations without options of bindings/ops/activation.ts, as functions of f64 from their definitions.
 // Derivatives at kinks are PyTorch's and are tested in test/kinks.test.ts; samples of the gradient keep off them.
 // Read next: spec.ts, parametric.ts for the activations with options.
+import type * as ops from "../../bindings/ops/activation.ts";
 import { sigmoid, softplus } from "../reference/functions.ts";
-import type { ElementwiseSpec, Range } from "./spec.ts";
+import type { ElementwiseRows, ElementwiseSpec, Range } from "./spec.ts";
 import { ulps } from "./spec.ts";
 
 const close = { f32: ulps(4), f64: ulps(4) };
@@ -19,7 +20,7 @@ function row(
 const seluScale = 1.0507009873554805;
 const seluAlpha = 1.6732632423543772;
 
-export const activation = {
+export const activation: ElementwiseRows<typeof ops> = {
   sigmoid: row(
     sigmoid,
     [-80, 80],
@@ -108,4 +109,4 @@ export const activation = {
     kinks: (x) => Math.abs(x) < 1e-3,
     extremes: false,
   },
-} satisfies Record<string, ElementwiseSpec>;
+};

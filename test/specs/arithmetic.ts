@@ -1,7 +1,8 @@
 // Rows of the elementwise ops of bindings/ops/arithmetic.ts. A row is written from the op's definition, never from its kernel.
 // Read next: spec.ts for what the fields mean, elementwise.ts for the table they join.
+import type * as ops from "../../bindings/ops/arithmetic.ts";
 import { floorMod, power, roundHalfEven } from "../reference/functions.ts";
-import type { ElementwiseSpec } from "./spec.ts";
+import type { ElementwiseRows } from "./spec.ts";
 import { ulps } from "./spec.ts";
 
 const exact = { f32: ulps(0.5), f64: ulps(0) };
@@ -10,7 +11,7 @@ const wide = [-1000, 1000] as const;
 const pair = [wide, wide] as const;
 const flat = { gradient: { second: false } } as const;
 
-export const arithmetic = {
+export const arithmetic: ElementwiseRows<typeof ops> = {
   add: {
     reference: (x, y) => x + y,
     domain: pair,
@@ -270,17 +271,7 @@ export const arithmetic = {
     ],
     gradient: false,
   },
-  trunc: {
-    reference: Math.trunc,
-    domain: wide,
-    tolerance: exact,
-    special: [
-      [-1.7, -1],
-      [-0.7, -0],
-    ],
-    gradient: false,
-  },
-} satisfies Record<string, ElementwiseSpec>;
+};
 
 /** ⌊x/y⌋ of the exact quotient: f64 division may round up to a whole number that the quotient does not reach. */
 function floorDivide(x: number, y: number): number {

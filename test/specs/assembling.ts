@@ -3,9 +3,23 @@
 import * as athanor from "../../bindings/index.ts";
 import * as reference from "../reference/movement.ts";
 import { laid, one, row, two } from "./moving.ts";
-import type { StructuredSpec } from "./spec.ts";
+import type { StructuredRows } from "./spec.ts";
 
-export const assembling = {
+export const assembling: StructuredRows<
+  | "concat"
+  | "stack"
+  | "split"
+  | "pad"
+  | "flip"
+  | "roll"
+  | "tile"
+  | "repeat"
+  | "broadcastTo"
+  | "triu"
+  | "tril"
+  | "diag"
+  | "meshGrid"
+> = {
   concat: row([
     two(
       "[2,3] and [4,3]",
@@ -271,4 +285,4 @@ export const assembling = {
       (x, y) => reference.meshGrid([x, y], "ij"),
     ),
   ]),
-} satisfies Record<string, StructuredSpec>;
+};

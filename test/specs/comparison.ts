@@ -1,6 +1,7 @@
 // Rows of the elementwise ops of bindings/ops/comparison.ts: comparisons, truth values, bits and selection.
 // They are exact, and have no derivative but for `where`. Read next: spec.ts, elementwise.ts.
-import type { ElementwiseSpec } from "./spec.ts";
+import type * as ops from "../../bindings/ops/comparison.ts";
+import type { ElementwiseRows, ElementwiseSpec } from "./spec.ts";
 import { ulps } from "./spec.ts";
 
 const exact = { f32: ulps(0), f64: ulps(0) };
@@ -60,7 +61,7 @@ const shifts = {
   gradient: false,
 } as const;
 
-export const comparison = {
+export const comparison: ElementwiseRows<typeof ops> = {
   equal: compare((x, y) => x === y),
   notEqual: compare((x, y) => x !== y),
   less: compare((x, y) => x < y),
@@ -95,4 +96,4 @@ export const comparison = {
     dtypes: numbers,
     gradient: { second: false },
   },
-} satisfies Record<string, ElementwiseSpec>;
+};

@@ -6,7 +6,7 @@ import { map } from "../reference/array.ts";
 import * as reference from "../reference/contraction.ts";
 import { erf, sigmoid } from "../reference/functions.ts";
 import { transpose } from "../reference/movement.ts";
-import type { LayoutName, OperandSpec, Sample, StructuredSpec } from "./spec.ts";
+import type { LayoutName, OperandSpec, Sample, StructuredRows } from "./spec.ts";
 import { ulps, ulpsOfSum } from "./spec.ts";
 
 const laid = (
@@ -95,7 +95,7 @@ function sums(label: string, spec: string, operands: readonly OperandSpec[]): Sa
 // Gradients are sums too, and saturated activations have slopes that cancel: errors are relative to the largest.
 const ofSums = { floor: 0.5 } as const;
 
-export const contraction = {
+export const contraction: StructuredRows<"matmul" | "dot" | "outer" | "tensordot" | "einsum"> = {
   matmul: {
     tolerance: ulpsOfSum(4),
     gradient: ofSums,
@@ -181,4 +181,4 @@ export const contraction = {
       sums("elementwise", "ij,ij->ij", [laid([3, 4]), laid([3, 4], "sliced")]),
     ],
   },
-} satisfies Record<string, StructuredSpec>;
+};

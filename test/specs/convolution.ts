@@ -7,7 +7,7 @@ import type { ConvolutionOptions, Padding, PoolOptions } from "../reference/conv
 import * as reference from "../reference/convolution.ts";
 import { permute } from "../reference/movement.ts";
 import { average, largest, reduce } from "../reference/reduction.ts";
-import type { OperandSpec, Sample, StructuredSpec } from "./spec.ts";
+import type { OperandSpec, Sample, StructuredRows } from "./spec.ts";
 import { ulps, ulpsOfSum } from "./spec.ts";
 
 type Conv2dOptions = NonNullable<Parameters<typeof athanor.conv2d>[2]>;
@@ -88,7 +88,13 @@ function pool(
   const spec: OperandSpec = "shape" in operand ? operand : { shape: operand };
   const call = kind === "max" ? athanor.maxPool2d : (athanor.avgPool2d as typeof athanor.maxPool2d);
   const expected = kind === "max" ? reference.maxPool2d : reference.avgPool2d;
-  return { label, operands: [spec], call: (x) => call(x!, options), reference: (x) => expected(x!, plain), ...more };
+  return {
+    label,
+    operands: [{ ...spec, apart: true }],
+    call: (x) => call(x!, options),
+    reference: (x) => expected(x!, plain),
+    ...more,
+  };
 }
 
 function pools(kind: "max" | "avg"): Sample[] {
@@ -114,7 +120,7 @@ function pools(kind: "max" | "avg"): Sample[] {
     }),
     {
       label: "NCHW",
-      operands: [{ shape: [2, 2, 3, 4] }],
+      operands: [{ shape: [2, 2, 3, 4], apart: true }],
       call: (x) =>
         kind === "max"
           ? athanor.maxPool2d(x!, { window: 2, stride: 1, dataFormat: "NCHW" })
@@ -147,13 +153,13 @@ const globals = (
 ): Sample[] => [
   {
     label: "[2,3,4,5]",
-    operands: [{ shape: [2, 3, 4, 5] }],
+    operands: [{ shape: [2, 3, 4, 5], apart: true }],
     call: (x) => call(x!),
     reference: (x) => reduce(x!, { axis: [1, 2] }, fold),
   },
   {
     label: "NCHW",
-    operands: [{ shape: [2, 3, 4, 5], layout: "sliced" }],
+    operands: [{ shape: [2, 3, 4, 5], layout: "sliced", apart: true }],
     call: (x) => call(x!, { dataFormat: "NCHW" }),
     reference: (x) => reduce(x!, { axis: [2, 3] }, fold),
   },
@@ -162,7 +168,15 @@ const globals = (
 // Gradients are sums of products too: errors are relative to the largest.
 const ofSums = { floor: 0.5 } as const;
 
-export const convolution = {
+export const convolution: StructuredRows<
+  | "conv2d"
+  | "depthwiseConv2d"
+  | "convTranspose2d"
+  | "maxPool2d"
+  | "avgPool2d"
+  | "globalMaxPool2d"
+  | "globalAveragePool2d"
+> = {
   conv2d: {
     tolerance: ulpsOfSum(4),
     gradient: ofSums,
@@ -323,4 +337,4 @@ export const convolution = {
   },
   globalMaxPool2d: { tolerance: ulps(0), samples: globals(athanor.globalMaxPool2d, largest) },
   globalAveragePool2d: { tolerance: ulpsOfSum(2), samples: globals(athanor.globalAveragePool2d, average) },
-} satisfies Record<string, StructuredSpec>;
+};

@@ -3,7 +3,7 @@
 import type { DType } from "../../bindings/core/dtype.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
-import type { Sample, StructuredSpec } from "./spec.ts";
+import type { Sample, StructuredRows, StructuredSpec } from "./spec.ts";
 import { ulps } from "./spec.ts";
 
 function made(
@@ -24,7 +24,7 @@ function row(...samples: Sample[]): StructuredSpec {
   return { tolerance: ulps(1), gradient: false, samples };
 }
 
-export const creation = {
+export const creation: StructuredRows<"tensor" | "zeros" | "ones" | "full" | "arange" | "linspace" | "eye"> = {
   tensor: row(
     made(
       "nested",
@@ -72,4 +72,4 @@ export const creation = {
     made("3", () => athanor.eye(3), [3, 3], [1, 0, 0, 0, 1, 0, 0, 0, 1]),
     made("2 by 3", () => athanor.eye(2, 3), [2, 3], [1, 0, 0, 0, 1, 0]),
   ),
-} satisfies Record<string, StructuredSpec>;
+};

@@ -6,14 +6,10 @@ import { activation } from "./activation.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { comparison } from "./comparison.ts";
 import { exponential } from "./exponential.ts";
-import type { ElementwiseSpec } from "./spec.ts";
-
-type Ops = typeof ops;
+import type { ElementwiseRows, ElementwiseSpec } from "./spec.ts";
 
 /** The exports of bindings/ops that carry an elementwise descriptor and their expression. */
-export type ElementwiseName = {
-  [K in keyof Ops]: Ops[K] extends { readonly op: { readonly kind: "map" }; readonly build: unknown } ? K : never;
-}[keyof Ops];
+export type ElementwiseName = keyof ElementwiseRows<typeof ops>;
 
 export const elementwise: Readonly<Record<ElementwiseName, ElementwiseSpec>> = {
   ...arithmetic,

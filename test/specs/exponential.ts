@@ -1,8 +1,9 @@
 // Rows of the elementwise ops of bindings/ops/exponential.ts: logarithms, exponentials, trigonometry.
 // JavaScript's Math is the f64 reference; a row's special values are those of IEEE and NumPy.
 // Read next: spec.ts, elementwise.ts.
+import type * as ops from "../../bindings/ops/exponential.ts";
 import { erf, logAddExp, sinc } from "../reference/functions.ts";
-import type { ElementwiseSpec, Range } from "./spec.ts";
+import type { ElementwiseRows, ElementwiseSpec, Range } from "./spec.ts";
 import { ulps } from "./spec.ts";
 
 const close = { f32: ulps(4), f64: ulps(4) };
@@ -18,7 +19,7 @@ function row(
 
 const atPole = { kinks: [0] } as const;
 
-export const exponential = {
+export const exponential: ElementwiseRows<typeof ops> = {
   exp: row(
     Math.exp,
     [-87, 88],
@@ -242,4 +243,4 @@ export const exponential = {
     ],
     { tolerance: { f32: ulps(4, 2 ** -24), f64: ulps(4, 2 ** -52) }, ...atPole },
   ),
-} satisfies Record<string, ElementwiseSpec>;
+};

@@ -1,7 +1,7 @@
 // Rows of bindings/ops/indexing.ts: values picked and placed by whole numbers, negative ones counted from the end.
 // Read next: spec.ts, ../reference/indexing.ts.
 import * as athanor from "../../bindings/index.ts";
-import type { LayoutName, OperandSpec, Sample, StructuredSpec } from "./spec.ts";
+import type { LayoutName, OperandSpec, Sample, StructuredRows } from "./spec.ts";
 import { ulps, ulpsOfSum } from "./spec.ts";
 import * as reference from "../reference/indexing.ts";
 
@@ -47,7 +47,7 @@ function scatterSample(
 const sorted = { shape: [7], values: [-3, -1, 0, 0, 0.5, 2, 9] } as const;
 const wanted = { shape: [2, 4], values: [-4, -3, 0, 0.25, 0.5, 8, 9, 10] } as const;
 
-export const indexing = {
+export const indexing: StructuredRows<"take" | "gather" | "scatterAdd" | "oneHot" | "searchSorted"> = {
   take: {
     tolerance: ulps(0),
     samples: [
@@ -110,4 +110,4 @@ export const indexing = {
       result: "i32",
     })),
   },
-} satisfies Record<string, StructuredSpec>;
+};

@@ -5,7 +5,7 @@ import type { Tensor } from "../../bindings/index.ts";
 import type { NdArray } from "../reference/array.ts";
 import { build, map } from "../reference/array.ts";
 import * as reference from "../reference/linalg.ts";
-import type { OperandSpec, Sample, StructuredSpec } from "./spec.ts";
+import type { OperandSpec, Sample, StructuredRows } from "./spec.ts";
 import { ulpsOfSum } from "./spec.ts";
 
 // Only the lower triangle is read, and gradients are symmetric: the samples are functions of (a + aᵀ)/2.
@@ -73,7 +73,7 @@ function orthonormal(label: string, operand: OperandSpec, more: Partial<Sample> 
 const off = { gradient: false } as const;
 const loose = { gradient: { ulps: 64, second: false } } as const;
 
-export const linalg = {
+export const linalg: StructuredRows<"eigvalsh" | "eigh"> = {
   eigvalsh: {
     tolerance: ulpsOfSum(4),
     samples: [
@@ -96,4 +96,4 @@ export const linalg = {
       rebuilt("zeros [4,4]", { shape: [4, 4], values: new Array<number>(16).fill(0) }, off),
     ],
   },
-} satisfies Record<string, StructuredSpec>;
+};

@@ -3,9 +3,11 @@
 import * as athanor from "../../bindings/index.ts";
 import * as reference from "../reference/movement.ts";
 import { laid, one, row } from "./moving.ts";
-import type { StructuredSpec } from "./spec.ts";
+import type { StructuredRows } from "./spec.ts";
 
-export const movement = {
+export const movement: StructuredRows<
+  "stopGradient" | "reshape" | "flatten" | "transpose" | "permute" | "moveAxis" | "expandDims" | "squeeze" | "slice"
+> = {
   // Its derivative is 0 by decree, which differences cannot see: test/kinks.test.ts checks it.
   stopGradient: row([
     one(
@@ -210,4 +212,4 @@ export const movement = {
       (x) => reference.slice(x, [-9], [99]),
     ),
   ]),
-} satisfies Record<string, StructuredSpec>;
+};

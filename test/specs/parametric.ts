@@ -51,7 +51,9 @@ function toInteger(low: number, high: number): (x: number) => number {
   return (x) => (Number.isNaN(x) ? 0 : clamp(Math.trunc(x), low, high));
 }
 
-export const parametric = {
+export const parametric: Readonly<
+  Record<"clip" | "leakyRelu" | "elu" | "celu" | "gelu" | "swish" | "cast", ParametricSpec>
+> = {
   clip: {
     variants: [
       {
@@ -160,4 +162,4 @@ export const parametric = {
       conversion("f64", ["f32", "i32", "u32", "u8", "bool"], (x) => x),
     ],
   },
-} satisfies Record<string, ParametricSpec>;
+};

@@ -5,7 +5,7 @@ import type { Tensor } from "../../bindings/index.ts";
 import type { NdArray } from "../reference/array.ts";
 import * as reference from "../reference/reduction.ts";
 import type { AxisChoice } from "../reference/reduction.ts";
-import type { ErrorRow, OperandSpec, Sample, StructuredSpec } from "./spec.ts";
+import type { ErrorRow, OperandSpec, Sample, StructuredRows, StructuredSpec } from "./spec.ts";
 import { ulps, ulpsOfSum } from "./spec.ts";
 
 type Fold = (values: readonly number[]) => number;
@@ -119,8 +119,10 @@ function row(
 
 function extremeRow(name: string, call: Reduction, fold: Fold): StructuredSpec {
   // A stretched operand is all ties along its axis, where there is no derivative.
-  const noTies = settings.filter(({ operand }) => operand.layout !== "broadcast");
-  const tied = settings.filter((setting) => !noTies.includes(setting));
+  const tied = settings.filter(({ operand }) => operand.layout === "broadcast");
+  const noTies = settings
+    .filter((setting) => !tied.includes(setting))
+    .map((setting) => ({ ...setting, operand: { ...setting.operand, apart: true } }));
   const noRows: ErrorRow = {
     label: "nothing to choose from",
     shapes: [[0, 3]],
@@ -212,7 +214,25 @@ const ord =
   (x, options) =>
     athanor.norm(x, { ...options, ord: order as 1 | 2 });
 
-export const reduction = {
+export const reduction: StructuredRows<
+  | "sum"
+  | "mean"
+  | "prod"
+  | "max"
+  | "min"
+  | "all"
+  | "any"
+  | "variance"
+  | "std"
+  | "norm"
+  | "argMax"
+  | "argMin"
+  | "cumSum"
+  | "softmax"
+  | "logSoftmax"
+  | "logSumExp"
+  | "maxout"
+> = {
   sum: row("sum", athanor.sum, reference.total, {
     extra: [
       ...doubled(athanor.sum, reference.total, "i32"),
@@ -381,19 +401,19 @@ export const reduction = {
     samples: [
       {
         label: "[2,6] by 3",
-        operands: [{ shape: [2, 6] }],
+        operands: [{ shape: [2, 6], apart: true }],
         call: (x) => athanor.maxout(x!, { groups: 3 }),
         reference: (x) => reference.maxout(x!, 3, -1),
       },
       {
         label: "[4,3] axis 0 by 2",
-        operands: [{ shape: [4, 3], layout: "sliced" }],
+        operands: [{ shape: [4, 3], layout: "sliced", apart: true }],
         call: (x) => athanor.maxout(x!, { groups: 2, axis: 0 }),
         reference: (x) => reference.maxout(x!, 2, 0),
       },
     ],
   },
-} satisfies Record<string, StructuredSpec>;
+};
 
 function running(x: NdArray): NdArray {
   let sum = 0;

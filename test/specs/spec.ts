@@ -122,3 +122,15 @@ export interface StructuredSpec {
   readonly samples: readonly Sample[];
   readonly errors?: readonly ErrorRow[];
 }
+
+/** A row for every elementwise op that a module of bindings/ops exports: one too few or too many does not compile. */
+export type ElementwiseRows<Module> = {
+  readonly [
+    K in keyof Module as Module[K] extends { readonly op: { readonly kind: "map" }; readonly build: unknown }
+      ? K
+      : never
+  ]: ElementwiseSpec;
+};
+
+/** A row for each of these ops. */
+export type StructuredRows<Names extends string> = Readonly<Record<Names, StructuredSpec>>;

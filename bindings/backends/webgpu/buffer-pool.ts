@@ -15,11 +15,11 @@ const uniform = 0x40;
 const storage = 0x80;
 
 /** What `createBuffer` is for. */
-export const usages = {
+export const usages: { readonly storage: number; readonly uniform: number; readonly readback: number } = {
   storage: storage | copySource | copyDestination,
   uniform: uniform | copyDestination,
   readback: mapRead | copyDestination,
-} as const;
+};
 
 /** A buffer out of the pool, at least as large as was asked for. */
 export interface PooledBuffer {
