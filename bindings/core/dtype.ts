@@ -75,7 +75,7 @@ export function isFloating(dtype: DType): boolean {
 
 /** True if `value` names an element type. */
 export function isDType(value: unknown): value is DType {
-  return typeof value === "string" && value in arrays;
+  return typeof value === "string" && Object.hasOwn(arrays, value);
 }
 
 /** The smallest floating type that holds every value of `dtype`: f32 for f32, u8 and bool, f64 for the rest. */

@@ -18,10 +18,10 @@ export function contiguous(shape: Shape, offset = 0): Layout {
 
 /** True if the elements lie in row-major order without gaps (axes of size 1 may have any stride). */
 export function isContiguous(layout: Layout): boolean {
+  if (layout.shape.includes(0)) return true;
   let stride = 1;
   for (let axis = layout.shape.length - 1; axis >= 0; axis--) {
     const extent = layout.shape[axis] ?? 1;
-    if (extent === 0) return true;
     if (extent !== 1 && layout.strides[axis] !== stride) return false;
     stride *= extent;
   }

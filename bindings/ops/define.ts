@@ -204,7 +204,7 @@ const derivedGradient = (context: GradientContext<MapAttributes>): (Tensor | und
 /** `root` with every occurrence of `target` replaced. */
 function replaceSubtree(root: Expression, target: Expression, replacement: Expression): Expression {
   if (target.kind !== "apply") return root;
-  const made = new Map([[target, replacement]]);
+  const made = new Map<Expression, Expression>([[target, replacement]]);
   for (const node of topological(root)) {
     if (made.has(node)) continue;
     const same = node.kind !== "apply" || node.operands.every((operand) => made.get(operand) === operand);

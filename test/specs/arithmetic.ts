@@ -271,6 +271,16 @@ export const arithmetic: ElementwiseRows<typeof ops> = {
     ],
     gradient: false,
   },
+  trunc: {
+    reference: Math.trunc,
+    domain: wide,
+    tolerance: exact,
+    special: [
+      [-1.7, -1],
+      [-0.7, -0],
+    ],
+    gradient: false,
+  },
 };
 
 /** ⌊x/y⌋ of the exact quotient: f64 division may round up to a whole number that the quotient does not reach. */
