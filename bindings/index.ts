@@ -3,7 +3,15 @@
 export * from "./autodiff/index.ts";
 export type { DeviceName, MemoryReport } from "./backends/backend.ts";
 export type { DType, TypedArray } from "./core/dtype.ts";
-export { AthanorError, BackendError, DTypeError, DisposedError, FormatError, ParameterError, ShapeError } from "./core/errors.ts";
+export {
+  AthanorError,
+  BackendError,
+  DTypeError,
+  DisposedError,
+  FormatError,
+  ParameterError,
+  ShapeError,
+} from "./core/errors.ts";
 export type { Shape } from "./core/shape.ts";
 export * from "./engine/index.ts";
 export * as linalg from "./linalg/index.ts";

@@ -34,7 +34,9 @@ function singles(): Single[] {
     }
     const body = expression.dtype === "f32" ? toAssembly(expression) : undefined;
     const key = print(expression);
-    const isPlain = expression.kind === "apply" && topological(expression).filter((node) => node.kind === "input").length === value.arity;
+    const isPlain =
+      expression.kind === "apply" &&
+      topological(expression).filter((node) => node.kind === "input").length === value.arity;
     if (body === undefined || !isPlain || found.has(key)) continue;
     const isLong = topological(expression).length > 12 || body.includes("Lanes.");
     found.set(key, { name: value.op.name, arity: value.arity, body, key, isLong });
@@ -47,7 +49,10 @@ const loops = ["", "Unary", "Binary", "Ternary"];
 function kernel({ name, arity, body, isLong }: Single): string {
   const className = `${name[0]?.toUpperCase() ?? ""}${name.slice(1)}Lanes`;
   const kind = loops[arity] ?? "";
-  const parameters = ["x", "y", "z"].slice(0, arity).map((parameter) => `${parameter}: v128`).join(", ");
+  const parameters = ["x", "y", "z"]
+    .slice(0, arity)
+    .map((parameter) => `${parameter}: v128`)
+    .join(", ");
   return `@final
 class ${className} extends ${kind}Lanes {
   @inline override lanes(${parameters}): v128 {

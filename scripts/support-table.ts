@@ -8,6 +8,7 @@ import type { BackendName } from "../test/conformance/backends.ts";
 import { backendNames } from "../test/conformance/backends.ts";
 import { runConformance } from "../test/conformance/run.ts";
 import { opNames } from "../test/conformance/table.ts";
+import { format, resolveConfig } from "prettier";
 import { gpuEnvironment, unpackSoftwareGpu } from "./software-gpu.ts";
 
 const begin = "<!-- support-table:begin -->";
@@ -25,7 +26,7 @@ interface Entry {
 type Measured = Map<string, Map<BackendName, Entry>>;
 
 async function measure(): Promise<{ measured: Measured; missing: string[] }> {
-  const measured: Measured = new Map(opNames.map((op) => [op, new Map()]));
+  const measured: Measured = new Map(opNames.map((op) => [op, new Map<BackendName, Entry>()]));
   const missing: string[] = [];
   for (const backend of backendNames) {
     for await (const row of runConformance(backend, { mode: "support" })) {
@@ -58,7 +59,7 @@ function shorten(error: number): string {
 function render({ measured, missing }: Awaited<ReturnType<typeof measure>>): string {
   const lines = [
     "Largest measured error of values / gradients in ulps of f32 (of f64 for f64 results; of Σ|terms| for sums), over all samples of",
-    "the conformance suite. `0` is exact. Made by `node scripts/run.mjs scripts/support-table.ts`.",
+    "the conformance suite. `0` is exact. Made by `npm run support`.",
     "",
     `| op | ${backendNames.join(" | ")} |`,
     `| --- | ${backendNames.map(() => "---").join(" | ")} |`,
@@ -75,7 +76,11 @@ async function write(): Promise<void> {
   const from = readme.indexOf(begin);
   const to = readme.indexOf(end);
   if (from < 0 || to < from) throw new Error(`README.md has no ${begin} … ${end}`);
-  const next = `${readme.slice(0, from + begin.length)}\n\n${render(await measure())}\n\n${readme.slice(to)}`;
+  const config = await resolveConfig("README.md");
+  const next = await format(
+    `${readme.slice(0, from + begin.length)}\n\n${render(await measure())}\n\n${readme.slice(to)}`,
+    { ...config, parser: "markdown" },
+  );
   if (!process.argv.includes("--check")) writeFileSync("README.md", next);
   else if (opsOf(next) !== opsOf(readme))
     throw new Error("the support table lacks ops: run node scripts/run.mjs scripts/support-table.ts");
@@ -86,7 +91,7 @@ function opsOf(readme: string): string {
   return readme
     .split("\n")
     .filter((line) => line.startsWith("| "))
-    .map((line) => line.split("|")[1])
+    .map((line) => line.split("|")[1]?.trim())
     .join();
 }
 

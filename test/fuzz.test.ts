@@ -24,18 +24,18 @@ interface Operation {
 
 // Bounded and smooth enough that errors do not grow along a chain.
 const operations: readonly Operation[] = [
-  { name: "add", call: (x, y) => athanor.add(x!, y!), scalar: (x, y) => x! + y!, arity: 2 },
-  { name: "sub", call: (x, y) => athanor.sub(x!, y!), scalar: (x, y) => x! - y!, arity: 2 },
-  { name: "mul", call: (x, y) => athanor.mul(x!, y!), scalar: (x, y) => x! * y!, arity: 2 },
-  { name: "maximum", call: (x, y) => athanor.maximum(x!, y!), scalar: (x, y) => Math.max(x!, y!), arity: 2 },
-  { name: "minimum", call: (x, y) => athanor.minimum(x!, y!), scalar: (x, y) => Math.min(x!, y!), arity: 2 },
-  { name: "tanh", call: (x) => athanor.tanh(x!), scalar: (x) => Math.tanh(x!), arity: 1 },
-  { name: "sin", call: (x) => athanor.sin(x!), scalar: (x) => Math.sin(x!), arity: 1 },
-  { name: "abs", call: (x) => athanor.abs(x!), scalar: (x) => Math.abs(x!), arity: 1 },
-  { name: "neg", call: (x) => athanor.neg(x!), scalar: (x) => -x!, arity: 1 },
-  { name: "sigmoid", call: (x) => athanor.sigmoid(x!), scalar: (x) => 1 / (1 + Math.exp(-x!)), arity: 1 },
-  { name: "relu", call: (x) => athanor.relu(x!), scalar: (x) => Math.max(x!, 0), arity: 1 },
-  { name: "atan", call: (x) => athanor.atan(x!), scalar: (x) => Math.atan(x!), arity: 1 },
+  { name: "add", call: (x, y) => athanor.add(x, y), scalar: (x, y) => x + y, arity: 2 },
+  { name: "sub", call: (x, y) => athanor.sub(x, y), scalar: (x, y) => x - y, arity: 2 },
+  { name: "mul", call: (x, y) => athanor.mul(x, y), scalar: (x, y) => x * y, arity: 2 },
+  { name: "maximum", call: (x, y) => athanor.maximum(x, y), scalar: (x, y) => Math.max(x, y), arity: 2 },
+  { name: "minimum", call: (x, y) => athanor.minimum(x, y), scalar: (x, y) => Math.min(x, y), arity: 2 },
+  { name: "tanh", call: (x) => athanor.tanh(x), scalar: (x) => Math.tanh(x), arity: 1 },
+  { name: "sin", call: (x) => athanor.sin(x), scalar: (x) => Math.sin(x), arity: 1 },
+  { name: "abs", call: (x) => athanor.abs(x), scalar: (x) => Math.abs(x), arity: 1 },
+  { name: "neg", call: (x) => athanor.neg(x), scalar: (x) => -x, arity: 1 },
+  { name: "sigmoid", call: (x) => athanor.sigmoid(x), scalar: (x) => 1 / (1 + Math.exp(-x)), arity: 1 },
+  { name: "relu", call: (x) => athanor.relu(x), scalar: (x) => Math.max(x, 0), arity: 1 },
+  { name: "atan", call: (x) => athanor.atan(x), scalar: (x) => Math.atan(x), arity: 1 },
 ];
 
 const shapes: readonly (readonly number[])[] = [[], [1], [4], [3, 4], [3, 1], [2, 3, 4], [2, 1, 1]];

@@ -9,7 +9,7 @@ afterAll(() => athanor.shutdown());
 
 async function slopes(f: (x: Tensor) => Tensor, points: readonly number[]): Promise<number[]> {
   using x = athanor.tensor([...points]);
-  using g = athanor.grad((v: Tensor) => athanor.sum(f(v)))(x) as Tensor;
+  using g = athanor.grad((v: Tensor) => athanor.sum(f(v)))(x);
   return [...(await g.data())].map((value) => Math.round(value * 1e6) / 1e6);
 }
 

@@ -72,9 +72,9 @@ test("matrix products take transposed operands", async () => {
 test("a gradient is a function of the same arguments", async () => {
   using x = tensor([1, 2, 3]);
   const cubes = (v: Tensor): Tensor => sum(v.mul(v).mul(v));
-  using slope = grad(cubes)(x) as Tensor;
+  using slope = grad(cubes)(x);
   expect([...(await slope.data())]).toEqual([3, 12, 27]);
-  using curvature = grad((v: Tensor) => sum(grad(cubes)(v) as Tensor))(x) as Tensor;
+  using curvature = grad((v: Tensor) => sum(grad(cubes)(v)))(x);
   expect([...(await curvature.data())]).toEqual([6, 12, 18]);
 });
 
@@ -87,7 +87,7 @@ test("valueAndGrad gives both, for the arguments asked for", async () => {
   using y = tensor([[1], [0]]);
   const loss = (weights: Tensor, inputs: Tensor, targets: Tensor): Tensor =>
     matmul(inputs, weights).sub(targets).square().mean();
-  const [value, slope] = valueAndGrad(loss)(w, x, y) as [Tensor, Tensor];
+  const [value, slope] = valueAndGrad(loss)(w, x, y);
   expect(await value.item()).toBeCloseTo(1.25, 6);
   expect([...(await slope.data())]).toEqual([-3, -5]);
   value.dispose();
@@ -98,7 +98,7 @@ test("a compiled function gives the same values every time", async () => {
   const step = jit((x: Tensor) => x.mul(x).add(1));
   for (const value of [1, 2, 3]) {
     using x = tensor([value, value + 1]);
-    using y = step(x) as Tensor;
+    using y = step(x);
     expect([...(await y.data())]).toEqual([value * value + 1, (value + 1) * (value + 1) + 1]);
   }
 });

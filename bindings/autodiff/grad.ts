@@ -20,7 +20,9 @@ export interface GradOptions {
 }
 
 /** Gradient by one argument, or a list of them if `argnums` is a list. Shaped like the arguments. */
-type Gradients<Arguments extends readonly unknown[], O extends GradOptions> = O extends { readonly argnums: readonly number[] }
+type Gradients<Arguments extends readonly unknown[], O extends GradOptions> = O extends {
+  readonly argnums: readonly number[];
+}
   ? Arguments[number][]
   : O extends { readonly argnums: infer I extends number }
     ? Arguments[I]
@@ -54,8 +56,8 @@ export function valueAndGrad<Arguments extends readonly unknown[], R, const O ex
 }
 
 /** The gradient function of a scalar function: `valueAndGrad` without the value (with `hasAux`: [gradients, aux]). */
-export function grad<Arguments extends readonly unknown[], R, const O extends GradOptions = GradOptions>(
-  fn: (...args: Arguments) => R,
+export function grad<Arguments extends readonly unknown[], const O extends GradOptions = GradOptions>(
+  fn: (...args: Arguments) => unknown,
   options?: O,
 ): (...args: Arguments) => Gradients<Arguments, O> {
   const both = valueAndGrad(fn, options);
@@ -78,10 +80,16 @@ export function vjp<Arguments extends readonly Tensor[]>(
   const pullback = (cotangent: Tensor): Tensor[] =>
     engine.scopes.run("vjp", () =>
       engine.transform(() => {
-        const { inner, targets, trees } = open(args, args.map((_, index) => index));
+        const { inner, targets, trees } = open(
+          args,
+          args.map((_, index) => index),
+        );
         const result = fn(...inner);
         if (!sameShape(result.shape, cotangent.shape)) {
-          throw new ShapeError("vjp", `the cotangent must have the shape of the result, ${show(result.shape)}, got ${show(cotangent.shape)}`);
+          throw new ShapeError(
+            "vjp",
+            `the cotangent must have the shape of the result, ${show(result.shape)}, got ${show(cotangent.shape)}`,
+          );
         }
         return close(engine, trees, targets, backward(engine, result, cotangent, targets)) as Tensor[];
       }),
@@ -95,28 +103,43 @@ function engineFor(args: readonly unknown[]): Engine {
 }
 
 /** Arguments with a fresh alias for every tensor to differentiate by, so that each position counts on its own. */
-function open<Arguments extends readonly unknown[]>(args: Arguments, indexes: readonly number[]): { inner: Arguments; targets: Tensor[]; trees: unknown[] } {
+function open<Arguments extends readonly unknown[]>(
+  args: Arguments,
+  indexes: readonly number[],
+): { inner: Arguments; targets: Tensor[]; trees: unknown[] } {
   const targets: Tensor[] = [];
   const inner = [...args] as unknown[];
   for (const index of indexes) {
     if (!Number.isInteger(index) || index < 0 || index >= args.length) {
-      throw new ParameterError("grad", `argnums names argument ${String(index)}, but the call has ${String(args.length)}`);
+      throw new ParameterError(
+        "grad",
+        `argnums names argument ${String(index)}, but the call has ${String(args.length)}`,
+      );
     }
     inner[index] = mapTree(args[index], (tensor) => {
       if (!isFloating(tensor.dtype)) {
-        throw new DTypeError("grad", `argument ${String(index)} holds ${tensor.dtype}, which has no gradient. Cast it to f32, or leave it out of argnums`);
+        throw new DTypeError(
+          "grad",
+          `argument ${String(index)} holds ${tensor.dtype}, which has no gradient. Cast it to f32, or leave it out of argnums`,
+        );
       }
       const fresh = alias(tensor);
       targets.push(fresh);
       return fresh;
     });
-    if (tensorsOf(inner[index]).length === 0) throw new ParameterError("grad", `argument ${String(index)} holds no tensor to differentiate by`);
+    if (tensorsOf(inner[index]).length === 0)
+      throw new ParameterError("grad", `argument ${String(index)} holds no tensor to differentiate by`);
   }
   return { inner: inner as unknown as Arguments, targets, trees: indexes.map((index) => inner[index]) };
 }
 
 /** Gradients in the structure of the arguments; zeros where there is none. */
-function close(engine: Engine, trees: readonly unknown[], targets: readonly Tensor[], found: readonly (Tensor | undefined)[]): unknown[] {
+function close(
+  engine: Engine,
+  trees: readonly unknown[],
+  targets: readonly Tensor[],
+  found: readonly (Tensor | undefined)[],
+): unknown[] {
   return trees.map((tree) =>
     mapTree(tree, (tensor) => {
       const gradient = found[targets.indexOf(tensor)];
@@ -124,4 +147,3 @@ function close(engine: Engine, trees: readonly unknown[], targets: readonly Tens
     }),
   );
 }
-

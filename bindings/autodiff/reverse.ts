@@ -9,6 +9,7 @@ import type { Node, Value } from "../graph/node.ts";
 import type { Gradient } from "../ops/descriptor.ts";
 import * as ops from "../ops/index.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { isTensor } from "../ops/tensor.ts";
 
 /** The nodes between `targets` and `root` in topological order, root last; and the values that depend on a target. */
 function path(root: Value, targets: ReadonlySet<Value>): { order: Node[]; depends: Set<Value> } {
@@ -40,7 +41,12 @@ function path(root: Value, targets: ReadonlySet<Value>): { order: Node[]; depend
 }
 
 /** ∂(cotangent · root)/∂target for each target; undefined where root does not depend on it. */
-export function backward(engine: Engine, root: Tensor, cotangent: Tensor, targets: readonly Tensor[]): (Tensor | undefined)[] {
+export function backward(
+  engine: Engine,
+  root: Tensor,
+  cotangent: Tensor,
+  targets: readonly Tensor[],
+): (Tensor | undefined)[] {
   const targetValues = targets.map((tensor) => engine.valueOf(tensor, "grad"));
   const rootValue = engine.valueOf(root, "grad");
   const { order, depends } = path(rootValue, new Set(targetValues));
@@ -82,10 +88,17 @@ function zerosFor(engine: Engine, value: Value): Tensor {
 
 /** Throws unless the value of a differentiated function is one float. */
 export function checkScalar(op: string, value: unknown): asserts value is Tensor {
-  const tensor = value as Tensor | undefined;
-  if (typeof tensor !== "object" || !("recorder" in tensor)) {
-    throw new ParameterError(op, `the function must return a scalar tensor, got ${tensor === undefined ? "undefined" : typeof tensor}. With more results use { hasAux: true } and return [scalar, rest]`);
+  if (!isTensor(value)) {
+    throw new ParameterError(
+      op,
+      `the function must return a scalar tensor, got ${typeof value}. With more results use { hasAux: true } and return [scalar, rest]`,
+    );
   }
-  if (tensor.size !== 1) throw new ShapeError(op, `the function must return a scalar, got shape ${show(tensor.shape)}. Reduce it: .sum() or .mean(); for a vector use vjp`);
-  if (!isFloating(tensor.dtype)) throw new ParameterError(op, `the function must return a float, got ${tensor.dtype}. Convert it: .cast("f32")`);
+  if (value.size !== 1)
+    throw new ShapeError(
+      op,
+      `the function must return a scalar, got shape ${show(value.shape)}. Reduce it: .sum() or .mean(); for a vector use vjp`,
+    );
+  if (!isFloating(value.dtype))
+    throw new ParameterError(op, `the function must return a float, got ${value.dtype}. Convert it: .cast("f32")`);
 }

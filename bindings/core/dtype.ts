@@ -54,7 +54,12 @@ export function newArray<D extends DType>(dtype: D, length: number): ArrayOf[D] 
 }
 
 /** A view of `length` elements at `byteOffset` of a buffer. */
-export function viewArray<D extends DType>(dtype: D, buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayOf[D] {
+export function viewArray<D extends DType>(
+  dtype: D,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): ArrayOf[D] {
   return new arrays[dtype](buffer, byteOffset, length);
 }
 
@@ -101,10 +106,13 @@ export function dtypeOfNumber(value: number, dtype: DType): DType {
   if (isFloating(dtype)) return dtype;
   if (!Number.isInteger(value)) return floatOf(dtype);
   const fits =
-    dtype === "bool" ? false
-    : dtype === "u8" ? value >= 0 && value <= 255
-    : dtype === "u32" ? value >= 0 && value <= 0xffffffff
-    : value >= -0x80000000 && value <= 0x7fffffff;
+    dtype === "bool"
+      ? false
+      : dtype === "u8"
+        ? value >= 0 && value <= 255
+        : dtype === "u32"
+          ? value >= 0 && value <= 0xffffffff
+          : value >= -0x80000000 && value <= 0x7fffffff;
   if (fits) return dtype;
   return value >= -0x80000000 && value <= 0x7fffffff && dtype !== "u32" ? "i32" : "f64";
 }

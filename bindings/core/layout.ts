@@ -61,7 +61,9 @@ export function sliceLayout(layout: Layout, begin: readonly number[], step: read
 export function reshapeLayout(layout: Layout, shape: Shape): Layout | undefined {
   if (isContiguous(layout)) return contiguous(shape, layout.offset);
   // Match runs of axes of equal size; inside a run the source must be walkable with one stride.
-  const source = layout.shape.map((extent, axis) => [extent, layout.strides[axis] ?? 0] as const).filter(([extent]) => extent !== 1);
+  const source = layout.shape
+    .map((extent, axis) => [extent, layout.strides[axis] ?? 0] as const)
+    .filter(([extent]) => extent !== 1);
   const strides = new Array<number>(shape.length).fill(0);
   let from = 0;
   let to = 0;
@@ -105,7 +107,8 @@ export function mergeWalk(shape: Shape, operands: readonly (readonly number[])[]
     const extent = shape[axis] ?? 1;
     if (extent === 1) continue;
     const last = extents.length - 1;
-    const merges = last >= 0 && operands.every((operand, i) => (strides[i]?.[last] ?? 0) === (operand[axis] ?? 0) * extent);
+    const merges =
+      last >= 0 && operands.every((operand, i) => (strides[i]?.[last] ?? 0) === (operand[axis] ?? 0) * extent);
     if (merges) {
       extents[last] = (extents[last] ?? 1) * extent;
       operands.forEach((operand, i) => {

@@ -41,7 +41,10 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export function checkShape(op: string, shape: Shape): void {
   if (!Array.isArray(shape)) throw new ShapeError(op, `a shape is a list of sizes, got ${String(shape)}`);
   if (shape.length > maxRank) {
-    throw new ShapeError(op, `at most ${String(maxRank)} axes are supported, got ${show(shape)} (${String(shape.length)}). Merge axes with reshape`);
+    throw new ShapeError(
+      op,
+      `at most ${String(maxRank)} axes are supported, got ${show(shape)} (${String(shape.length)}). Merge axes with reshape`,
+    );
   }
   for (const extent of shape) {
     if (!Number.isInteger(extent) || extent < 0) {
@@ -89,7 +92,10 @@ export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] 
   for (const shape of shapes) {
     const next = broadcastPair(out, shape);
     if (next === undefined) {
-      throw new ShapeError(op, `shapes ${shapes.map(show).join(" and ")} do not broadcast: each axis must be equal or 1. Reshape or expandDims one of them`);
+      throw new ShapeError(
+        op,
+        `shapes ${shapes.map(show).join(" and ")} do not broadcast: each axis must be equal or 1. Reshape or expandDims one of them`,
+      );
     }
     out = next;
   }
@@ -107,16 +113,26 @@ export function resolveShape(op: string, target: Shape, size: number, from: Shap
   const unknown = target.filter((extent) => extent === -1).length;
   if (unknown > 1) throw new ShapeError(op, `only one size may be -1, got ${show(target)}`);
   const known = sizeOf(target.filter((extent) => extent !== -1));
-  const shape = unknown === 0 ? [...target] : target.map((extent) => (extent === -1 ? (known === 0 ? 0 : size / known) : extent));
+  const shape =
+    unknown === 0 ? [...target] : target.map((extent) => (extent === -1 ? (known === 0 ? 0 : size / known) : extent));
   if (shape.some((extent) => !Number.isInteger(extent)) || sizeOf(shape) !== size) {
-    throw new ShapeError(op, `cannot view ${show(from)} (${String(size)} elements) as ${show(target)}. The element counts must be equal`);
+    throw new ShapeError(
+      op,
+      `cannot view ${show(from)} (${String(size)} elements) as ${show(target)}. The element counts must be equal`,
+    );
   }
   checkShape(op, shape);
   return shape;
 }
 
 /** Throws a ParameterError unless `value` is a whole number in [low, high]. */
-export function requireInteger(op: string, name: string, value: number, low: number, high: number = Number.MAX_SAFE_INTEGER): void {
+export function requireInteger(
+  op: string,
+  name: string,
+  value: number,
+  low: number,
+  high: number = Number.MAX_SAFE_INTEGER,
+): void {
   if (!Number.isInteger(value) || value < low || value > high) {
     const range = high === Number.MAX_SAFE_INTEGER ? `≥ ${String(low)}` : `in [${String(low)}, ${String(high)}]`;
     throw new ParameterError(op, `${name} must be a whole number ${range}, got ${String(value)}`);

@@ -28,7 +28,10 @@ async function measure(backend: Backend): Promise<DeviceProfile> {
   const streamBytes = (2 * 4 * streamElements) / streamTime;
   const heavy = Math.max(streamTime, (await time(backend, mapSegment(streamElements, 1, 32), [streamElements])) - tiny);
   const streamFlops = (64 * streamElements) / heavy;
-  const product = Math.max(0.1, (await time(backend, matmulSegment(backend), [matrix * matrix, matrix * matrix])) - tiny);
+  const product = Math.max(
+    0.1,
+    (await time(backend, matmulSegment(backend), [matrix * matrix, matrix * matrix])) - tiny,
+  );
   const contraction = (2 * matrix ** 3) / product;
   const rate = (flops: number, extra = 0): Rate => ({ launch: launch + extra, flops, bytes: streamBytes });
   return {
@@ -94,7 +97,8 @@ const view = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strid
 /** `steps` kernels over `size` elements, each of `operations` multiply-adds. */
 function mapSegment(size: number, steps: number, operations = 1): Segment {
   let expression = input(0, "f32");
-  for (let index = 0; index < operations; index++) expression = add(mul(expression, constant(0.5, "f32")), constant(0.25, "f32"));
+  for (let index = 0; index < operations; index++)
+    expression = add(mul(expression, constant(0.5, "f32")), constant(0.25, "f32"));
   const list = Array.from({ length: steps }, (_, index): Step => {
     const source = index === 0 ? 0 : 1 + (index % 2);
     const target = index === steps - 1 ? 3 : 2 - (index % 2);

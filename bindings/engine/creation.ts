@@ -30,10 +30,18 @@ export interface TensorOptions extends CreationOptions {
  */
 export function tensor(data: Nested | ArrayBufferView, options: TensorOptions = {}): Tensor {
   if (options.dtype !== undefined) checkDType("tensor", options.dtype);
-  if (isTensor(data)) throw new ParameterError("tensor", "the data is a tensor already. Convert it: cast(x, dtype); copy it: tensor(await x.data(), { shape: x.shape })");
+  if (isTensor(data))
+    throw new ParameterError(
+      "tensor",
+      "the data is a tensor already. Convert it: cast(x, dtype); copy it: tensor(await x.data(), { shape: x.shape })",
+    );
   if (ArrayBuffer.isView(data)) {
     const own = dtypeOfArray(data);
-    if (own === undefined) throw new DTypeError("tensor", `cannot hold a ${data.constructor.name}. Convert it: Float32Array.from(data, Number)`);
+    if (own === undefined)
+      throw new DTypeError(
+        "tensor",
+        `cannot hold a ${data.constructor.name}. Convert it: Float32Array.from(data, Number)`,
+      );
     const array = data as TypedArray;
     return place("tensor", array, options.shape ?? [array.length], options.dtype ?? own);
   }
@@ -47,25 +55,39 @@ export function tensor(data: Nested | ArrayBufferView, options: TensorOptions = 
   const collect = (item: Nested, depth: number): void => {
     if (Array.isArray(item)) {
       const list = item as readonly Nested[];
-      if (list.length !== shape[depth]) throw new ShapeError("tensor", `ragged nesting: an array of ${String(list.length)} where ${String(shape[depth] ?? 0)} was expected (shape so far ${show(shape)}). Pad the rows to one length`);
+      if (list.length !== shape[depth])
+        throw new ShapeError(
+          "tensor",
+          `ragged nesting: an array of ${String(list.length)} where ${String(shape[depth] ?? 0)} was expected (shape so far ${show(shape)}). Pad the rows to one length`,
+        );
       for (const inner of list) collect(inner, depth + 1);
       return;
     }
-    if (depth !== shape.length) throw new ShapeError("tensor", `ragged nesting: a number where an array of ${String(shape[depth] ?? 0)} was expected. Nest all rows equally`);
-    if (typeof item !== "number" && typeof item !== "boolean") throw new ParameterError("tensor", `expects numbers and booleans, got ${item === null ? "null" : typeof item}`);
+    if (depth !== shape.length)
+      throw new ShapeError(
+        "tensor",
+        `ragged nesting: a number where an array of ${String(shape[depth] ?? 0)} was expected. Nest all rows equally`,
+      );
+    if (typeof item !== "number" && typeof item !== "boolean")
+      throw new ParameterError("tensor", `expects numbers and booleans, got ${typeof item}`);
     if (typeof item === "boolean") booleans++;
     flat.push(Number(item));
   };
-  collect(data as Nested, 0);
+  collect(data, 0);
   const dtype = options.dtype ?? (booleans > 0 && booleans === flat.length ? "bool" : "f32");
   return place("tensor", flat, options.shape ?? shape, dtype);
 }
 
 function place(op: string, data: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
   checkShape(op, shape);
-  if (sizeOf(shape) !== data.length) throw new ShapeError(op, `${String(data.length)} elements do not fill shape ${show(shape)} (${String(sizeOf(shape))} elements)`);
+  if (sizeOf(shape) !== data.length)
+    throw new ShapeError(
+      op,
+      `${String(data.length)} elements do not fill shape ${show(shape)} (${String(sizeOf(shape))} elements)`,
+    );
   const array = newArray(dtype, data.length);
-  for (let index = 0; index < data.length; index++) array[index] = dtype === "bool" ? Number(data[index] !== 0) : (data[index] ?? 0);
+  for (let index = 0; index < data.length; index++)
+    array[index] = dtype === "bool" ? Number(data[index] !== 0) : (data[index] ?? 0);
   return defaultEngine().fromArray(array, shape, dtype);
 }
 
@@ -108,17 +130,31 @@ export function arange(start: number, stop?: number, step = 1, options: Creation
   checkDType("arange", dtype);
   const [first, last] = stop === undefined ? [0, start] : [start, stop];
   if (step === 0 || ![first, last, step].every(Number.isFinite)) {
-    throw new ParameterError("arange", `start, stop and step must be finite and step not 0, got ${String(first)}, ${String(last)}, ${String(step)}`);
+    throw new ParameterError(
+      "arange",
+      `start, stop and step must be finite and step not 0, got ${String(first)}, ${String(last)}, ${String(step)}`,
+    );
   }
   const count = Math.max(0, Math.ceil((last - first) / step));
-  return place("arange", Float64Array.from({ length: count }, (_, index) => first + index * step), [count], dtype);
+  return place(
+    "arange",
+    Float64Array.from({ length: count }, (_, index) => first + index * step),
+    [count],
+    dtype,
+  );
 }
 
 /** `count` values evenly spaced from start to stop, both included unless `endpoint` is false. */
-export function linspace(start: number, stop: number, count = 50, options: CreationOptions & { readonly endpoint?: boolean } = {}): Tensor {
+export function linspace(
+  start: number,
+  stop: number,
+  count = 50,
+  options: CreationOptions & { readonly endpoint?: boolean } = {},
+): Tensor {
   const { dtype = "f32", endpoint = true } = options;
   checkDType("linspace", dtype);
-  if (!Number.isInteger(count) || count < 0) throw new ParameterError("linspace", `count must be a whole number ≥ 0, got ${String(count)}`);
+  if (!Number.isInteger(count) || count < 0)
+    throw new ParameterError("linspace", `count must be a whole number ≥ 0, got ${String(count)}`);
   const intervals = Math.max(1, endpoint ? count - 1 : count);
   const values = Float64Array.from({ length: count }, (_, index) => start + ((stop - start) * index) / intervals);
   // The last value is exact, whatever rounding the division did.

@@ -57,7 +57,10 @@ export function engineOf(tensor: Tensor): Engine {
 export function withDevice<T>(device: DeviceName | "auto", body: () => T): T {
   const engine = defaultEngine();
   if (device !== "auto" && engine.backends.size > 0 && !engine.backends.has(device)) {
-    throw new BackendError("withDevice", `${device} is not in use here. await init() reports why; use "auto" or "${[...engine.backends.keys()].join('" or "')}"`);
+    throw new BackendError(
+      "withDevice",
+      `${device} is not in use here. await init() reports why; use "auto" or "${[...engine.backends.keys()].join('" or "')}"`,
+    );
   }
   const before = engine.preferred;
   engine.preferred = device === "auto" ? undefined : device;

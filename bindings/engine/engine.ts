@@ -58,7 +58,8 @@ export class Engine implements Recorder {
   });
   private start: (() => Promise<void>) | undefined;
   private starting: Promise<void> | undefined;
-  private queue: { readonly value: Value; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  private queue: { readonly value: Value; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
+    [];
   private tail: Promise<unknown> = Promise.resolve();
   private lastBreath = 0;
 
@@ -97,7 +98,7 @@ export class Engine implements Recorder {
   }
 
   scalar(value: number, dtype: DType): Tensor {
-    const node = new Node(constantOp as Op<unknown>, { value } satisfies ConstantAttributes, [], [{ shape: [], dtype }]);
+    const node = new Node(constantOp, { value } satisfies ConstantAttributes, [], [{ shape: [], dtype }]);
     const [output] = node.outputs;
     if (output === undefined) throw new Error("a constant has one output");
     const handle = new Handle(this, output);
@@ -168,7 +169,10 @@ export class Engine implements Recorder {
     const storage = value.copies.get("wasm");
     if (storage !== undefined) return (storage as Storage).backend.downloadSync(storage as Storage);
     if (value.host !== undefined) return value.host.slice();
-    throw new BackendError("dataSync", "the tensor lives on webgpu, which cannot be read without waiting. Use await x.data()");
+    throw new BackendError(
+      "dataSync",
+      "the tensor lives on webgpu, which cannot be read without waiting. Use await x.data()",
+    );
   }
 
   /** Computes values without reading them. */
@@ -192,7 +196,10 @@ export class Engine implements Recorder {
     this.queue = [];
     try {
       await this.ready();
-      await this.run(batch.map((item) => item.value), { readBack: true });
+      await this.run(
+        batch.map((item) => item.value),
+        { readBack: true },
+      );
       for (const item of batch) item.resolve();
     } catch (error) {
       if (batch.length === 1) batch[0]?.reject(error);
@@ -229,23 +236,35 @@ export class Engine implements Recorder {
     const captured = capture(values);
     if (captured.targets.length === 0) return;
     const compiled = this.plan(captured, options);
-    this.finish(captured, await drive(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace)));
+    this.finish(
+      captured,
+      await drive(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace)),
+    );
   }
 
   /** The same without waiting; throws a BackendError where that is impossible. */
   runSync(values: readonly Value[], op: string, options: RunOptions = {}): void {
     if (!this.backends.has("wasm") && !this.backends.has("webgpu")) {
-      throw new BackendError(op, "the devices are not started yet. Call await init() once before reading synchronously, or use await x.data()");
+      throw new BackendError(
+        op,
+        "the devices are not started yet. Call await init() once before reading synchronously, or use await x.data()",
+      );
     }
     const captured = capture(values);
     if (captured.targets.length === 0) return;
     const onlyCpu = options.devices?.includes("webgpu") === false;
     if (onlyCpu && captured.inputs.some((value) => value.host === undefined && !value.copies.has("wasm"))) {
-      throw new BackendError(op, "an operand lives on webgpu, which cannot be read without waiting. Use await x.data()");
+      throw new BackendError(
+        op,
+        "an operand lives on webgpu, which cannot be read without waiting. Use await x.data()",
+      );
     }
     const compiled = this.plan(captured, options);
     const advice = "part of the work waits for webgpu. Use await x.data()";
-    this.finish(captured, driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace), op, advice));
+    this.finish(
+      captured,
+      driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace), op, advice),
+    );
   }
 
   /** The compiled plan for a capture, from the cache if its structure was seen before. */
@@ -262,7 +281,9 @@ export class Engine implements Recorder {
   /** Plans and compiles a capture without looking at the cache. */
   compile(captured: Capture, options: RunOptions = {}): CompiledPlan {
     const devices = [...this.backends.values()].filter((backend) => options.devices?.includes(backend.name) ?? true);
-    const residence = captured.inputs.map((value): (DeviceName | "host")[] => (value.copies.size > 0 ? [...value.copies.keys()] : ["host"]));
+    const residence = captured.inputs.map((value): (DeviceName | "host")[] =>
+      value.copies.size > 0 ? [...value.copies.keys()] : ["host"],
+    );
     const plan = makePlan(captured, devices, this.costs, { residence, readBack: options.readBack ?? false });
     return compilePlan(plan, this.backends);
   }
@@ -285,7 +306,10 @@ export class Engine implements Recorder {
     const captured = capture(values);
     const compiled = this.plan(captured);
     if (compiled.plan.waits) return;
-    this.finish(captured, driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends), "flush", "cannot wait"));
+    this.finish(
+      captured,
+      driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends), "flush", "cannot wait"),
+    );
   }
 
   /** Forgets all plans: devices or costs have changed. */

@@ -25,9 +25,17 @@ export interface ExplainedKernel {
 export interface Explanation {
   readonly kernels: readonly ExplainedKernel[];
   /** Runs of kernels on one device, with the milliseconds they took. */
-  readonly segments: readonly { readonly device: DeviceName; readonly kernels: number; readonly milliseconds: number }[];
+  readonly segments: readonly {
+    readonly device: DeviceName;
+    readonly kernels: number;
+    readonly milliseconds: number;
+  }[];
   /** Copies between host and devices. */
-  readonly transfers: readonly { readonly from: DeviceName | "host"; readonly to: DeviceName; readonly bytes: number }[];
+  readonly transfers: readonly {
+    readonly from: DeviceName | "host";
+    readonly to: DeviceName;
+    readonly bytes: number;
+  }[];
   toString(): string;
   toJSON(): unknown;
 }
@@ -41,7 +49,9 @@ export async function explain(target: Tensor | readonly Tensor[] | (() => unknow
   const [first] = tensors;
   const engine = first === undefined ? defaultEngine() : engineOf(first);
   await engine.ready();
-  const values = tensors.map((tensor) => engine.valueOf(tensor, "explain")).filter((value) => !value.isStored && !value.isConstant);
+  const values = tensors
+    .map((tensor) => engine.valueOf(tensor, "explain"))
+    .filter((value) => !value.isStored && !value.isConstant);
   const captured = capture(values);
   const trace: RunTrace = { segments: [], transfers: [], wait: true };
   const { plan } = engine.plan(captured, { readBack: true });
@@ -54,7 +64,11 @@ export async function explain(target: Tensor | readonly Tensor[] | (() => unknow
     const { flops, bytes } = workOf(plan.fused, group);
     return [{ op: group.label, ...placement, flops, bytes }];
   });
-  const segments = plan.segments.map((segment, index) => ({ device: segment.device, kernels: segment.steps.length, milliseconds: trace.segments[index] ?? 0 }));
+  const segments = plan.segments.map((segment, index) => ({
+    device: segment.device,
+    kernels: segment.steps.length,
+    milliseconds: trace.segments[index] ?? 0,
+  }));
   const data = { kernels, segments, transfers: trace.transfers };
   return { ...data, toString: () => table(data), toJSON: () => data };
 }
@@ -62,10 +76,15 @@ export async function explain(target: Tensor | readonly Tensor[] | (() => unknow
 function table({ kernels, segments, transfers }: Pick<Explanation, "kernels" | "segments" | "transfers">): string {
   if (kernels.length === 0) return "nothing to compute: the tensor is stored already";
   const rows = [["op", "device", "predicted", "bytes", "reason"]];
-  for (const kernel of kernels) rows.push([kernel.op, kernel.device, `${kernel.predicted.toFixed(1)} µs`, String(kernel.bytes), kernel.reason]);
+  for (const kernel of kernels)
+    rows.push([kernel.op, kernel.device, `${kernel.predicted.toFixed(1)} µs`, String(kernel.bytes), kernel.reason]);
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("  "));
-  for (const segment of segments) lines.push(`ran ${String(segment.kernels)} kernels on ${segment.device} in ${segment.milliseconds.toFixed(3)} ms`);
-  for (const transfer of transfers) lines.push(`moved ${String(transfer.bytes)} bytes from ${transfer.from} to ${transfer.to}`);
+  const lines = rows.map((row) =>
+    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("  "),
+  );
+  for (const segment of segments)
+    lines.push(`ran ${String(segment.kernels)} kernels on ${segment.device} in ${segment.milliseconds.toFixed(3)} ms`);
+  for (const transfer of transfers)
+    lines.push(`moved ${String(transfer.bytes)} bytes from ${transfer.from} to ${transfer.to}`);
   return lines.join("\n");
 }

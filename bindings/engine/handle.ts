@@ -11,7 +11,8 @@ import type { AxisOptions, Nested, Tensor, TensorLike } from "../ops/tensor.ts";
 import type { Engine } from "./engine.ts";
 
 // Node 20 has the symbol but not the syntax; older browsers have neither.
-const disposeSymbol: typeof Symbol.dispose = (Symbol as { dispose?: typeof Symbol.dispose }).dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
+const disposeSymbol: typeof Symbol.dispose =
+  (Symbol as { dispose?: typeof Symbol.dispose }).dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
 
 export class Handle implements Tensor {
   readonly recorder: Engine;
@@ -31,7 +32,10 @@ export class Handle implements Tensor {
   /** The value behind the tensor; `op` names who asks. */
   valueFor(op: string): Value {
     if (this.held === undefined) {
-      throw new DisposedError(op, `tensor ${show(this.shape)} ${this.dtype} was disposed. Keep it: return it from scope(), or dispose it later`);
+      throw new DisposedError(
+        op,
+        `tensor ${show(this.shape)} ${this.dtype} was disposed. Keep it: return it from scope(), or dispose it later`,
+      );
     }
     return this.held;
   }
@@ -57,7 +61,10 @@ export class Handle implements Tensor {
   }
   async item(): Promise<number> {
     if (this.size !== 1) {
-      throw new ShapeError("item", `the tensor has ${String(this.size)} elements, shape ${show(this.shape)}. Read one: await x.slice([0], [1]).item(), or all: await x.data()`);
+      throw new ShapeError(
+        "item",
+        `the tensor has ${String(this.size)} elements, shape ${show(this.shape)}. Read one: await x.slice([0], [1]).item(), or all: await x.data()`,
+      );
     }
     return (await this.data())[0] ?? Number.NaN;
   }
@@ -190,7 +197,9 @@ export class Handle implements Tensor {
     return ops.broadcastTo(this, shape);
   }
   take(indices: Tensor | readonly number[], options?: { readonly axis?: number }): Tensor {
-    const list = Array.isArray(indices) ? this.recorder.fromArray(Int32Array.from(indices as readonly number[]), [indices.length], "i32") : (indices as Tensor);
+    const list = Array.isArray(indices)
+      ? this.recorder.fromArray(Int32Array.from(indices as readonly number[]), [indices.length], "i32")
+      : (indices as Tensor);
     return ops.take(this, list, options);
   }
   matmul(b: Tensor): Tensor {

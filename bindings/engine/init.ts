@@ -16,7 +16,10 @@ let started = false;
 export async function init(options?: InitOptions): Promise<InitReport> {
   if (options !== undefined) {
     if (started || defaultEngine().backends.size > 0) {
-      throw new ParameterError("init", "the engine is already started; options come too late. Call await shutdown() first, then init(options)");
+      throw new ParameterError(
+        "init",
+        "the engine is already started; options come too late. Call await shutdown() first, then init(options)",
+      );
     }
     useEngine(createEngine(options));
   }

@@ -55,7 +55,10 @@ interface Traced {
  * Arguments are trees of tensors and numbers; numbers become scalars whose values may change from call to call. The
  * function must be pure: everything else it reads is fixed at the first call. Returns a tree of tensors.
  */
-export function jit<Arguments extends readonly unknown[], R>(fn: (...args: Arguments) => R, options: JitOptions = {}): JitFunction<Arguments, R> {
+export function jit<Arguments extends readonly unknown[], R>(
+  fn: (...args: Arguments) => R,
+  options: JitOptions = {},
+): JitFunction<Arguments, R> {
   const traces = new Map<string, Traced>();
   const call = (...args: Arguments): R => {
     const leaves = flatten(args);
@@ -77,7 +80,9 @@ export function jit<Arguments extends readonly unknown[], R>(fn: (...args: Argum
     }
     traces.clear();
   };
-  return Object.defineProperty(Object.assign(call, { dispose }), "traces", { get: () => traces.size }) as unknown as JitFunction<Arguments, R>;
+  return Object.defineProperty(Object.assign(call, { dispose }), "traces", {
+    get: () => traces.size,
+  }) as unknown as JitFunction<Arguments, R>;
 }
 
 /** Tensors and numbers of a tree, in order. */
@@ -93,7 +98,10 @@ function signature(tree: unknown, device: DeviceName | undefined): string {
     if (isTensor(item)) return `${item.dtype}[${item.shape.join()}]`;
     if (typeof item === "number") return "#";
     if (Array.isArray(item)) return `(${item.map(describe).join(";")})`;
-    if (typeof item === "object" && item !== null) return `{${Object.entries(item).map(([key, value]) => `${key}:${describe(value)}`).join(";")}}`;
+    if (typeof item === "object" && item !== null)
+      return `{${Object.entries(item)
+        .map(([key, value]) => `${key}:${describe(value)}`)
+        .join(";")}}`;
     return String(item);
   };
   return `${device ?? ""}${describe(tree)}`;
@@ -109,7 +117,11 @@ function replaceLeaves(tree: unknown, replace: (leaf: Tensor | number) => unknow
   return tree;
 }
 
-function trace<Arguments extends readonly unknown[]>(engine: Engine, fn: (...args: Arguments) => unknown, args: Arguments): Traced {
+function trace<Arguments extends readonly unknown[]>(
+  engine: Engine,
+  fn: (...args: Arguments) => unknown,
+  args: Arguments,
+): Traced {
   const state: Trace = { keys: [] };
   const placeholders = new Map<Value, number>();
   const numbers = new Map<Value, number>();
@@ -129,10 +141,13 @@ function trace<Arguments extends readonly unknown[]>(engine: Engine, fn: (...arg
         const value = new Value(leaf.shape, leaf.dtype, undefined);
         placeholders.set(value, index);
         return engine.handle(value);
-      }) as unknown as Arguments;
+      }) as Arguments;
       const result = fn(...bound);
       if (typeof (result as { then?: unknown } | null)?.then === "function") {
-        throw new ParameterError("jit", "the function returned a promise. A compiled function is synchronous; read its results outside");
+        throw new ParameterError(
+          "jit",
+          "the function returned a promise. A compiled function is synchronous; read its results outside",
+        );
       }
       traced = analyse(engine, state, result, placeholders, numbers);
     });
@@ -143,7 +158,13 @@ function trace<Arguments extends readonly unknown[]>(engine: Engine, fn: (...arg
   return traced;
 }
 
-function analyse(engine: Engine, state: Trace, result: unknown, placeholders: Map<Value, number>, numbers: Map<Value, number>): Traced {
+function analyse(
+  engine: Engine,
+  state: Trace,
+  result: unknown,
+  placeholders: Map<Value, number>,
+  numbers: Map<Value, number>,
+): Traced {
   const tensors = tensorsOf(result);
   const values = tensors.map((tensor) => engine.valueOf(tensor, "jit"));
   const keys = new Map(state.keys.map(({ value, refresh }) => [value, refresh]));
@@ -160,7 +181,9 @@ function analyse(engine: Engine, state: Trace, result: unknown, placeholders: Ma
     return { kind: "captured", value };
   };
   const sources = captured.inputs.map(sourceOf);
-  const scalarSources = captured.scalarValues.map((value) => numbers.get(value) ?? { fixed: (value.node?.attributes as ConstantAttributes).value });
+  const scalarSources = captured.scalarValues.map(
+    (value) => numbers.get(value) ?? { fixed: (value.node?.attributes as ConstantAttributes).value },
+  );
   const leaves = values.map((value): number | Source => {
     const index = captured.targets.indexOf(value);
     return index >= 0 ? index : sourceOf(value);
@@ -170,7 +193,14 @@ function analyse(engine: Engine, state: Trace, result: unknown, placeholders: Ma
     return replaceLeaves(result, (item) => (typeof item === "number" ? item : make(leaf++)));
   };
   // Only the structure is kept: the recorded nodes go with the trace's scope.
-  return { captured: { ...captured, targets: [], covered: [], inputs: [], scalarValues: [] }, sources, scalarSources, rebuild, leaves, plans: new Map() };
+  return {
+    captured: { ...captured, targets: [], covered: [], inputs: [], scalarValues: [] },
+    sources,
+    scalarSources,
+    rebuild,
+    leaves,
+    plans: new Map(),
+  };
 }
 
 /** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU in its middle. */
@@ -191,7 +221,9 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
     const argument = args[source];
     return typeof argument === "number" ? argument : Number.NaN;
   });
-  const residence = inputs.map((value) => (value.copies.size > 0 ? [...value.copies.keys()].sort().join("+") : "host")).join();
+  const residence = inputs
+    .map((value) => (value.copies.size > 0 ? [...value.copies.keys()].sort().join("+") : "host"))
+    .join();
   const devices = [...engine.backends.keys()].join();
   const key = `${devices}|${residence}`;
   let compiled = traced.plans.get(key);

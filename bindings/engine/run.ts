@@ -38,7 +38,11 @@ export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
 
 export function backendOf(backends: Backends, name: DeviceName): Backend {
   const backend = backends.get(name);
-  if (backend === undefined) throw new BackendError("run", `device ${name} is not in use. await init() reports why; withDevice("wasm", …) runs on the CPU`);
+  if (backend === undefined)
+    throw new BackendError(
+      "run",
+      `device ${name} is not in use. await init() reports why; withDevice("wasm", …) runs on the CPU`,
+    );
   return backend;
 }
 
@@ -123,20 +127,26 @@ export function* runPlan(
 }
 
 /** The copy of a buffer on `backend`, made if it is not there yet. Copies of stored values stay with the value. */
-function* bring(held: Bound, backend: Backend, trace: RunTrace | undefined): Generator<Promise<unknown>, Storage, unknown> {
+function* bring(
+  held: Bound,
+  backend: Backend,
+  trace: RunTrace | undefined,
+): Generator<Promise<unknown>, Storage, unknown> {
   const here = held.copies.get(backend.name);
   if (here !== undefined) return here;
   const [source] = held.copies.values();
   const { value } = held;
   let data = value?.host;
   if (data === undefined && source !== undefined) {
-    data = source.backend.readsSynchronously ? source.backend.downloadSync(source) : ((yield source.backend.download(source)) as TypedArray);
+    data = source.backend.readsSynchronously
+      ? source.backend.downloadSync(source)
+      : ((yield source.backend.download(source)) as TypedArray);
   }
   if (data === undefined) throw new Error("a plan input is not stored anywhere");
   const dtype = source?.dtype ?? value?.dtype ?? "f32";
   const copy = backend.upload(data, dtype);
   trace?.transfers.push({ from: source?.backend.name ?? "host", to: backend.name, bytes: data.byteLength });
-  if (value !== undefined && value.isStored) {
+  if (value?.isStored === true) {
     held.hold(backend.name, copy);
     value.store(copy);
     // The CPU's copy is the host's memory too; a second one would be waste.

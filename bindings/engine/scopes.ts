@@ -5,7 +5,8 @@ import type { Tensor } from "../ops/tensor.ts";
 import { isTensor } from "../ops/tensor.ts";
 
 /** A tensor, or lists and plain objects of trees. Anything else is a leaf without tensors. */
-export type Tree = Tensor | readonly Tree[] | { readonly [key: string]: Tree } | number | string | boolean | null | undefined;
+export type Tree =
+  Tensor | readonly Tree[] | { readonly [key: string]: Tree } | number | string | boolean | null | undefined;
 
 /** The tensors of a tree, in order. */
 export function tensorsOf(tree: unknown): Tensor[] {
@@ -56,7 +57,10 @@ export class Scopes {
       if (typeof (result as { then?: unknown } | null)?.then === "function") {
         // The promise is abandoned on purpose: its rejection must not become a second error.
         (result as unknown as Promise<unknown>).then(undefined, () => undefined);
-        throw new ParameterError(op, "the function returned a promise; tensors made after an await would escape. Make it synchronous and read the results outside");
+        throw new ParameterError(
+          op,
+          "the function returned a promise; tensors made after an await would escape. Make it synchronous and read the results outside",
+        );
       }
       kept = new Set(tensorsOf(result));
       return result;

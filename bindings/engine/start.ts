@@ -55,7 +55,11 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
   engine.backends.set("wasm", wasm);
   const gpu = webgpu === "off" ? { unavailable: 'switched off by init({ webgpu: "off" })' } : await createWebGPU();
   if ("unavailable" in gpu) {
-    if (webgpu === "require") throw new BackendError("init", `no WebGPU device: ${gpu.unavailable}. Use init({ webgpu: "auto" }) to run on the CPU instead`);
+    if (webgpu === "require")
+      throw new BackendError(
+        "init",
+        `no WebGPU device: ${gpu.unavailable}. Use init({ webgpu: "auto" }) to run on the CPU instead`,
+      );
   } else {
     engine.backends.set("webgpu", gpu);
     // A lost device takes the tensors that were only there with it; everything else goes on on the CPU.
@@ -68,22 +72,36 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
   if (tune === "on") await calibrate(engine);
   const available = hardwareThreads();
   const relaxedDetail = features.relaxed
-    ? wasm.artefact === "relaxed" ? "relaxed SIMD" : "base SIMD by choice"
+    ? wasm.artefact === "relaxed"
+      ? "relaxed SIMD"
+      : "base SIMD by choice"
     : "base SIMD: this JavaScript engine lacks relaxed SIMD";
   const devices: DeviceReport[] = [
     {
       name: "wasm",
       used: true,
       detail: `WebAssembly with ${relaxedDetail}, 1 thread`,
-      advice: features.relaxed ? "" : "Node 22 or later, or node --experimental-wasm-relaxed-simd on Node 20, gives fused multiply-add",
+      advice: features.relaxed
+        ? ""
+        : "Node 22 or later, or node --experimental-wasm-relaxed-simd on Node 20, gives fused multiply-add",
     },
     "unavailable" in gpu
       ? { name: "webgpu", used: false, detail: gpu.unavailable, advice: webgpu === "off" ? "" : gpuAdvice() }
-      : { name: "webgpu", used: true, detail: describeAdapter(gpu.adapter), advice: gpu.adapter.isFallback ? "this is a software GPU: good for tests, not for speed" : "" },
+      : {
+          name: "webgpu",
+          used: true,
+          detail: describeAdapter(gpu.adapter),
+          advice: gpu.adapter.isFallback ? "this is a software GPU: good for tests, not for speed" : "",
+        },
   ];
   const report: InitReport = {
     devices,
-    threads: { used: 1, available, detail: available > 1 ? `1 of ${String(available)} threads: programs run on one thread in this version` : "1 thread" },
+    threads: {
+      used: 1,
+      available,
+      detail:
+        available > 1 ? `1 of ${String(available)} threads: programs run on one thread in this version` : "1 thread",
+    },
     simd: { relaxed: wasm.artefact === "relaxed", detail: relaxedDetail },
     toString: () => devices.map((device) => sentence(device)).join("\n"),
   };
@@ -95,7 +113,12 @@ function sentence(device: DeviceReport): string {
   return `${device.name}: ${device.used ? "in use" : "not used"}: ${device.detail}.${advice}`;
 }
 
-function describeAdapter(adapter: { readonly vendor: string; readonly architecture: string; readonly description: string; readonly isFallback: boolean }): string {
+function describeAdapter(adapter: {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  readonly isFallback: boolean;
+}): string {
   const name = [adapter.vendor, adapter.architecture, adapter.description].filter((part) => part !== "").join(" ");
   return adapter.isFallback ? `${name} (software)` : name;
 }
@@ -107,14 +130,19 @@ function gpuAdvice(): string {
 }
 
 function hardwareThreads(): number {
-  return typeof navigator === "object" && typeof navigator.hardwareConcurrency === "number" ? navigator.hardwareConcurrency : 1;
+  return typeof navigator === "object" && typeof navigator.hardwareConcurrency === "number"
+    ? navigator.hardwareConcurrency
+    : 1;
 }
 
 function checkOptions(options: InitOptions): void {
   const oneOf = (name: keyof InitOptions, allowed: readonly unknown[]): void => {
     const value = options[name];
     if (value === undefined || allowed.includes(value)) return;
-    throw new ParameterError("init", `${name} must be ${allowed.map((item) => JSON.stringify(item)).join(" or ")}, got ${JSON.stringify(value)}`);
+    throw new ParameterError(
+      "init",
+      `${name} must be ${allowed.map((item) => JSON.stringify(item)).join(" or ")}, got ${JSON.stringify(value)}`,
+    );
   };
   oneOf("webgpu", ["auto", "off", "require"]);
   oneOf("simd", ["auto", "relaxed", "strict"]);

@@ -10,13 +10,19 @@ import { cast, select } from "./primitives/logic.ts";
  * The vector-Jacobian products of `root`: for every input index in `wanted`, seed · ∂root/∂input as an expression, or
  * undefined where it is zero everywhere.
  */
-export function differentiate(root: Expression, seed: Expression, wanted: readonly number[]): (Expression | undefined)[] {
+export function differentiate(
+  root: Expression,
+  seed: Expression,
+  wanted: readonly number[],
+): (Expression | undefined)[] {
   const order = topological(root);
   const depends = new Map<Expression, boolean>();
   for (const node of order) {
     depends.set(
       node,
-      node.kind === "input" ? wanted.includes(node.index) : node.kind === "apply" && node.operands.some((operand) => depends.get(operand)),
+      node.kind === "input"
+        ? wanted.includes(node.index)
+        : node.kind === "apply" && node.operands.some((operand) => depends.get(operand)),
     );
   }
   const adjoints = new Map<Expression, Expression>([[root, seed]]);

@@ -41,8 +41,7 @@ export type Operand = Expression | number;
  * the same when the second operand is a literal.
  */
 export type Code =
-  | { readonly method: string; readonly opcode: number }
-  | { readonly helper: string; readonly byConstant?: number };
+  { readonly method: string; readonly opcode: number } | { readonly helper: string; readonly byConstant?: number };
 
 /** One row of the primitive table: everything a lowering, the differentiation and the cost model need to know. */
 export interface Primitive {
@@ -92,10 +91,16 @@ export function apply(primitive: Primitive, operands: readonly Operand[], to?: D
   const values = primitive.arity === 3 ? list.slice(1) : list;
   const own = values[0]?.dtype ?? dtype;
   if (values.some((operand) => operand.dtype !== own)) {
-    throw new DTypeError(primitive.name, `operands must have one type, got ${list.map((operand) => operand.dtype).join(", ")}. Cast them first`);
+    throw new DTypeError(
+      primitive.name,
+      `operands must have one type, got ${list.map((operand) => operand.dtype).join(", ")}. Cast them first`,
+    );
   }
   if (primitive.result !== "cast" && primitive.wasm[own] === undefined) {
-    throw new DTypeError(primitive.name, `is not defined for ${own}; it takes ${Object.keys(primitive.wasm).join(", ")}. Cast the operand first`);
+    throw new DTypeError(
+      primitive.name,
+      `is not defined for ${own}; it takes ${Object.keys(primitive.wasm).join(", ")}. Cast the operand first`,
+    );
   }
   const result = primitive.result === "same" ? own : primitive.result === "bool" ? "bool" : (to ?? own);
   const key = `${primitive.name}:${result}(${list.map((operand) => operand.id).join(",")})`;
@@ -125,7 +130,15 @@ export function substitute(root: Expression, replacements: readonly Expression[]
       if (replacement === undefined) throw new RangeError(`expression input ${String(node.index)} has no replacement`);
       made.set(node, replacement);
     } else if (node.kind === "constant") made.set(node, node);
-    else made.set(node, apply(node.primitive, node.operands.map((operand) => made.get(operand) ?? operand), node.dtype));
+    else
+      made.set(
+        node,
+        apply(
+          node.primitive,
+          node.operands.map((operand) => made.get(operand) ?? operand),
+          node.dtype,
+        ),
+      );
   }
   return made.get(root) ?? root;
 }

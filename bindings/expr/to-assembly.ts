@@ -26,9 +26,11 @@ export function toAssembly(root: Expression): string | undefined {
       const operands = node.operands.map((operand) => names.get(operand) ?? "");
       const [condition, yes, no] = operands;
       const text =
-        "helper" in code ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
-        : node.primitive.arity === 3 ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
-        : `${code.method}(${operands.join(", ")})`;
+        "helper" in code
+          ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
+          : node.primitive.arity === 3
+            ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
+            : `${code.method}(${operands.join(", ")})`;
       const name = `t${String(lines.length)}`;
       lines.push(`const ${name} = ${text};`);
       names.set(node, name);

@@ -65,10 +65,10 @@ class RowEmitter {
     let next = 2;
     this.outputPointer = next++;
     this.outputStride = next++;
-    for (let index = 0; index < request.inputs.length; index++) {
+    request.inputs.forEach(() => {
       this.pointers.push(next++);
       this.strides.push(next++);
-    }
+    });
     this.integers = next - 1;
     for (const node of this.order) this.locals.set(node, next + this.vectors++);
   }
@@ -89,10 +89,18 @@ class RowEmitter {
   /** Reads the cursor; loads what does not change along the row. */
   private prologue(body: Bytes): void {
     const word = (index: number, local: number): void => {
-      body.get(cursor).memory(opcodes.i32Load, 4 * index).set(local);
+      body
+        .get(cursor)
+        .memory(opcodes.i32Load, 4 * index)
+        .set(local);
     };
     const byteStride = (index: number, dtype: DType, local: number): void => {
-      body.get(cursor).memory(opcodes.i32Load, 4 * index).integer(Math.log2(bytesOf(dtype))).byte(opcodes.i32ShiftLeft).set(local);
+      body
+        .get(cursor)
+        .memory(opcodes.i32Load, 4 * index)
+        .integer(Math.log2(bytesOf(dtype)))
+        .byte(opcodes.i32ShiftLeft)
+        .set(local);
     };
     word(0, remaining);
     word(1, this.outputPointer);
@@ -194,7 +202,10 @@ class RowEmitter {
       if (primitive.arity === 3) {
         // bitselect takes the mask last; a mask of 32-bit lanes is widened for f64.
         const [condition, yes, no] = operands.map((operand) => this.local(operand));
-        body.get(yes ?? 0).get(no ?? 0).get(condition ?? 0);
+        body
+          .get(yes ?? 0)
+          .get(no ?? 0)
+          .get(condition ?? 0);
         if (own === "f64") body.simd(simdOpcodes.i64x2ExtendLowI32x4S);
       } else for (const operand of operands) body.get(this.local(operand));
       body.simd(code.opcode);
@@ -214,7 +225,10 @@ class RowEmitter {
   ): void {
     const [x, y] = operands;
     if (code.byConstant !== undefined && y?.kind === "constant" && x !== undefined) {
-      body.get(this.local(x)).integer(y.value & 31).simd(code.byConstant);
+      body
+        .get(this.local(x))
+        .integer(y.value & 31)
+        .simd(code.byConstant);
       return;
     }
     if (own !== "f64") {
@@ -255,7 +269,11 @@ class RowEmitter {
     if (this.request.shared) memory.byte(3).unsigned(1).unsigned(65536);
     else memory.byte(0).unsigned(0);
     const imports = this.helpers.map((name) =>
-      new Bytes().name("kernels").name(name).byte(0).unsigned(1 + kinds.indexOf(this.signatures.get(name) ?? 0)),
+      new Bytes()
+        .name("kernels")
+        .name(name)
+        .byte(0)
+        .unsigned(1 + kinds.indexOf(this.signatures.get(name) ?? 0)),
     );
     const locals = new Bytes().unsigned(3).unsigned(this.integers).byte(valueTypes.i32);
     locals.unsigned(this.vectors).byte(valueTypes.v128).unsigned(1).byte(valueTypes.i32);
@@ -270,7 +288,6 @@ class RowEmitter {
     return Uint8Array.from(module.list);
   }
 }
-
 
 /** Primitives whose u8 results leave the byte range. */
 const wrapping: ReadonlySet<string> = new Set(["add", "sub", "mul", "pow"]);

@@ -121,7 +121,8 @@ export function convertLanes(body: Bytes, from: DType, to: DType): void {
     if (from === "f64") body.simd(simdOpcodes.f32x4DemoteF64x2Zero);
     else body.simd(from === "i32" ? simdOpcodes.f32x4ConvertI32x4S : simdOpcodes.f32x4ConvertI32x4U);
   } else {
-    if (from === "f64") body.simd(to === "u32" ? simdOpcodes.i32x4TruncSatF64x2UZero : simdOpcodes.i32x4TruncSatF64x2SZero);
+    if (from === "f64")
+      body.simd(to === "u32" ? simdOpcodes.i32x4TruncSatF64x2UZero : simdOpcodes.i32x4TruncSatF64x2SZero);
     if (from === "f32") body.simd(to === "u32" ? simdOpcodes.i32x4TruncSatF32x4U : simdOpcodes.i32x4TruncSatF32x4S);
     if (to === "u8") {
       if (from === "f64" || from === "f32") {

@@ -95,7 +95,9 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
     const key = nodeKey(node, operands);
     let outputs = shared.get(key);
     if (outputs === undefined) {
-      outputs = node.outputs.map(({ shape, dtype }) => values.push({ shape, dtype, input: undefined, scalar: undefined }) - 1);
+      outputs = node.outputs.map(
+        ({ shape, dtype }) => values.push({ shape, dtype, input: undefined, scalar: undefined }) - 1,
+      );
       nodes.push({ op: node.op, attributes: node.attributes, inputs: operands, outputs, device: node.device });
       shared.set(key, outputs);
       keys.push(key);
@@ -104,7 +106,8 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
     node.outputs.forEach((value, index) => indexes.set(value, own[index] ?? -1));
   };
 
-  const isLeaf = (value: Value): boolean => value.isStored || value.isConstant || value.node === undefined || placeholders?.has(value) === true;
+  const isLeaf = (value: Value): boolean =>
+    value.isStored || value.isConstant || value.node === undefined || placeholders?.has(value) === true;
   // An explicit stack: recorded chains may be thousands of nodes deep.
   const stack: { value: Value; next: number }[] = roots.map((value) => ({ value, next: 0 })).reverse();
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -135,7 +138,17 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
     }
   }
   const wanted = targets.map((value) => indexes.get(value) ?? -1);
-  return { key: `${keys.join(";")}>${wanted.join()}`, values, nodes, inputs, scalars, scalarValues, wanted, targets, covered };
+  return {
+    key: `${keys.join(";")}>${wanted.join()}`,
+    values,
+    nodes,
+    inputs,
+    scalars,
+    scalarValues,
+    wanted,
+    targets,
+    covered,
+  };
 }
 
 function residence(value: Value): string {
@@ -144,7 +157,16 @@ function residence(value: Value): string {
 }
 
 function nodeKey(node: Node, operands: readonly number[]): string {
-  const attributes = node.op.kind === "map" ? String((node.attributes as MapAttributes).expression.id) : JSON.stringify(node.attributes);
+  const attributes =
+    node.op.kind === "map"
+      ? String((node.attributes as MapAttributes).expression.id)
+      : JSON.stringify(node.attributes, node.op.kind === "assemble" ? spellNumbers : undefined);
   const [first] = node.outputs;
   return `${node.device ?? ""}${node.op.kind}:${node.op.name}(${operands.join()})${attributes}${first?.dtype ?? ""}[${first?.shape.join() ?? ""}]`;
+}
+
+/** JSON has no word for infinities, NaN and −0, which a fill may be. */
+function spellNumbers(_key: string, value: unknown): unknown {
+  if (typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0))) return value;
+  return Object.is(value, -0) ? "-0" : String(value);
 }

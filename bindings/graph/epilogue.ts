@@ -13,7 +13,12 @@ const maxEpilogueOperands = 3;
  * If `tile` consumes, element for element, the result of a group that nothing else reads, moves that group to the end with the
  * tile as its epilogue, writing to `buffer`. Returns the group's new position, or undefined if there is none.
  */
-export function attachEpilogue(groups: Group[], tile: Tile, buffer: number, isReadOnce: (buffer: number) => boolean): number | undefined {
+export function attachEpilogue(
+  groups: Group[],
+  tile: Tile,
+  buffer: number,
+  isReadOnce: (buffer: number) => boolean,
+): number | undefined {
   for (const [index, operand] of tile.operands.entries()) {
     const position = groups.findIndex((group) => group.outputs.includes(operand.buffer));
     const group = groups[position];
@@ -25,7 +30,14 @@ export function attachEpilogue(groups: Group[], tile: Tile, buffer: number, isRe
     const once = tile.operands.filter((other) => other.buffer === operand.buffer).length === 1;
     if (!direct || !once || tile.operands.length - 1 > maxEpilogueOperands || !isReadOnce(operand.buffer)) continue;
     groups.splice(position, 1);
-    return groups.push({ ...group, label: `${group.label}+${tile.label}`, outputs: [buffer], epilogue: { tile: leading(tile, index) } }) - 1;
+    return (
+      groups.push({
+        ...group,
+        label: `${group.label}+${tile.label}`,
+        outputs: [buffer],
+        epilogue: { tile: leading(tile, index) },
+      }) - 1
+    );
   }
   return undefined;
 }
@@ -43,5 +55,9 @@ function leading(tile: Tile, index: number): Tile {
     const target = position === index ? 0 : position < index ? position + 1 : position;
     return input(target, types.get(position) ?? "f32");
   });
-  return { ...tile, expression: substitute(tile.expression, renumbered), operands: tile.operands.filter((_, position) => position !== index) };
+  return {
+    ...tile,
+    expression: substitute(tile.expression, renumbered),
+    operands: tile.operands.filter((_, position) => position !== index),
+  };
 }

@@ -19,7 +19,8 @@ export function foldAxes(shape: readonly number[], axes: readonly number[]): Fol
   const together = reduced.every((axis, index) => counting[first + index] === axis);
   const order = together ? all : [...all.filter((axis) => !isReduced(axis)), ...all.filter(isReduced)];
   const product = (list: readonly number[]): number => list.reduce((size, axis) => size * (shape[axis] ?? 1), 1);
-  if (!together) return { order, outer: product(all.filter((axis) => !isReduced(axis))), length: product(reduced), inner: 1 };
+  if (!together)
+    return { order, outer: product(all.filter((axis) => !isReduced(axis))), length: product(reduced), inner: 1 };
   const before = first < 0 ? counting : counting.slice(0, first);
   const after = first < 0 ? [] : counting.slice(first + reduced.length);
   return { order, outer: product(before), length: product(reduced), inner: product(after) };

@@ -6,7 +6,15 @@ import { broadcastLayout, contiguous, isContiguous, permuteLayout } from "../cor
 import { sameShape, sizeOf, stridesOf } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";
 import { costOf, input, substitute, topological } from "../expr/expression.ts";
-import type { AssembleAttributes, AssembleOp, KernelOp, MapAttributes, ReduceAttributes, ReduceOp, ViewOp } from "../ops/descriptor.ts";
+import type {
+  AssembleAttributes,
+  AssembleOp,
+  KernelOp,
+  MapAttributes,
+  ReduceAttributes,
+  ReduceOp,
+  ViewOp,
+} from "../ops/descriptor.ts";
 import type { Capture, CapturedNode } from "./capture.ts";
 import type { Buffer, BufferView, Fused, Group, Tile } from "./group.ts";
 import { attachEpilogue } from "./epilogue.ts";
@@ -108,7 +116,12 @@ class Fuser {
   /** Notes that `value` lies row-major in `buffer`. */
   private settle(value: number, buffer: number): void {
     const { shape, dtype } = this.capture.values[value] ?? { shape: [], dtype: "f32" as const };
-    this.tiles[value] = { shape, expression: input(0, dtype), operands: [{ buffer, layout: contiguous(shape) }], label: "" };
+    this.tiles[value] = {
+      shape,
+      expression: input(0, dtype),
+      operands: [{ buffer, layout: contiguous(shape) }],
+      label: "",
+    };
     this.owners.set(buffer, value);
   }
 
@@ -129,7 +142,9 @@ class Fuser {
     let value = this.owners.get(buffer);
     while (value !== undefined && this.uses[value] === 1) {
       const reader = this.readers[value];
-      const passes = reader?.op.kind === "view" || (reader?.op.kind === "map" && (reader.attributes as MapAttributes).expression.kind === "input");
+      const passes =
+        reader?.op.kind === "view" ||
+        (reader?.op.kind === "map" && (reader.attributes as MapAttributes).expression.kind === "input");
       if (!passes) return true;
       value = reader.outputs[0];
     }
@@ -213,7 +228,17 @@ class Fuser {
     const dtype = this.capture.values[output]?.dtype ?? "f32";
     const { outer, length, inner } = fold;
     this.groups.push({
-      kind: "reduce", label, device: node.device, outputs: [buffer], combiner: op.combiner, dtype, outer, length, inner, source, epilogue: undefined,
+      kind: "reduce",
+      label,
+      device: node.device,
+      outputs: [buffer],
+      combiner: op.combiner,
+      dtype,
+      outer,
+      length,
+      inner,
+      source,
+      epilogue: undefined,
     });
     this.settle(output, buffer);
   }
@@ -221,12 +246,17 @@ class Fuser {
   private visitKernel(node: CapturedNode, op: KernelOp<unknown>): void {
     const inputs = node.inputs.map((value, index): BufferView => {
       const [operand] = this.asView(value).operands;
-      const accepts = operand !== undefined && (isContiguous(operand.layout) || op.accepts?.(operand.layout, index) === true);
+      const accepts =
+        operand !== undefined && (isContiguous(operand.layout) || op.accepts?.(operand.layout, index) === true);
       if (accepts && this.buffers[operand.buffer]?.scalar === undefined) return operand;
       const buffer = this.materialise(value);
       return { buffer, layout: contiguous(this.capture.values[value]?.shape ?? []) };
     });
-    const specs = inputs.map(({ buffer, layout }) => ({ shape: layout.shape, dtype: this.buffers[buffer]?.dtype ?? "f32", layout }));
+    const specs = inputs.map(({ buffer, layout }) => ({
+      shape: layout.shape,
+      dtype: this.buffers[buffer]?.dtype ?? "f32",
+      layout,
+    }));
     const results = node.outputs.map((value) => this.capture.values[value] ?? { shape: [], dtype: "f32" as const });
     const outputs = node.outputs.map((value) => this.newBuffer(value));
     this.groups.push({
@@ -257,12 +287,22 @@ class Fuser {
       const region: Layout = {
         shape: tile.shape,
         strides: strides.map((stride, axis) => stride * (step[axis] ?? 1)),
-        offset: sizeOf(tile.shape) === 0 ? 0 : strides.reduce((sum, stride, axis) => sum + stride * (begin[axis] ?? 0), 0),
+        offset:
+          sizeOf(tile.shape) === 0 ? 0 : strides.reduce((sum, stride, axis) => sum + stride * (begin[axis] ?? 0), 0),
       };
       return { tile, region };
     });
     const buffer = this.newBuffer(output);
-    this.groups.push({ kind: "assemble", label: op.name, device: node.device, outputs: [buffer], shape, dtype, fill, pieces: placed });
+    this.groups.push({
+      kind: "assemble",
+      label: op.name,
+      device: node.device,
+      outputs: [buffer],
+      shape,
+      dtype,
+      fill,
+      pieces: placed,
+    });
     this.settle(output, buffer);
   }
 }
@@ -292,7 +332,10 @@ function join(tiles: readonly Tile[], expression: Expression, shape: readonly nu
       return known >= 0 ? known : operands.push({ buffer, layout: stretched }) - 1;
     });
     const dtypes = inputTypes(tile.expression);
-    return substitute(tile.expression, numbers.map((number, index) => input(number, dtypes.get(index) ?? "f32")));
+    return substitute(
+      tile.expression,
+      numbers.map((number, index) => input(number, dtypes.get(index) ?? "f32")),
+    );
   });
   const labels = tiles.map((tile) => tile.label).filter((label) => label !== "");
   return { shape, expression: substitute(expression, replacements), operands, label: [...labels, name].join("+") };

@@ -97,7 +97,8 @@ export function readsOf(group: Group): number[] {
   if (group.kind === "reduce") views.push(...group.source.operands);
   if (group.kind === "kernel") views.push(...group.inputs);
   if (group.kind === "assemble") for (const piece of group.pieces) views.push(...piece.tile.operands);
-  if ((group.kind === "kernel" || group.kind === "reduce") && group.epilogue !== undefined) views.push(...group.epilogue.tile.operands);
+  if ((group.kind === "kernel" || group.kind === "reduce") && group.epilogue !== undefined)
+    views.push(...group.epilogue.tile.operands);
   return [...new Set(views.map((view) => view.buffer))];
 }
 

@@ -28,7 +28,13 @@ export interface LoweredSegment extends Segment {
 }
 
 /** Lowers groups (indexes into `fused.groups`) that run on one device without a transfer between them. */
-export function lower(fused: Fused, groups: readonly number[], device: DeviceName, workers: number, isNeededLater: (buffer: number) => boolean): LoweredSegment {
+export function lower(
+  fused: Fused,
+  groups: readonly number[],
+  device: DeviceName,
+  workers: number,
+  isNeededLater: (buffer: number) => boolean,
+): LoweredSegment {
   const lowering = new Lowering(fused, device, workers);
   for (const index of groups) {
     const group = fused.groups[index];
@@ -104,7 +110,12 @@ class Lowering {
       shape: walk.shape,
       expression: tile.expression,
       inputs: tile.operands.map((operand, index) => this.view(operand, inputStrides[index] ?? [])),
-      output: { slot: target, dtype: this.drafts[target]?.dtype ?? "f32", offset: region.offset, strides: outputStrides },
+      output: {
+        slot: target,
+        dtype: this.drafts[target]?.dtype ?? "f32",
+        offset: region.offset,
+        strides: outputStrides,
+      },
     });
   }
 
@@ -126,17 +137,35 @@ class Lowering {
     const own = stridesOf(tile.shape);
     const walk = mergeWalk(tile.shape, [own, ...tile.operands.map((operand) => operand.layout.strides)]);
     const [outputStrides = [], ...inputStrides] = walk.strides;
-    const output: SlotView = { slot: target, dtype: this.drafts[target]?.dtype ?? "f32", offset: 0, strides: outputStrides };
+    const output: SlotView = {
+      slot: target,
+      dtype: this.drafts[target]?.dtype ?? "f32",
+      offset: 0,
+      strides: outputStrides,
+    };
     const others = tile.operands.map((operand, index) => this.view(operand, inputStrides[index] ?? []));
-    this.steps.push({ kind: "map", label, shape: walk.shape, expression: tile.expression, inputs: [output, ...others], output });
+    this.steps.push({
+      kind: "map",
+      label,
+      shape: walk.shape,
+      expression: tile.expression,
+      inputs: [output, ...others],
+      output,
+    });
   }
 
   private assemble(group: AssembleGroup, target: number): void {
     if (group.fill !== undefined) {
-      const tile: Tile = { shape: group.shape, expression: constant(group.fill, group.dtype), operands: [], label: "fill" };
+      const tile: Tile = {
+        shape: group.shape,
+        expression: constant(group.fill, group.dtype),
+        operands: [],
+        label: "fill",
+      };
       this.map(`${group.label}: fill`, tile, target, contiguous(group.shape));
     }
-    for (const { tile, region } of group.pieces) this.map(tile.label === "" ? group.label : `${tile.label}+${group.label}`, tile, target, region);
+    for (const { tile, region } of group.pieces)
+      this.map(tile.label === "" ? group.label : `${tile.label}+${group.label}`, tile, target, region);
   }
 
   private reduce(group: ReduceGroup, target: number): void {
@@ -154,7 +183,19 @@ class Lowering {
     }
     const prologue = folded === undefined ? this.attachment(source) : undefined;
     const epilogue = isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined;
-    this.steps.push({ kind: "reduce", label, combiner, dtype, outer, length, inner, input: folded, prologue, epilogue, output });
+    this.steps.push({
+      kind: "reduce",
+      label,
+      combiner,
+      dtype,
+      outer,
+      length,
+      inner,
+      input: folded,
+      prologue,
+      epilogue,
+      output,
+    });
     if (!isGpu) this.epilogueInPlace(label, group.epilogue, target);
   }
 
@@ -217,12 +258,22 @@ class Lowering {
       const { dtype, size } = this.drafts[slot] ?? { dtype: "f32" as const, size: 0 };
       const born = first.get(slot) ?? 0;
       const bytes = size * (this.device === "webgpu" ? 4 : bytesOf(dtype));
-      return { bytes, first: born, last: last.get(slot) ?? 0, inPlaceOf: this.overwritable(slot, born, temporaries, last) };
+      return {
+        bytes,
+        first: born,
+        last: last.get(slot) ?? 0,
+        inPlaceOf: this.overwritable(slot, born, temporaries, last),
+      };
     });
   }
 
   /** A temporary whose last reader is the map step that makes `slot`, element for element; CPU only. */
-  private overwritable(slot: number, born: number, temporaries: readonly number[], last: ReadonlyMap<number, number>): number | undefined {
+  private overwritable(
+    slot: number,
+    born: number,
+    temporaries: readonly number[],
+    last: ReadonlyMap<number, number>,
+  ): number | undefined {
     const step = this.steps[born];
     if (this.device === "webgpu" || step?.kind !== "map" || step.output.slot !== slot) return undefined;
     const found = step.inputs.find(
@@ -245,5 +296,10 @@ export function viewsOf(step: Step): SlotView[] {
   if (step.kind === "map") return [...step.inputs, step.output];
   const attached = step.epilogue?.inputs ?? [];
   if (step.kind === "kernel") return [...step.inputs, ...step.outputs, ...attached];
-  return [...(step.input === undefined ? [] : [step.input]), ...(step.prologue?.inputs ?? []), ...attached, step.output];
+  return [
+    ...(step.input === undefined ? [] : [step.input]),
+    ...(step.prologue?.inputs ?? []),
+    ...attached,
+    step.output,
+  ];
 }

@@ -21,7 +21,9 @@ export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
   const sizes: number[] = [];
   const busyUntil: number[] = [];
   const assignment = new Array<number>(lifetimes.length).fill(-1);
-  const order = lifetimes.map((_, index) => index).sort((a, b) => (lifetimes[a]?.first ?? 0) - (lifetimes[b]?.first ?? 0));
+  const order = lifetimes
+    .map((_, index) => index)
+    .sort((a, b) => (lifetimes[a]?.first ?? 0) - (lifetimes[b]?.first ?? 0));
   for (const index of order) {
     const lifetime = lifetimes[index];
     if (lifetime === undefined) continue;

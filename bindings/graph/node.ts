@@ -104,7 +104,12 @@ export class Node {
   /** Where it was recorded, in debug mode. */
   site: string | undefined;
 
-  constructor(op: Op<unknown>, attributes: unknown, inputs: readonly Value[], outputs: readonly { shape: Shape; dtype: DType }[]) {
+  constructor(
+    op: Op<unknown>,
+    attributes: unknown,
+    inputs: readonly Value[],
+    outputs: readonly { shape: Shape; dtype: DType }[],
+  ) {
     this.op = op;
     this.attributes = attributes;
     this.inputs = inputs;

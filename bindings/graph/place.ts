@@ -59,7 +59,9 @@ export function workOf(fused: Fused, group: Group): { work: Work; flops: number;
 
 /** Why a device cannot run a group; undefined if it can. */
 export function refusal(fused: Fused, group: Group, device: Device): string | undefined {
-  const dtypes = new Set<DType>([...readsOf(group), ...group.outputs].map((index) => fused.buffers[index]?.dtype ?? "f32"));
+  const dtypes = new Set<DType>(
+    [...readsOf(group), ...group.outputs].map((index) => fused.buffers[index]?.dtype ?? "f32"),
+  );
   for (const expression of expressionsOf(group)) for (const node of topological(expression)) dtypes.add(node.dtype);
   for (const dtype of dtypes) {
     const reason = device.refusesDType(dtype);
@@ -67,7 +69,10 @@ export function refusal(fused: Fused, group: Group, device: Device): string | un
   }
   if (group.kind !== "kernel") return undefined;
   const { kernel, dtype, unsupported } = group.call;
-  return unsupported?.[device.name] ?? (device.hasKernel(kernel, dtype) ? undefined : `no ${kernel} kernel for ${dtype} on ${device.name}`);
+  return (
+    unsupported?.[device.name] ??
+    (device.hasKernel(kernel, dtype) ? undefined : `no ${kernel} kernel for ${dtype} on ${device.name}`)
+  );
 }
 
 /** A device for every group. `devices` holds those that are available; the CPU is always among them. */
@@ -93,8 +98,13 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   });
   const all = (device: DeviceName): DeviceName[] => forced.map((choice) => choice?.device ?? device);
   const describe = (choice: readonly DeviceName[], why: (index: number) => string): Placement[] =>
-    choice.map((device, index) => ({ device, reason: forced[index]?.reason ?? why(index), predicted: predict(index, device) }));
-  if (gpu === undefined || forced.every((choice) => choice !== undefined)) return describe(all("wasm"), () => "no GPU in use");
+    choice.map((device, index) => ({
+      device,
+      reason: forced[index]?.reason ?? why(index),
+      predicted: predict(index, device),
+    }));
+  if (gpu === undefined || forced.every((choice) => choice !== undefined))
+    return describe(all("wasm"), () => "no GPU in use");
 
   const simulate = (choice: readonly DeviceName[]): number => total(fused, choice, predict, costs, surroundings);
   const candidates = [all("webgpu"), greedy(fused, forced, predict, costs, surroundings)];
@@ -103,7 +113,10 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   let best = onCpu;
   let bestTime = base;
   // Work that has no choice is in every sum; the gain is judged by what can move.
-  const fixed = forced.reduce((sum, choice, index) => sum + (choice === undefined ? 0 : predict(index, choice.device)), 0);
+  const fixed = forced.reduce(
+    (sum, choice, index) => sum + (choice === undefined ? 0 : predict(index, choice.device)),
+    0,
+  );
   for (const candidate of candidates) {
     const time = simulate(candidate);
     const wins = time - fixed < (base - fixed) * hysteresis.factor && base - time > hysteresis.microseconds;
@@ -169,10 +182,13 @@ function greedy(
   const places = startingPlaces(fused, surroundings);
   return fused.groups.map((group, index) => {
     const price = (device: DeviceName): number =>
-      readsOf(group).reduce((sum, read) => {
-        const where = new Map([[read, new Set(places.get(read) ?? ["host" as const])]]);
-        return places.has(read) ? sum + move(fused, where, read, device, costs) : sum;
-      }, predict(index, device));
+      readsOf(group).reduce(
+        (sum, read) => {
+          const where = new Map([[read, new Set(places.get(read) ?? ["host" as const])]]);
+          return places.has(read) ? sum + move(fused, where, read, device, costs) : sum;
+        },
+        predict(index, device),
+      );
     const device = forced[index]?.device ?? (price("webgpu") < price("wasm") ? "webgpu" : "wasm");
     for (const read of readsOf(group)) places.get(read)?.add(device);
     for (const output of group.outputs) places.set(output, new Set([device]));

@@ -27,7 +27,12 @@ export interface PlannedDevice extends Device {
 }
 
 /** Plans a captured graph for the devices at hand. */
-export function makePlan(capture: Capture, devices: readonly PlannedDevice[], costs: Costs, surroundings: Surroundings): Plan {
+export function makePlan(
+  capture: Capture,
+  devices: readonly PlannedDevice[],
+  costs: Costs,
+  surroundings: Surroundings,
+): Plan {
   const fused = fuse(capture);
   const placements = place(fused, devices, costs, surroundings);
   const order = schedule(fused, placements);
@@ -48,9 +53,17 @@ export function makePlan(capture: Capture, devices: readonly PlannedDevice[], co
   const results = new Set(fused.results);
   const segments = runs.map((run, position) => {
     const workers = devices.find((device) => device.name === run.device)?.workers ?? 1;
-    return lower(fused, run.groups, run.device, workers, (buffer) => results.has(buffer) || (lastReader.get(buffer) ?? -1) > position);
+    return lower(
+      fused,
+      run.groups,
+      run.device,
+      workers,
+      (buffer) => results.has(buffer) || (lastReader.get(buffer) ?? -1) > position,
+    );
   });
-  const lastReads = segments.map((_, position) => [...lastReader].filter(([buffer, last]) => last === position && !results.has(buffer)).map(([buffer]) => buffer));
+  const lastReads = segments.map((_, position) =>
+    [...lastReader].filter(([buffer, last]) => last === position && !results.has(buffer)).map(([buffer]) => buffer),
+  );
   return { fused, placements, segments, lastReads, waits: readsBack(segments) };
 }
 
@@ -69,7 +82,14 @@ function schedule(fused: Fused, placements: readonly Placement[]): number[] {
   fused.groups.forEach((group, index) => {
     for (const output of group.outputs) maker.set(output, index);
   });
-  const missing = fused.groups.map((group, index) => new Set(readsOf(group).flatMap((buffer) => maker.get(buffer) ?? []).filter((other) => other !== index)));
+  const missing = fused.groups.map(
+    (group, index) =>
+      new Set(
+        readsOf(group)
+          .flatMap((buffer) => maker.get(buffer) ?? [])
+          .filter((other) => other !== index),
+      ),
+  );
   const waiting = new Map<number, number[]>();
   missing.forEach((set, index) => {
     for (const other of set) waiting.set(other, [...(waiting.get(other) ?? []), index]);

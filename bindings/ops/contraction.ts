@@ -105,7 +105,9 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const columns = b.rank === 1 ? [] : [right.shape.at(-1) ?? 1];
   const shape = [...batch, ...rows, ...columns];
   checkEpilogue("matmul", shape, options);
-  return applyEpilogue(reshaped(batched(converted(left, dtype), converted(right, dtype), batch), shape), options);
+  return a.recorder.compose("matmul", () =>
+    applyEpilogue(reshaped(batched(converted(left, dtype), converted(right, dtype), batch), shape), options),
+  );
 }
 
 /** Products of bool and u8 are i32, as their sums are. */

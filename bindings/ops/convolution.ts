@@ -231,7 +231,7 @@ function convolve(op: string, x: Tensor, filter: Tensor, options: Conv2dOptions)
   });
   const geometry: Geometry = { batch: n, inputs: c, outputs: o, groups, height, width };
   checkEpilogue(op, outputShape(geometry), options);
-  return fromLast(applyEpilogue(forward(images, taps, geometry), options), dataFormat);
+  return x.recorder.compose(op, () => fromLast(applyEpilogue(forward(images, taps, geometry), options), dataFormat));
 }
 
 function requireDivisible(op: string, groups: number, inputs: number, outputs: number): void {
@@ -311,5 +311,7 @@ export function convTranspose2d(x: Tensor, filter: Tensor, options: ConvTranspos
     width: axis(1, w, kw),
   };
   checkEpilogue(op, inputShape(geometry), options);
-  return fromLast(applyEpilogue(inputGradient(images, taps, geometry), options), dataFormat);
+  return x.recorder.compose(op, () =>
+    fromLast(applyEpilogue(inputGradient(images, taps, geometry), options), dataFormat),
+  );
 }

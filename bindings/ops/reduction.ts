@@ -101,7 +101,7 @@ export function any(x: Tensor, options: AxisOptions = {}): Tensor {
 /** The mean over axes (all by default). Integers give floats; no elements give NaN. */
 export function mean(x: Tensor, options: AxisOptions = {}): Tensor {
   const length = lengthOf("mean", x, options);
-  return div(sum(converted(x, floatOf(x.dtype)), options), length);
+  return x.recorder.compose("mean", () => div(sum(converted(x, floatOf(x.dtype)), options), length));
 }
 
 /** Options of `variance` and `std`: the divisor is the number of elements less `ddof`. */
@@ -119,7 +119,7 @@ export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
 
 /** √variance. The gradient where it is 0 is 0. */
 export function std(x: Tensor, options: VarianceOptions = {}): Tensor {
-  return flatRoot(spreadAround("std", x, options));
+  return x.recorder.compose("std", () => flatRoot(spreadAround("std", x, options)));
 }
 
 function spreadAround(op: string, x: Tensor, options: VarianceOptions): Tensor {
@@ -127,9 +127,11 @@ function spreadAround(op: string, x: Tensor, options: VarianceOptions): Tensor {
   if (typeof ddof !== "number" || !(ddof >= 0))
     throw new ParameterError(op, `ddof must be a number ≥ 0, got ${String(ddof)}`);
   const length = lengthOf(op, x, options);
-  const values = converted(x, floatOf(x.dtype));
-  const centre = mean(values, { ...options, keepDims: true });
-  return div(sum(square(sub(values, centre)), options), length > ddof ? length - ddof : Number.NaN);
+  return x.recorder.compose(op, () => {
+    const values = converted(x, floatOf(x.dtype));
+    const centre = mean(values, { ...options, keepDims: true });
+    return div(sum(square(sub(values, centre)), options), length > ddof ? length - ddof : Number.NaN);
+  });
 }
 
 /** √x with derivative 0 at 0, where a norm or a deviation has its corner. */
@@ -154,10 +156,12 @@ export interface NormOptions extends AxisOptions {
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   const { ord = 2 } = options;
   lengthOf("norm", x, options);
-  const values = converted(x, floatOf(x.dtype));
-  if (ord === 1) return sum(abs(values), options);
-  if (ord === 2) return flatRoot(sum(square(values), options));
-  if (ord !== Infinity) throw new ParameterError("norm", `ord must be 1, 2 or Infinity, got ${String(ord)}`);
-  requireElements("norm", x, options);
-  return max(abs(values), options);
+  if (ord !== 1 && ord !== 2 && ord !== Infinity)
+    throw new ParameterError("norm", `ord must be 1, 2 or Infinity, got ${String(ord)}`);
+  if (ord === Infinity) requireElements("norm", x, options);
+  return x.recorder.compose("norm", () => {
+    const values = converted(x, floatOf(x.dtype));
+    if (ord === 1) return sum(abs(values), options);
+    return ord === 2 ? flatRoot(sum(square(values), options)) : max(abs(values), options);
+  });
 }

@@ -22,22 +22,30 @@ function shifted(op: string, x: Tensor, axis: number): { readonly values: Tensor
 
 /** e^x / Σ e^x along an axis, the last by default. */
 export function softmax(x: Tensor, options: { readonly axis?: number } = {}): Tensor {
-  const { values, axis } = shifted("softmax", x, options.axis ?? -1);
-  const powers = exp(values);
-  return div(powers, sum(powers, { axis, keepDims: true }));
+  return x.recorder.compose("softmax", () => {
+    const { values, axis } = shifted("softmax", x, options.axis ?? -1);
+    const powers = exp(values);
+    return div(powers, sum(powers, { axis, keepDims: true }));
+  });
 }
 
 /** log(softmax(x)), accurate where the softmax itself would be rounded to 0. */
 export function logSoftmax(x: Tensor, options: { readonly axis?: number } = {}): Tensor {
-  const { values, axis } = shifted("logSoftmax", x, options.axis ?? -1);
-  return sub(values, log(sum(exp(values), { axis, keepDims: true })));
+  return x.recorder.compose("logSoftmax", () => {
+    const { values, axis } = shifted("logSoftmax", x, options.axis ?? -1);
+    return sub(values, log(sum(exp(values), { axis, keepDims: true })));
+  });
 }
 
 /** log Σ e^x over axes (all by default) without overflow. −∞ where all elements are −∞ or there are none. */
 export function logSumExp(x: Tensor, options: AxisOptions = {}): Tensor {
   const axes = normalizeAxes("logSumExp", options.axis, x.rank);
+  return x.recorder.compose("logSumExp", () => logOfSum(x, axes, options.keepDims ?? false));
+}
+
+function logOfSum(x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
   const floats = converted(x, floatOf(x.dtype));
-  const shape = reducedShape(x.shape, axes, options.keepDims ?? false);
+  const shape = reducedShape(x.shape, axes, keepDims);
   if (x.size === 0) return reshaped(log(sum(exp(floats), { axis: axes })), shape);
   const largest = stopGradient(max(floats, { axis: axes, keepDims: true }));
   // An infinite maximum is not subtracted: ∞ − ∞ has no value, and the exponentials are right without it.

@@ -132,7 +132,8 @@ interface Plan {
   readonly shapes: Shapes;
   readonly layouts?: readonly LayoutName[];
   readonly gpu?: boolean;
-  readonly gradient?: boolean;
+  /** Take gradients: where differences are most exact, or over the whole domain, where functions saturate and overflow. */
+  readonly gradient?: "calm" | "wide";
   readonly fusion?: boolean;
 }
 
@@ -147,7 +148,8 @@ function mainPlans(arity: number): Plan[] {
   plans.push(
     { label: "[17] sliced", shapes: same([17]), layouts: ["sliced"] },
     { label: "[1023]", shapes: same([1023]), gpu: true, fusion: true },
-    { label: "[2,3,4] gradient", shapes: same([2, 3, 4]), gradient: true, gpu: true },
+    { label: "[2,3,4] gradient", shapes: same([2, 3, 4]), gradient: "calm", gpu: true },
+    { label: "[40] gradient over the domain", shapes: same([40]), gradient: "wide", gpu: true },
     { label: "[5,7] transposed", shapes: same([5, 7]), layouts: ["transposed"], gpu: true, fusion: true },
     { label: "[3,4,5] sliced", shapes: same([3, 4, 5]), layouts: ["sliced"] },
     { label: "[3,4,5] broadcast", shapes: same([3, 4, 5]), layouts: ["broadcast"] },
@@ -156,7 +158,7 @@ function mainPlans(arity: number): Plan[] {
   if (arity > 1) {
     const pair = (a: readonly number[], b: readonly number[]): Shapes => [a, b, ...same(b)].slice(0, arity);
     plans.push(
-      { label: "[2,3,4] with [3,1] gradient", shapes: pair([2, 3, 4], [3, 1]), gpu: true, gradient: true },
+      { label: "[2,3,4] with [3,1] gradient", shapes: pair([2, 3, 4], [3, 1]), gpu: true, gradient: "calm" },
       { label: "[] with [17]", shapes: pair([], [17]) },
       { label: "[17] with []", shapes: pair([17], []) },
       { label: "[5,1] with [7]", shapes: pair([5, 1], [7]), layouts: ["contiguous", "sliced", "contiguous"] },
@@ -240,6 +242,12 @@ function base(
   };
 }
 
+// Over the whole domain slopes differ by many orders, so each is held to its own size.
+function ruleFor({ gradient }: ElementwiseSpec, plan: Plan): GradientRule {
+  const rule = gradient === false || gradient === undefined ? {} : gradient;
+  return plan.gradient === "calm" ? rule : { floor: 1e-3, ...rule, ulps: 64, second: false };
+}
+
 function planned(
   op: string,
   spec: ElementwiseSpec,
@@ -251,10 +259,11 @@ function planned(
 ): Case {
   const source = drawFrom(`${op} ${label}`);
   const ranges = domainsOf(spec);
-  const wantsGradient = plan.gradient === true && isFloating(dtype) && spec.gradient !== false;
+  const wantsGradient = plan.gradient !== undefined && isFloating(dtype) && spec.gradient !== false;
   const types = ranges.map((_, i) => operandType(op, dtype, i));
   const layouts = ranges.map((_, i) => plan.layouts?.[i % plan.layouts.length] ?? "contiguous");
-  const pick = (i: number): number => draw(source, wantsGradient ? calm(ranges[i]!) : ranges[i]!, types[i]!);
+  const pick = (i: number): number =>
+    draw(source, wantsGradient && plan.gradient === "calm" ? calm(ranges[i]!) : ranges[i]!, types[i]!);
   const lists = plan.shapes.map((shape, i) => Array.from({ length: countOf(shape) }, () => pick(i)));
   if (wantsGradient) {
     // Redraw the first operand wherever the combination lies too near a kink.
@@ -276,7 +285,7 @@ function planned(
     ...base(op, spec, call, dtype),
     label,
     operands,
-    gradient: wantsGradient ? (spec.gradient ?? {}) : false,
+    gradient: wantsGradient ? ruleFor(spec, plan) : false,
     gpu: isMain ? plan.gpu === true : plan.label === "[1023]",
     fusion: plan.fusion === true,
   };

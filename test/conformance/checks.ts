@@ -272,15 +272,12 @@ async function checkGradient(
     terms.map((term) => athanor.sum(term)).reduce((a, b) => athanor.add(a, b));
   const loss = (...xs: Tensor[]): Tensor =>
     total(listOf<Tensor>(sample.call(...xs)).map((y, i) => athanor.mul(y, factors[i]!)));
-  const gradients = (...xs: Tensor[]): Results =>
-    listOf<Tensor>(athanor.grad(loss, { argnums })(...xs) as Tensor | Tensor[]);
+  const gradients = (...xs: Tensor[]): Results => listOf<Tensor>(athanor.grad(loss, { argnums })(...xs));
   const projected = (...xs: Tensor[]): Tensor => total(gradients(...xs).map((g, i) => athanor.mul(g, along[i]!)));
   let results: Results = [];
   try {
     results = record(backend, () =>
-      isSecond
-        ? listOf<Tensor>(athanor.grad(projected, { argnums })(...inputs) as Tensor | Tensor[])
-        : gradients(...inputs),
+      isSecond ? listOf<Tensor>(athanor.grad(projected, { argnums })(...inputs)) : gradients(...inputs),
     );
     const got = await readAll(results);
     const want = isSecond

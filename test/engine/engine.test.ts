@@ -2,7 +2,18 @@
 // Read next: bindings/engine/engine.ts.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import * as athanor from "../../bindings/index.ts";
-import { defaultEngine, grad, init, jit, matmul, memory, scope, tensor, valueAndGrad, zeros } from "../../bindings/index.ts";
+import {
+  defaultEngine,
+  grad,
+  init,
+  jit,
+  matmul,
+  memory,
+  scope,
+  tensor,
+  valueAndGrad,
+  zeros,
+} from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 
 const live = (): number => memory().wasm?.inUse ?? -1;
@@ -18,7 +29,16 @@ afterEach(() => {
 describe("reading", () => {
   test("results that share work may be read in any order", async () => {
     const build = (): Tensor[] => {
-      const h = matmul(tensor([[1, 2], [3, 4]]), tensor([[1, 1], [0, 1]]));
+      const h = matmul(
+        tensor([
+          [1, 2],
+          [3, 4],
+        ]),
+        tensor([
+          [1, 1],
+          [0, 1],
+        ]),
+      );
       return [h.sum(), h.mul(2), h.T.add(h), h.max()];
     };
     const forward = await Promise.all(build().map((t) => t.toArray()));
@@ -30,7 +50,16 @@ describe("reading", () => {
   });
 
   test("a matmul that two results need runs once", async () => {
-    const h = matmul(tensor([[1, 2], [3, 4]]), tensor([[1, 1], [0, 1]]));
+    const h = matmul(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      tensor([
+        [1, 1],
+        [0, 1],
+      ]),
+    );
     await h.sum().data();
     expect(defaultEngine().valueOf(h, "test").isStored).toBe(true);
   });
@@ -42,7 +71,10 @@ describe("reading", () => {
   test("zero-size tensors flow through", async () => {
     expect(await zeros([0, 3]).add(1).toArray()).toEqual([]);
     expect(await zeros([0, 3]).sum({ axis: 0 }).toArray()).toEqual([0, 0, 0]);
-    expect(await matmul(zeros([2, 0]), zeros([0, 3])).toArray()).toEqual([[0, 0, 0], [0, 0, 0]]);
+    expect(await matmul(zeros([2, 0]), zeros([0, 3])).toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
   });
 });
 
@@ -72,8 +104,17 @@ describe("memory", () => {
   test("a training loop by jit and grad is flat", () => {
     const loss = (w: Tensor, x: Tensor): Tensor => matmul(x, w).square().mean();
     const step = jit((w: Tensor, x: Tensor) => w.sub(grad(loss)(w, x).mul(0.01)), { donate: [0] });
-    const x = tensor(Float32Array.from({ length: 32 }, (_, index) => Math.sin(index)), { shape: [8, 4] });
-    let w = step(tensor(Float32Array.from({ length: 8 }, (_, index) => index / 8), { shape: [4, 2] }), x);
+    const x = tensor(
+      Float32Array.from({ length: 32 }, (_, index) => Math.sin(index)),
+      { shape: [8, 4] },
+    );
+    let w = step(
+      tensor(
+        Float32Array.from({ length: 8 }, (_, index) => index / 8),
+        { shape: [4, 2] },
+      ),
+      x,
+    );
     const before = live();
     for (let index = 0; index < 2000; index++) w = step(w, x);
     expect(live()).toBe(before);
@@ -81,8 +122,14 @@ describe("memory", () => {
   });
 
   test("eager training steps in a scope are flat", () => {
-    const x = tensor(Float32Array.from({ length: 32 }, (_, index) => Math.sin(index)), { shape: [8, 4] });
-    let w = tensor(Float32Array.from({ length: 8 }, (_, index) => index / 8), { shape: [4, 2] });
+    const x = tensor(
+      Float32Array.from({ length: 32 }, (_, index) => Math.sin(index)),
+      { shape: [8, 4] },
+    );
+    let w = tensor(
+      Float32Array.from({ length: 8 }, (_, index) => index / 8),
+      { shape: [4, 2] },
+    );
     const round = (): void => {
       const next = scope(() => {
         const [value, dw] = valueAndGrad((v: Tensor) => matmul(x, v).square().mean())(w);
@@ -147,7 +194,9 @@ describe("bad input", () => {
   });
 
   test("grad of a function that is no scalar", () => {
-    expect(() => grad((x: Tensor) => x.mul(2))(tensor([1, 2]))).toThrow("grad: the function must return a scalar, got shape [2]");
+    expect(() => grad((x: Tensor) => x.mul(2))(tensor([1, 2]))).toThrow(
+      "grad: the function must return a scalar, got shape [2]",
+    );
   });
 
   test("options after the start", async () => {
@@ -174,7 +223,10 @@ describe("jit", () => {
 
   test("gives what the plain function gives, gradients included", async () => {
     const loss = (w: Tensor): Tensor => matmul(w, w.T).tanh().sum();
-    const w = tensor([[0.1, -0.2], [0.3, 0.4]]);
+    const w = tensor([
+      [0.1, -0.2],
+      [0.3, 0.4],
+    ]);
     expect(await jit(grad(loss))(w).toArray()).toEqual(await grad(loss)(w).toArray());
   });
 

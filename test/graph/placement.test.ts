@@ -22,8 +22,10 @@ interface Machine {
 function costsOf(gpu: Machine): Costs {
   const rates: Record<DeviceName, Machine> = { wasm: { launch: 0.3, flops: 40_000, latency: 0 }, webgpu: gpu };
   return {
-    compute: (device, _work, flops, bytes) => rates[device].launch + Math.max(flops / rates[device].flops, bytes / 50_000),
-    transfer: (from, to, bytes) => (from === to || (from !== "webgpu" && to !== "webgpu") ? 1 : gpu.latency + bytes / 10_000),
+    compute: (device, _work, flops, bytes) =>
+      rates[device].launch + Math.max(flops / rates[device].flops, bytes / 50_000),
+    transfer: (from, to, bytes) =>
+      from === to || (from !== "webgpu" && to !== "webgpu") ? 1 : gpu.latency + bytes / 10_000,
   };
 }
 
@@ -49,7 +51,8 @@ const host = (engine: Engine, shape: readonly number[], dtype: "f32" | "f64" = "
 };
 
 const engine = createEngine({ webgpu: "off" });
-const devicesOf = (plan: ReturnType<typeof makePlan>): string => [...new Set(plan.placements.map((placement) => placement.device))].join();
+const devicesOf = (plan: ReturnType<typeof makePlan>): string =>
+  [...new Set(plan.placements.map((placement) => placement.device))].join();
 
 describe("placement", () => {
   test("a small matmul stays on the CPU, a large one goes to a fast GPU, neither to a software GPU", () => {
@@ -61,12 +64,20 @@ describe("placement", () => {
   });
 
   test("what a device cannot do goes to the other, with the reason", () => {
-    const plan = planOf(engine, ops.matmul(host(engine, [1024, 1024], "f64"), host(engine, [1024, 1024], "f64")), costsOf(discrete));
-    expect(plan.placements.map(({ device, reason }) => ({ device, reason }))).toEqual([{ device: "wasm", reason: "f64 is not on webgpu" }]);
+    const plan = planOf(
+      engine,
+      ops.matmul(host(engine, [1024, 1024], "f64"), host(engine, [1024, 1024], "f64")),
+      costsOf(discrete),
+    );
+    expect(plan.placements.map(({ device, reason }) => ({ device, reason }))).toEqual([
+      { device: "wasm", reason: "f64 is not on webgpu" },
+    ]);
   });
 
   test("without a GPU everything runs on the CPU", () => {
-    const plan = planOf(engine, ops.matmul(host(engine, [1024, 1024]), host(engine, [1024, 1024])), costsOf(discrete), [device("wasm")]);
+    const plan = planOf(engine, ops.matmul(host(engine, [1024, 1024]), host(engine, [1024, 1024])), costsOf(discrete), [
+      device("wasm"),
+    ]);
     expect(plan.placements[0]?.reason).toBe("no GPU in use");
   });
 
@@ -80,7 +91,8 @@ describe("placement", () => {
 });
 
 describe("fusion", () => {
-  const kernels = (result: Tensor): string[] => planOf(engine, result, costsOf(software), [device("wasm")]).fused.groups.map((group) => group.label);
+  const kernels = (result: Tensor): string[] =>
+    planOf(engine, result, costsOf(software), [device("wasm")]).fused.groups.map((group) => group.label);
 
   test("an elementwise chain is one kernel", () => {
     const x = host(engine, [8]);
@@ -89,7 +101,9 @@ describe("fusion", () => {
 
   test("views cost no kernel", () => {
     const x = host(engine, [4, 6]);
-    const y = engine.scopes.run("test", () => ops.add(ops.permute(ops.reshape(ops.permute(x, [1, 0]), [2, 3, 4]), [2, 0, 1]), 1));
+    const y = engine.scopes.run("test", () =>
+      ops.add(ops.permute(ops.reshape(ops.permute(x, [1, 0]), [2, 3, 4]), [2, 0, 1]), 1),
+    );
     expect(kernels(y)).toEqual(["add"]);
   });
 

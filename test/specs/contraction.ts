@@ -19,8 +19,8 @@ function product(label: string, a: OperandSpec, b: OperandSpec, more: Partial<Sa
   return {
     label,
     operands: [a, b],
-    call: (x, y) => athanor.matmul(x!, y!),
-    reference: (x, y) => reference.matmul(x!, y!),
+    call: (x, y) => athanor.matmul(x, y),
+    reference: (x, y) => reference.matmul(x, y),
     ...more,
   };
 }
@@ -54,8 +54,8 @@ const matrixSamples: readonly Sample[] = [
   {
     label: "transposeA and transposeB",
     operands: [laid([4, 3]), laid([5, 4])],
-    call: (x, y) => athanor.matmul(x!, y!, { transposeA: true, transposeB: true }),
-    reference: (x, y) => reference.matmul(transpose(x!), transpose(y!)),
+    call: (x, y) => athanor.matmul(x, y, { transposeA: true, transposeB: true }),
+    reference: (x, y) => reference.matmul(transpose(x), transpose(y)),
   },
   ...(
     [
@@ -66,14 +66,14 @@ const matrixSamples: readonly Sample[] = [
       ["silu", (x: number): number => x * sigmoid(x)],
     ] as const
   ).map(([activation, f]): Sample => {
-    const before = (x: NdArray, y: NdArray, b: NdArray): NdArray => map((u, v) => u! + v!, reference.matmul(x, y), b);
+    const before = (x: NdArray, y: NdArray, b: NdArray): NdArray => map((u, v) => u + v, reference.matmul(x, y), b);
     return {
       label: `bias and ${activation}`,
       operands: [laid([3, 4]), laid([4, 5]), laid([5])],
-      call: (x, y, bias) => athanor.matmul(x!, y!, { bias: bias!, activation }),
-      reference: (x, y, bias) => map((u) => f(u!), before(x!, y!, bias!)),
+      call: (x, y, bias) => athanor.matmul(x, y, { bias: bias, activation }),
+      reference: (x, y, bias) => map((u) => f(u), before(x, y, bias)),
       // The activation passes the sum's rounding on, scaled by a slope below 1.2.
-      against: (x, y, bias) => map((u) => 1.2 * u! + 1, before(absolute(x!), absolute(y!), absolute(bias!))),
+      against: (x, y, bias) => map((u) => 1.2 * u + 1, before(absolute(x), absolute(y), absolute(bias))),
       gpu: activation === "relu" || activation === "gelu",
     };
   }),
@@ -107,7 +107,7 @@ export const contraction: StructuredRows<"matmul" | "dot" | "outer" | "tensordot
           [32, 784],
           [512, 784],
         ],
-        call: (a, b) => athanor.matmul(a!, b!),
+        call: (a, b) => athanor.matmul(a, b),
         error: "ShapeError",
         message:
           "matmul: inner dimensions differ: a is [32, 784], b is [512, 784] (784 ≠ 512). Transpose b? matmul(a, b.T)",
@@ -121,14 +121,14 @@ export const contraction: StructuredRows<"matmul" | "dot" | "outer" | "tensordot
       {
         label: "[5]·[5]",
         operands: [laid([5]), laid([5], "sliced")],
-        call: (x, y) => athanor.dot(x!, y!),
-        reference: (x, y) => reference.matmul(x!, y!),
+        call: (x, y) => athanor.dot(x, y),
+        reference: (x, y) => reference.matmul(x, y),
       },
       {
         label: "[3,5]·[5]",
         operands: [laid([3, 5]), laid([5])],
-        call: (x, y) => athanor.dot(x!, y!),
-        reference: (x, y) => reference.matmul(x!, y!),
+        call: (x, y) => athanor.dot(x, y),
+        reference: (x, y) => reference.matmul(x, y),
       },
     ],
   },
@@ -138,8 +138,8 @@ export const contraction: StructuredRows<"matmul" | "dot" | "outer" | "tensordot
       {
         label: "[3] with [4]",
         operands: [laid([3]), laid([4], "sliced")],
-        call: (x, y) => athanor.outer(x!, y!),
-        reference: (x, y) => reference.outer(x!, y!),
+        call: (x, y) => athanor.outer(x, y),
+        reference: (x, y) => reference.outer(x, y),
       },
     ],
   },
@@ -151,17 +151,17 @@ export const contraction: StructuredRows<"matmul" | "dot" | "outer" | "tensordot
         label: "two axes",
         operands: [laid([2, 3, 4]), laid([4, 3, 5])],
         call: (x, y) =>
-          athanor.tensordot(x!, y!, [
+          athanor.tensordot(x, y, [
             [1, 2],
             [1, 0],
           ]),
-        reference: (x, y) => reference.tensordot(x!, y!, [1, 2], [1, 0]),
+        reference: (x, y) => reference.tensordot(x, y, [1, 2], [1, 0]),
       },
       {
         label: "last with first",
         operands: [laid([2, 3], "transposed"), laid([3, 5])],
-        call: (x, y) => athanor.tensordot(x!, y!, 1),
-        reference: (x, y) => reference.tensordot(x!, y!, [1], [0]),
+        call: (x, y) => athanor.tensordot(x, y, 1),
+        reference: (x, y) => reference.tensordot(x, y, [1], [0]),
       },
     ],
   },

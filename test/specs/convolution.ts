@@ -11,7 +11,6 @@ import type { OperandSpec, Sample, StructuredRows } from "./spec.ts";
 import { ulps, ulpsOfSum } from "./spec.ts";
 
 type Conv2dOptions = NonNullable<Parameters<typeof athanor.conv2d>[2]>;
-type TransposeOptions = NonNullable<Parameters<typeof athanor.convTranspose2d>[2]>;
 type PoolingOptions = Parameters<typeof athanor.maxPool2d>[1];
 type AverageOptions = Parameters<typeof athanor.avgPool2d>[1];
 
@@ -33,8 +32,8 @@ function convolve(
   return {
     label,
     operands: [{ shape: x }, { shape: filter }],
-    call: (a, b) => athanor.conv2d(a!, b!, options),
-    reference: (a, b) => reference.conv2d(a!, b!, plain),
+    call: (a, b) => athanor.conv2d(a, b, options),
+    reference: (a, b) => reference.conv2d(a, b, plain),
     ...more,
   };
 }
@@ -49,22 +48,22 @@ const sameOf = (
 const first: Sample = {
   label: "NCHW",
   operands: [{ shape: [2, 2, 4, 3] }, { shape: [3, 3, 2, 2] }],
-  call: (a, b) => athanor.conv2d(a!, b!, { dataFormat: "NCHW", padding: 1 }),
-  reference: (a, b) => toFirst(reference.conv2d(toLast(a!), b!, { padding: around(1, 1) })),
+  call: (a, b) => athanor.conv2d(a, b, { dataFormat: "NCHW", padding: 1 }),
+  reference: (a, b) => toFirst(reference.conv2d(toLast(a), b, { padding: around(1, 1) })),
   gpu: true,
 };
 
 const biased: Sample = {
   label: "bias and relu",
   operands: [{ shape: [1, 4, 4, 2] }, { shape: [3, 3, 2, 3] }, { shape: [3] }],
-  call: (a, b, bias) => athanor.conv2d(a!, b!, { bias: bias!, activation: "relu", padding: "same" }),
+  call: (a, b, bias) => athanor.conv2d(a, b, { bias: bias, activation: "relu", padding: "same" }),
   reference: (a, b, bias) =>
     map(
-      (u) => Math.max(u!, 0),
-      map((u, v) => u! + v!, reference.conv2d(a!, b!, { padding: around(1, 1) }), bias!),
+      (u) => Math.max(u, 0),
+      map((u, v) => u + v, reference.conv2d(a, b, { padding: around(1, 1) }), bias),
     ),
   against: (a, b, bias) =>
-    map((u, v) => u! + v!, reference.conv2d(absolute(a!), absolute(b!), { padding: around(1, 1) }), absolute(bias!)),
+    map((u, v) => u + v, reference.conv2d(absolute(a), absolute(b), { padding: around(1, 1) }), absolute(bias)),
   gpu: true,
 };
 
@@ -86,13 +85,13 @@ function pool(
   more: Partial<Sample> = {},
 ): Sample {
   const spec: OperandSpec = "shape" in operand ? operand : { shape: operand };
-  const call = kind === "max" ? athanor.maxPool2d : (athanor.avgPool2d as typeof athanor.maxPool2d);
+  const call = kind === "max" ? athanor.maxPool2d : athanor.avgPool2d;
   const expected = kind === "max" ? reference.maxPool2d : reference.avgPool2d;
   return {
     label,
     operands: [{ ...spec, apart: true }],
-    call: (x) => call(x!, options),
-    reference: (x) => expected(x!, plain),
+    call: (x) => call(x, options),
+    reference: (x) => expected(x, plain),
     ...more,
   };
 }
@@ -123,11 +122,11 @@ function pools(kind: "max" | "avg"): Sample[] {
       operands: [{ shape: [2, 2, 3, 4], apart: true }],
       call: (x) =>
         kind === "max"
-          ? athanor.maxPool2d(x!, { window: 2, stride: 1, dataFormat: "NCHW" })
-          : athanor.avgPool2d(x!, { window: 2, stride: 1, dataFormat: "NCHW" }),
+          ? athanor.maxPool2d(x, { window: 2, stride: 1, dataFormat: "NCHW" })
+          : athanor.avgPool2d(x, { window: 2, stride: 1, dataFormat: "NCHW" }),
       reference: (x) =>
         toFirst(
-          (kind === "max" ? reference.maxPool2d : reference.avgPool2d)(toLast(x!), { window: [2, 2], stride: [1, 1] }),
+          (kind === "max" ? reference.maxPool2d : reference.avgPool2d)(toLast(x), { window: [2, 2], stride: [1, 1] }),
         ),
     },
     pool(
@@ -154,14 +153,14 @@ const globals = (
   {
     label: "[2,3,4,5]",
     operands: [{ shape: [2, 3, 4, 5], apart: true }],
-    call: (x) => call(x!),
-    reference: (x) => reduce(x!, { axis: [1, 2] }, fold),
+    call: (x) => call(x),
+    reference: (x) => reduce(x, { axis: [1, 2] }, fold),
   },
   {
     label: "NCHW",
     operands: [{ shape: [2, 3, 4, 5], layout: "sliced", apart: true }],
-    call: (x) => call(x!, { dataFormat: "NCHW" }),
-    reference: (x) => reduce(x!, { axis: [2, 3] }, fold),
+    call: (x) => call(x, { dataFormat: "NCHW" }),
+    reference: (x) => reduce(x, { axis: [2, 3] }, fold),
   },
 ];
 
@@ -269,14 +268,14 @@ export const convolution: StructuredRows<
       {
         label: "multiplier 2",
         operands: [{ shape: [1, 4, 3, 2] }, { shape: [3, 3, 2, 2] }],
-        call: (a, b) => athanor.depthwiseConv2d(a!, b!, { padding: 1 }),
-        reference: (a, b) => reference.depthwiseConv2d(a!, b!, { padding: around(1, 1) }),
+        call: (a, b) => athanor.depthwiseConv2d(a, b, { padding: 1 }),
+        reference: (a, b) => reference.depthwiseConv2d(a, b, { padding: around(1, 1) }),
       },
       {
         label: "stride 2",
         operands: [{ shape: [2, 5, 5, 2] }, { shape: [2, 3, 2, 1] }],
-        call: (a, b) => athanor.depthwiseConv2d(a!, b!, { stride: 2 }),
-        reference: (a, b) => reference.depthwiseConv2d(a!, b!, { stride: [2, 2] }),
+        call: (a, b) => athanor.depthwiseConv2d(a, b, { stride: 2 }),
+        reference: (a, b) => reference.depthwiseConv2d(a, b, { stride: [2, 2] }),
       },
     ],
   },
@@ -296,8 +295,8 @@ export const convolution: StructuredRows<
     ).map(([label, options, plain]): Sample => ({
       label,
       operands: [{ shape: [1, 3, 2, 2] }, { shape: [3, 3, 3, 2] }],
-      call: (a, b) => athanor.convTranspose2d(a!, b!, options as TransposeOptions),
-      reference: (a, b) => reference.convTranspose2d(a!, b!, plain),
+      call: (a, b) => athanor.convTranspose2d(a, b, options),
+      reference: (a, b) => reference.convTranspose2d(a, b, plain),
     })),
   },
   maxPool2d: {
@@ -328,7 +327,7 @@ export const convolution: StructuredRows<
       pool(
         "padding not counted",
         [1, 4, 5, 2],
-        { window: 3, stride: 2, padding: 1, countIncludePad: false } as AverageOptions as PoolingOptions,
+        { window: 3, stride: 2, padding: 1, countIncludePad: false } as AverageOptions,
         { window: [3, 3], stride: [2, 2], padding: around(1, 1), countIncludePad: false },
         "avg",
         { gpu: true },

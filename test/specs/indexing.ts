@@ -12,8 +12,8 @@ function takeSample(label: string, source: OperandSpec, indices: OperandSpec, ax
   return {
     label,
     operands: [source, indices],
-    call: (a, i) => (axis === undefined ? athanor.take(a!, i!) : athanor.take(a!, i!, { axis })),
-    reference: (a, i) => reference.take(a!, i!, axis),
+    call: (a, i) => (axis === undefined ? athanor.take(a, i) : athanor.take(a, i, { axis })),
+    reference: (a, i) => reference.take(a, i, axis),
     result: source.dtype ?? "f32",
   };
 }
@@ -22,8 +22,8 @@ function gatherSample(label: string, source: OperandSpec, axis: number, indices:
   return {
     label,
     operands: [source, indices],
-    call: (a, i) => athanor.gather(a!, axis, i!),
-    reference: (a, i) => reference.gather(a!, axis, i!),
+    call: (a, i) => athanor.gather(a, axis, i),
+    reference: (a, i) => reference.gather(a, axis, i),
   };
 }
 
@@ -37,10 +37,10 @@ function scatterSample(
   return {
     label,
     operands: [target, indices, source],
-    call: (a, i, s) => athanor.scatterAdd(a!, axis, i!, s!),
-    reference: (a, i, s) => reference.scatterAdd(a!, axis, i!, s!),
+    call: (a, i, s) => athanor.scatterAdd(a, axis, i, s),
+    reference: (a, i, s) => reference.scatterAdd(a, axis, i, s),
     against: (a, i, s) =>
-      reference.scatterAdd({ ...a!, data: a!.data.map(Math.abs) }, axis, i!, { ...s!, data: s!.data.map(Math.abs) }),
+      reference.scatterAdd({ ...a, data: a.data.map(Math.abs) }, axis, i, { ...s, data: s.data.map(Math.abs) }),
   };
 }
 
@@ -86,15 +86,15 @@ export const indexing: StructuredRows<"take" | "gather" | "scatterAdd" | "oneHot
       {
         label: "[4] depth 5",
         operands: [index([4], [0, 4, 2, 2])],
-        call: (i) => athanor.oneHot(i!, 5),
-        reference: (i) => reference.oneHot(i!, 5),
+        call: (i) => athanor.oneHot(i, 5),
+        reference: (i) => reference.oneHot(i, 5),
         result: "f32",
       },
       {
         label: "[2,2] depth 3",
         operands: [index([2, 2], [0, 1, 2, 0])],
-        call: (i) => athanor.oneHot(i!, 3),
-        reference: (i) => reference.oneHot(i!, 3),
+        call: (i) => athanor.oneHot(i, 3),
+        reference: (i) => reference.oneHot(i, 3),
         result: "f32",
       },
     ],
@@ -105,8 +105,8 @@ export const indexing: StructuredRows<"take" | "gather" | "scatterAdd" | "oneHot
     samples: (["left", "right"] as const).map((side): Sample => ({
       label: side,
       operands: [sorted, wanted],
-      call: (s, v) => athanor.searchSorted(s!, v!, { side }),
-      reference: (s, v) => reference.searchSorted(s!, v!, side),
+      call: (s, v) => athanor.searchSorted(s, v, { side }),
+      reference: (s, v) => reference.searchSorted(s, v, side),
       result: "i32",
     })),
   },

@@ -34,9 +34,9 @@ function values(label: string, operand: OperandSpec, more: Partial<Sample> = {})
   return {
     label,
     operands: [operand],
-    call: (a) => athanor.linalg.eigvalsh(even(a!)),
-    reference: (a) => reference.eigvalsh(evenReference(a!)),
-    against: (a) => sizeOver(a!.shape.slice(0, -1), a!),
+    call: (a) => athanor.linalg.eigvalsh(even(a)),
+    reference: (a) => reference.eigvalsh(evenReference(a)),
+    against: (a) => sizeOver(a.shape.slice(0, -1), a),
     ...more,
   };
 }
@@ -46,11 +46,11 @@ function rebuilt(label: string, operand: OperandSpec, more: Partial<Sample> = {}
     label: `${label} rebuilt`,
     operands: [operand],
     call: (a) => {
-      const { values: lambda, vectors } = athanor.linalg.eigh(even(a!));
+      const { values: lambda, vectors } = athanor.linalg.eigh(even(a));
       return athanor.matmul(athanor.mul(vectors, athanor.expandDims(lambda, -2)), athanor.transpose(vectors));
     },
-    reference: (a) => evenReference(a!),
-    against: (a) => sizeOver(a!.shape, a!),
+    reference: (a) => evenReference(a),
+    against: (a) => sizeOver(a.shape, a),
     ...more,
   };
 }
@@ -60,11 +60,11 @@ function orthonormal(label: string, operand: OperandSpec, more: Partial<Sample> 
     label: `${label} orthonormal`,
     operands: [operand],
     call: (a) => {
-      const { vectors } = athanor.linalg.eigh(even(a!));
+      const { vectors } = athanor.linalg.eigh(even(a));
       return athanor.matmul(athanor.transpose(vectors), vectors);
     },
-    reference: (a) => identity(a!.shape),
-    against: (a) => map(() => a!.shape.at(-1) ?? 1, identity(a!.shape)),
+    reference: (a) => identity(a.shape),
+    against: (a) => map(() => a.shape.at(-1) ?? 1, identity(a.shape)),
     ...more,
     gradient: false,
   };

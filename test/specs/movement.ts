@@ -61,14 +61,14 @@ export const movement: StructuredRows<
       {
         label: "other count",
         shapes: [[2, 3]],
-        call: (x) => athanor.reshape(x!, [4, 2]),
+        call: (x) => athanor.reshape(x, [4, 2]),
         error: "ShapeError",
         message: "reshape: cannot view [2, 3] (6 elements) as [4, 2]. The element counts must be equal",
       },
       {
         label: "two unknown",
         shapes: [[2, 3]],
-        call: (x) => athanor.reshape(x!, [-1, -1]),
+        call: (x) => athanor.reshape(x, [-1, -1]),
         error: "ShapeError",
         message: "reshape: only one size may be -1, got [-1, -1]",
       },

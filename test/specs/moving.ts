@@ -15,7 +15,7 @@ export function one(
   more: Partial<Sample> = {},
 ): Sample {
   const spec: OperandSpec = "shape" in operand ? operand : { shape: operand };
-  return { label, operands: [spec], call: (x) => call(x!), reference: (x) => expected(x!), ...more };
+  return { label, operands: [spec], call: (x) => call(x), reference: (x) => expected(x), ...more };
 }
 
 export function row(samples: readonly Sample[], errors: StructuredSpec["errors"] = []): StructuredSpec {
@@ -32,5 +32,5 @@ export function two(
   expected: (x: NdArray, y: NdArray) => NdArray | readonly NdArray[],
 ): Sample {
   const operands = [a, b].map((operand): OperandSpec => ("shape" in operand ? operand : { shape: operand }));
-  return { label, operands, call: (x, y) => call(x!, y!), reference: (x, y) => expected(x!, y!) };
+  return { label, operands, call: (x, y) => call(x, y), reference: (x, y) => expected(x, y) };
 }

@@ -29,8 +29,8 @@ function conversion(
 ): ParametricSpec["variants"][number] {
   return {
     label: `to ${to}`,
-    call: (x) => athanor.cast(x!, to),
-    reference: (x) => reference(x!),
+    call: (x) => athanor.cast(x, to),
+    reference: (x) => reference(x),
     domain: [-300, 300],
     tolerance: exact,
     dtypes,

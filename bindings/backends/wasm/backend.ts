@@ -1,6 +1,7 @@
 // The CPU: kernels of the WASM module on one thread, over a heap in linear memory. Always available, reads at once.
 // Read next: module.ts (loading), heap.ts (memory), program.ts (execution).
 import type { DType, TypedArray } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
 import { Heap } from "./heap.ts";
@@ -30,7 +31,7 @@ export class WasmBackend implements Backend {
     this.artefact = module.artefact;
     this.heap = new Heap(module.memory, module.heapBase);
     this.kernels = new KernelTable(module);
-    this.runRecords = module.exports["run"] as WasmBackend["runRecords"];
+    this.runRecords = module.exports.run as WasmBackend["runRecords"];
   }
 
   refusesDType(): undefined {
@@ -52,7 +53,9 @@ export class WasmBackend implements Backend {
   }
 
   downloadSync(storage: Storage): TypedArray {
-    return this.heap.view(storage.dtype, (storage as WasmStorage).pointer, storage.size).slice();
+    if (!(storage instanceof WasmStorage))
+      throw new BackendError("download", `the storage is on ${storage.backend.name}, not on wasm`);
+    return this.heap.view(storage.dtype, storage.pointer, storage.size).slice();
   }
 
   compile(segment: Segment): WasmProgram {

@@ -104,7 +104,11 @@ export class Heap {
       this.memory.grow(Math.max(pages, Math.floor(generous)));
     } catch (cause) {
       const use = `${showBytes(this.inUse)} of at most ${showBytes(limit)} are in use`;
-      throw new BackendError(op, `out of memory on wasm: asked for ${showBytes(bytes)}, ${use}. Dispose tensors, use smaller batches, or scope(() => …)`, { cause });
+      throw new BackendError(
+        op,
+        `out of memory on wasm: asked for ${showBytes(bytes)}, ${use}. Dispose tensors, use smaller batches, or scope(() => …)`,
+        { cause },
+      );
     }
   }
 
@@ -127,12 +131,18 @@ export class Heap {
   private isIntact(pointer: number): boolean {
     const bytes = this.guards.get(pointer) ?? 0;
     const isPainted = (byte: number): boolean => byte === guardPattern;
-    return this.view("u8", pointer - guardBytes, guardBytes).every(isPainted) && this.view("u8", pointer + bytes, guardBytes).every(isPainted);
+    return (
+      this.view("u8", pointer - guardBytes, guardBytes).every(isPainted) &&
+      this.view("u8", pointer + bytes, guardBytes).every(isPainted)
+    );
   }
 
   private checkGuard(pointer: number): void {
     if (this.isIntact(pointer)) return;
-    throw new BackendError("heap", `a kernel wrote outside of the block of ${String(this.blocks.get(pointer) ?? 0)} bytes at ${String(pointer)}`);
+    throw new BackendError(
+      "heap",
+      `a kernel wrote outside of the block of ${String(this.blocks.get(pointer) ?? 0)} bytes at ${String(pointer)}`,
+    );
   }
 }
 

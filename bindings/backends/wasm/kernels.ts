@@ -27,7 +27,10 @@ export class KernelTable {
     if (known !== undefined) return known;
     const exported = this.module.exports[name];
     if (typeof exported !== "function") {
-      throw new BackendError(name, `there is no kernel ${name} on wasm. Convert the tensors to a type it has, or run it on webgpu`);
+      throw new BackendError(
+        name,
+        `there is no kernel ${name} on wasm. Convert the tensors to a type it has, or run it on webgpu`,
+      );
     }
     const index = this.module.table.grow(1, exported);
     this.indexes.set(name, index);
@@ -41,7 +44,8 @@ export class KernelTable {
     if (known !== undefined) return known;
     const single = request.inputs.length <= 2 ? singles[print(request.expression)] : undefined;
     const plain = request.expression.dtype === "f32" && request.inputs.every((operand) => operand.dtype === "f32");
-    const index = plain && single !== undefined && single in this.module.exports ? this.kernel(single) : this.emit(request);
+    const index =
+      plain && single !== undefined && single in this.module.exports ? this.kernel(single) : this.emit(request);
     this.rows.set(key, index);
     return index;
   }
@@ -54,7 +58,10 @@ export class KernelTable {
       if (typeof helper !== "function") throw new BackendError(name, `the kernel module has no function ${name}`);
       kernels[name] = helper;
     }
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.module.memory }, kernels });
-    return this.module.table.grow(1, instance.exports["row"]);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: this.module.memory },
+      kernels,
+    });
+    return this.module.table.grow(1, instance.exports.row);
   }
 }

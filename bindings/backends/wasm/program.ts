@@ -90,9 +90,11 @@ export class WasmProgram implements Program {
         }
       });
       const words = this.heap.view("u32", this.block, this.words.length);
-      for (const { word, slot, offset } of this.patches) words[word] = (slot === scratchSlot ? scratch : (pointers[slot] ?? 0)) + offset;
+      for (const { word, slot, offset } of this.patches)
+        words[word] = (slot === scratchSlot ? scratch : (pointers[slot] ?? 0)) + offset;
       for (const slot of slots) {
-        if (slot.kind === "scalar") this.heap.view(slot.dtype, this.scalarBase + slot.index * scalarBytes, 1)[0] = scalars[slot.index] ?? 0;
+        if (slot.kind === "scalar")
+          this.heap.view(slot.dtype, this.scalarBase + slot.index * scalarBytes, 1)[0] = scalars[slot.index] ?? 0;
       }
       this.runRecords(this.records, this.recordCount, 0, this.backend.workers);
       return results;
@@ -110,7 +112,8 @@ export class WasmProgram implements Program {
 
   /** The step that writes a slot, for messages. */
   private label(slot: number): string {
-    const writes = (step: Step): boolean => (step.kind === "kernel" ? step.outputs.some((output) => output.slot === slot) : step.output.slot === slot);
+    const writes = (step: Step): boolean =>
+      step.kind === "kernel" ? step.outputs.some((output) => output.slot === slot) : step.output.slot === slot;
     return this.segment.steps.find(writes)?.label ?? "run";
   }
 
@@ -148,7 +151,11 @@ export class WasmProgram implements Program {
     for (const view of operands) {
       this.pointer(view);
       const isOutput = view === step.output;
-      this.words.push(isOutput && outputStride === "one" ? 1 : stride(view), bytesOf(view.dtype), ...outer.map((_, axis) => view.strides[axis] ?? 0));
+      this.words.push(
+        isOutput && outputStride === "one" ? 1 : stride(view),
+        bytesOf(view.dtype),
+        ...outer.map((_, axis) => view.strides[axis] ?? 0),
+      );
     }
     for (let word = 0; word < workers * (1 + 2 * operands.length); word++) this.words.push(0);
     return { index: kernels.kernel("map"), start };

@@ -14,17 +14,37 @@ function codes(name: string, f32: number, f64: number, i32?: number): Partial<Re
   return { ...floats, i32: integer, u32: integer, u8: integer };
 }
 
-const wrapping = (operator: string) => (operands: readonly string[], dtype: DType): string =>
-  dtype === "u8" ? `(${infix(operator)(operands)} & 255u)` : infix(operator)(operands);
+const wrapping =
+  (operator: string) =>
+  (operands: readonly string[], dtype: DType): string =>
+    dtype === "u8" ? `(${infix(operator)(operands)} & 255u)` : infix(operator)(operands);
 
 /** x + y. */
-export const add: Binary = binary({ name: "add", cost: 1, wasm: codes("add", 0xe4, 0xf0, 0xae), wgsl: wrapping("+"), derivative: () => [1, 1] });
+export const add: Binary = binary({
+  name: "add",
+  cost: 1,
+  wasm: codes("add", 0xe4, 0xf0, 0xae),
+  wgsl: wrapping("+"),
+  derivative: () => [1, 1],
+});
 
 /** x − y. */
-export const sub: Binary = binary({ name: "sub", cost: 1, wasm: codes("sub", 0xe5, 0xf1, 0xb1), wgsl: wrapping("-"), derivative: () => [1, -1] });
+export const sub: Binary = binary({
+  name: "sub",
+  cost: 1,
+  wasm: codes("sub", 0xe5, 0xf1, 0xb1),
+  wgsl: wrapping("-"),
+  derivative: () => [1, -1],
+});
 
 /** x · y. */
-export const mul: Binary = binary({ name: "mul", cost: 1, wasm: codes("mul", 0xe6, 0xf2, 0xb5), wgsl: wrapping("*"), derivative: ([x, y]) => [y, x] });
+export const mul: Binary = binary({
+  name: "mul",
+  cost: 1,
+  wasm: codes("mul", 0xe6, 0xf2, 0xb5),
+  wgsl: wrapping("*"),
+  derivative: ([x, y]) => [y, x],
+});
 
 /** x / y of floats. */
 export const div: Binary = binary({
@@ -56,8 +76,9 @@ export const abs: Unary = unary({
 /** −1, 0 or 1; NaN for NaN. */
 export function sign(x: Operand): Expression {
   const typed = typeof x === "number" ? constant(x, "f32") : x;
-  // x itself where neither larger nor smaller than 0: keeps ±0 and NaN.
-  return select(greater(typed, 0), constant(1, typed.dtype), select(less(typed, 0), constant(-1, typed.dtype), typed));
+  // 0·x where neither larger nor smaller than 0: keeps ±0 and NaN, and has derivative 0.
+  const rest = select(less(typed, 0), constant(-1, typed.dtype), mul(typed, 0));
+  return select(greater(typed, 0), constant(1, typed.dtype), rest);
 }
 
 // Ties share the derivative equally, as PyTorch's maximum and minimum do.

@@ -25,7 +25,8 @@ export const equal: Binary = binary({
     u8: simd("i32x4.eq", 0x37),
     bool: simd("i32x4.eq", 0x37),
   },
-  wgsl: (operands, dtype) => (dtype === "f32" ? `(${operands.join(" == ")} && ${notNaN(operands)})` : `(${operands.join(" == ")})`),
+  wgsl: (operands, dtype) =>
+    dtype === "f32" ? `(${operands.join(" == ")} && ${notNaN(operands)})` : `(${operands.join(" == ")})`,
   derivative: none,
 });
 
@@ -48,14 +49,32 @@ const lessEqual32: Partial<Record<DType, Code>> = {
   u8: simd("i32x4.le_s", 0x3d),
 };
 
-const ordered = (operator: string) => (operands: readonly string[], dtype: DType): string =>
-  dtype === "f32" ? `(${operands.join(` ${operator} `)} && ${notNaN(operands)})` : `(${operands.join(` ${operator} `)})`;
+const ordered =
+  (operator: string) =>
+  (operands: readonly string[], dtype: DType): string =>
+    dtype === "f32"
+      ? `(${operands.join(` ${operator} `)} && ${notNaN(operands)})`
+      : `(${operands.join(` ${operator} `)})`;
 
 /** x < y. */
-export const less: Binary = binary({ name: "less", result: "bool", cost: 1, wasm: less32, wgsl: ordered("<"), derivative: none });
+export const less: Binary = binary({
+  name: "less",
+  result: "bool",
+  cost: 1,
+  wasm: less32,
+  wgsl: ordered("<"),
+  derivative: none,
+});
 
 /** x ≤ y. */
-export const lessEqual: Binary = binary({ name: "lessEqual", result: "bool", cost: 1, wasm: lessEqual32, wgsl: ordered("<="), derivative: none });
+export const lessEqual: Binary = binary({
+  name: "lessEqual",
+  result: "bool",
+  cost: 1,
+  wasm: lessEqual32,
+  wgsl: ordered("<="),
+  derivative: none,
+});
 
 /** x > y. */
 export const greater: Binary = (x, y) => less(y, x);
@@ -71,17 +90,37 @@ const bits = (method: string, opcode: number): Partial<Record<DType, Code>> => {
   return { i32: code, u32: code, u8: code, bool: code };
 };
 
-const truth = (operator: string, both: string) => (operands: readonly string[], dtype: DType): string =>
-  `(${operands.join(` ${dtype === "bool" ? both : operator} `)})`;
+const truth =
+  (operator: string, both: string) =>
+  (operands: readonly string[], dtype: DType): string =>
+    `(${operands.join(` ${dtype === "bool" ? both : operator} `)})`;
 
 /** Bitwise and of integers, logical and of booleans. */
-export const and: Binary = binary({ name: "and", cost: 1, wasm: bits("v128.and", 0x4e), wgsl: truth("&", "&&"), derivative: none });
+export const and: Binary = binary({
+  name: "and",
+  cost: 1,
+  wasm: bits("v128.and", 0x4e),
+  wgsl: truth("&", "&&"),
+  derivative: none,
+});
 
 /** Bitwise or of integers, logical or of booleans. */
-export const or: Binary = binary({ name: "or", cost: 1, wasm: bits("v128.or", 0x50), wgsl: truth("|", "||"), derivative: none });
+export const or: Binary = binary({
+  name: "or",
+  cost: 1,
+  wasm: bits("v128.or", 0x50),
+  wgsl: truth("|", "||"),
+  derivative: none,
+});
 
 /** Bitwise exclusive or of integers, inequality of booleans. */
-export const xor: Binary = binary({ name: "xor", cost: 1, wasm: bits("v128.xor", 0x51), wgsl: truth("^", "!="), derivative: none });
+export const xor: Binary = binary({
+  name: "xor",
+  cost: 1,
+  wasm: bits("v128.xor", 0x51),
+  wgsl: truth("^", "!="),
+  derivative: none,
+});
 
 /** Bitwise complement of 32-bit integers, negation of booleans. */
 export const not: Unary = unary({
@@ -127,7 +166,8 @@ const selectPrimitive: Primitive = {
   wgsl: ([condition, x, y]) => `select(${y ?? ""}, ${x ?? ""}, ${condition ?? ""})`,
   derivative: ([condition, x]) => {
     const dtype = x?.dtype ?? "f32";
-    const when = (yes: number, no: number): Expression => select(condition ?? constant(0, "bool"), constant(yes, dtype), constant(no, dtype));
+    const when = (yes: number, no: number): Expression =>
+      select(condition ?? constant(0, "bool"), constant(yes, dtype), constant(no, dtype));
     return [undefined, when(1, 0), when(0, 1)];
   },
 };
@@ -139,7 +179,14 @@ export function select(condition: Expression, x: Operand, y: Operand): Expressio
   return apply(selectPrimitive, [condition, typed(x), typed(y)]);
 }
 
-const wgslTypes: Readonly<Record<DType, string>> = { f32: "f32", f64: "f64", i32: "i32", u32: "u32", u8: "u32", bool: "bool" };
+const wgslTypes: Readonly<Record<DType, string>> = {
+  f32: "f32",
+  f64: "f64",
+  i32: "i32",
+  u32: "u32",
+  u8: "u32",
+  bool: "bool",
+};
 
 const castPrimitive = (from: DType, to: DType): Primitive => ({
   name: `cast_${from}`,
