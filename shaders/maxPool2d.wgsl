@@ -10,7 +10,6 @@ struct Parameters {
   channels: i32,
   outHeight: i32,
   outWidth: i32,
-  outChannels: i32,
   windowHeight: i32,
   windowWidth: i32,
   strideH: i32,

@@ -18,6 +18,9 @@ export interface Measurement {
 /** A round is long enough for the clock and for the cost of waiting for a GPU to vanish in it. */
 const roundMilliseconds = 25;
 
+/** Milliseconds after which a single run is measurement enough. */
+const patience = 2000;
+
 /** Measures for about `budget` milliseconds. */
 export async function measure(workload: Workload, backend: DeviceName, budget: number): Promise<Measurement> {
   const device = defaultEngine().backends.get(backend);
@@ -30,19 +33,26 @@ export async function measure(workload: Workload, backend: DeviceName, budget: n
     return (performance.now() - begun) / runs;
   };
   try {
-    await round(1);
-    const estimate = Math.min(await round(1), await round(2));
-    const runs = Math.max(1, Math.ceil(roundMilliseconds / Math.max(estimate, 1e-3)));
-    const rounds: number[] = [];
-    const end = performance.now() + budget;
-    do rounds.push(await round(runs));
-    while (performance.now() < end);
+    // The first run compiles. Where even that outlasts the patience (a software GPU), it has to do.
+    const first = await round(1);
+    const rounds = first > patience ? [first] : await sample(round, budget);
     const milliseconds = median(rounds);
     const rate = (1000 * workload.amount) / milliseconds;
     return { workload, backend, threads: device.workers, milliseconds, rate };
   } finally {
     prepared.dispose();
   }
+}
+
+/** Milliseconds of a run, round by round, until the budget is spent. */
+async function sample(round: (runs: number) => Promise<number>, budget: number): Promise<number[]> {
+  const estimate = await round(1);
+  const runs = Math.max(1, Math.ceil(roundMilliseconds / Math.max(estimate, 1e-3)));
+  const rounds: number[] = [];
+  const end = performance.now() + budget;
+  do rounds.push(await round(runs));
+  while (performance.now() < end);
+  return rounds;
 }
 
 function runOnce(prepared: Prepared, backend: DeviceName): void {

@@ -93,20 +93,23 @@ function place(op: string, data: ArrayLike<number>, shape: Shape, dtype: DType):
 
 /** A tensor filled with one value. No memory is used until a kernel or a reader needs it. */
 export function full(shape: Shape, value: number, options: CreationOptions = {}): Tensor {
-  const { dtype = "f32" } = options;
-  checkShape("full", shape);
-  checkDType("full", dtype);
+  return filled("full", shape, value, options.dtype ?? "f32");
+}
+
+function filled(op: string, shape: Shape, value: number, dtype: DType): Tensor {
+  checkShape(op, shape);
+  checkDType(op, dtype);
   return ops.broadcastTo(defaultEngine().scalar(value, dtype), shape);
 }
 
 /** Zeros. */
 export function zeros(shape: Shape, options: CreationOptions = {}): Tensor {
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options.dtype ?? "f32");
 }
 
 /** Ones. */
 export function ones(shape: Shape, options: CreationOptions = {}): Tensor {
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options.dtype ?? "f32");
 }
 
 /** One value in the shape and type of x. */

@@ -23,13 +23,14 @@ const seluAlpha = 1.6732632423543772;
 export const activation: ElementwiseRows<typeof ops> = {
   sigmoid: row(
     sigmoid,
-    [-80, 80],
+    [-20, 20],
     [
       [0, 0.5],
       [-Infinity, 0],
       [Infinity, 1],
     ],
-    { gradient: { floor: 0.01 } },
+    // y(1 − y) is exact to the size of 1, not of itself.
+    { gradient: { floor: 0.1 } },
   ),
   relu: row(
     (x) => Math.max(x, 0),

@@ -197,6 +197,8 @@ export const exponential: ElementwiseRows<typeof ops> = {
       [-Infinity, -1],
       [50, 1],
     ],
+    // (1 − y)(1 + y) is exact to the size of 1, not of itself.
+    { gradient: { floor: 0.2 } },
   ),
   asinh: row(
     Math.asinh,

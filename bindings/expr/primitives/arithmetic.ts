@@ -76,8 +76,8 @@ export const abs: Unary = unary({
 /** −1, 0 or 1; NaN for NaN. */
 export function sign(x: Operand): Expression {
   const typed = typeof x === "number" ? constant(x, "f32") : x;
-  // 0·x where neither larger nor smaller than 0: keeps ±0 and NaN, and has derivative 0.
-  const rest = select(less(typed, 0), constant(-1, typed.dtype), mul(typed, 0));
+  // x itself where neither larger nor smaller than 0: keeps ±0 and NaN.
+  const rest = select(less(typed, 0), constant(-1, typed.dtype), typed);
   return select(greater(typed, 0), constant(1, typed.dtype), rest);
 }
 
