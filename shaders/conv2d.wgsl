@@ -1,7 +1,7 @@
 // Convolution of x [N, H, W, C] with filters w [KH, KW, C / groups, O], groups included; out [N, OH, OW, O]. With 8 or
 // more output channels a group it is a product of 32 x 32 tiles whose left matrix (a row for each output pixel, a
 // column for each tap) is read from x on the fly: groups * ceil(N OH OW / 32) * ceil(O / groups / 32) workgroups of 64
-// invocations. With fewer (depthwise) one invocation sums one output: ceil(N OH OW O / 64) workgroups. The backend puts
+// invocations. With fewer (depthwise) the entry `direct`: an invocation an output, ceil(N OH OW O / 64) workgroups. The backend puts
 // `epilogue` at the "@insert" line, with further bindings from 4 on if it needs them. Gradients:
 // conv2dInputGradient.wgsl and conv2dFilterGradient.wgsl.
 
@@ -91,6 +91,16 @@ fn store_direct(index: i32) {
   store(u32(index), total);
 }
 
+// For groups of few channels: an invocation an element. An entry point of its own, so that it carries no tiles.
+@compute @workgroup_size(64)
+fn direct(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) invocation: u32,
+) {
+  store_direct(i32(linear_workgroup(group, groups) * 64 + invocation));
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -101,10 +111,6 @@ fn main(
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
   let groupOut = (*p).outChannels / max((*p).groups, 1);
-  if (groupOut < 8) {
-    store_direct(id * 64 + lane);
-    return;
-  }
   let groupChannels = (*p).channels / (*p).groups;
   let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
   let tilesM = (pixels + 31) / 32;

@@ -1,8 +1,7 @@
 // The gradient of conv2d with respect to its filters: dw [KH, KW, C / groups, O] from x [N, H, W, C] and dy [N, OH, OW,
 // O]. A sum over N OH OW, which is long, so partial sums are cut into blocks. T = groups * ceil(KH KW C / groups / 32)
-// * ceil(O / groups / 32) tiles of 32 x 32. With T >= 8 and 8 or more output channels a group: T workgroups of 64
-// invocations. Else tiles would leave the device idle and one workgroup sums one element: KH * KW * (C / groups) * O
-// workgroups.
+// * ceil(O / groups / 32) tiles of 32 x 32. Entry `main`: T workgroups of 64 invocations. Entry `element`, for T < 2 or
+// fewer than 8 output channels a group: one workgroup sums one element, KH * KW * (C / groups) * O workgroups.
 
 struct Parameters {
   offset0: u32,
@@ -61,6 +60,49 @@ fn read_input(tap: Tap, pixel: i32) -> Scalar {
 
 var<workgroup> partials: array<Scalar, 64>;
 
+// Where tiles would leave the device idle or mostly empty: a workgroup an element.
+@compute @workgroup_size(64)
+fn element(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) invocation: u32,
+) {
+  let p = &parameters;
+  let lane = i32(invocation);
+  let id = i32(linear_workgroup(group, groups));
+  let groupChannels = (*p).channels / max((*p).groups, 1);
+  let groupOut = (*p).outChannels / max((*p).groups, 1);
+  let rows = (*p).kernelHeight * (*p).kernelWidth * groupChannels;
+  let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
+  if (id >= rows * (*p).outChannels) {
+    return;
+  }
+  let outChannel = id % (*p).outChannels;
+  let tap = tap_of(id / (*p).outChannels, groupChannels, outChannel / groupOut * groupChannels);
+  var total = Scalar(0);
+  var sum = Scalar(0);
+  var filled = 0;
+  for (var pixel = lane; pixel < pixels; pixel += 64) {
+    sum += read_input(tap, pixel) * dy[(*p).offset1 + u32(pixel * (*p).outChannels + outChannel)];
+    filled += 1;
+    if (filled == 32) {
+      total += sum;
+      sum = Scalar(0);
+      filled = 0;
+    }
+  }
+  partials[lane] = total + sum;
+  for (var width = 32; width > 0; width >>= 1u) {
+    workgroupBarrier();
+    if (lane < width) {
+      partials[lane] += partials[lane + width];
+    }
+  }
+  if (lane == 0) {
+    dw[id] = partials[0];
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -76,36 +118,6 @@ fn main(
   let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
   let tilesM = (rows + 31) / 32;
   let tilesN = (groupOut + 31) / 32;
-  if (groupOut < 8 || (*p).groups * tilesM * tilesN < 8) {
-    if (id >= rows * (*p).outChannels) {
-      return;
-    }
-    let outChannel = id % (*p).outChannels;
-    let tap = tap_of(id / (*p).outChannels, groupChannels, outChannel / groupOut * groupChannels);
-    var total = Scalar(0);
-    var sum = Scalar(0);
-    var filled = 0;
-    for (var pixel = lane; pixel < pixels; pixel += 64) {
-      sum += read_input(tap, pixel) * dy[(*p).offset1 + u32(pixel * (*p).outChannels + outChannel)];
-      filled += 1;
-      if (filled == 32) {
-        total += sum;
-        sum = Scalar(0);
-        filled = 0;
-      }
-    }
-    partials[lane] = total + sum;
-    for (var width = 32; width > 0; width >>= 1u) {
-      workgroupBarrier();
-      if (lane < width) {
-        partials[lane] += partials[lane + width];
-      }
-    }
-    if (lane == 0) {
-      dw[id] = partials[0];
-    }
-    return;
-  }
   if (id >= (*p).groups * tilesM * tilesN) {
     return;
   }

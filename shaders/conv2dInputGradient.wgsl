@@ -1,7 +1,7 @@
 // The gradient of conv2d with respect to its input: dx [N, H, W, C] from dy [N, OH, OW, O] and w [KH, KW, C / groups,
 // O]. A gather: each input pixel looks at the output pixels whose windows cover it, so there are no atomics and the sum
 // has one order. With 8 or more input channels a group a product of 32 x 32 tiles: groups * ceil(N H W / 32) * ceil(C /
-// groups / 32) workgroups of 64 invocations; with fewer one invocation sums one element: ceil(N H W C / 64) workgroups.
+// groups / 32) workgroups of 64 invocations; with fewer the entry `direct`: ceil(N H W C / 64) workgroups.
 
 struct Parameters {
   offset0: u32,
@@ -91,6 +91,16 @@ fn store_direct(index: i32) {
   dx[index] = total;
 }
 
+// For groups of few channels: an invocation an element. An entry point of its own, so that it carries no tiles.
+@compute @workgroup_size(64)
+fn direct(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) invocation: u32,
+) {
+  store_direct(i32(linear_workgroup(group, groups) * 64 + invocation));
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -101,10 +111,6 @@ fn main(
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
   let groupChannels = (*p).channels / max((*p).groups, 1);
-  if (groupChannels < 8) {
-    store_direct(id * 64 + lane);
-    return;
-  }
   let groupOut = (*p).outChannels / (*p).groups;
   let pixels = (*p).batch * (*p).height * (*p).width;
   let tilesM = (pixels + 31) / 32;

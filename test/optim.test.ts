@@ -2,6 +2,7 @@
 // Read next: ../bindings/optim/README.md.
 import { describe, expect, test } from "vitest";
 import { tensor } from "../bindings/engine/creation.ts";
+import { memory } from "../bindings/engine/index.ts";
 import { Parameter } from "../bindings/nn/index.ts";
 import type { Rule } from "../bindings/optim/index.ts";
 import {
@@ -119,6 +120,20 @@ describe("optimisers", () => {
     const optimizer = new Adam([p], { lr: cosine(0.3, { steps: 120 }) });
     for (let step = 0; step < 120; step++) optimizer.step(() => p.value.sub(1).square().sum());
     close(Array.from(await p.value.data()), [1, 1], 1);
+  });
+
+  test("a loop that only steps and reads keeps its memory", async () => {
+    const p = new Parameter(tensor(new Float32Array(1000)));
+    const optimizer = new Adam([p]);
+    const step = async (): Promise<void> => {
+      const loss = optimizer.step(() => p.value.sub(1).square().mul(2).sum());
+      await loss.item();
+      loss.dispose();
+    };
+    for (let count = 0; count < 3; count++) await step();
+    const before = memory().wasm?.inUse;
+    for (let count = 0; count < 50; count++) await step();
+    expect(memory().wasm?.inUse).toBe(before);
   });
 
   test("frozen parameters are left out", () => {

@@ -22,7 +22,7 @@ export interface Recipe {
   readonly rate: number;
 }
 
-export const fullRecipe: Recipe = { samples: 60_000, epochs: 4, batchSize: 64, rate: 2e-3 };
+export const fullRecipe: Recipe = { samples: 60_000, epochs: 3, batchSize: 128, rate: 3e-3 };
 export const quickRecipe: Recipe = { samples: 12_000, epochs: 2, batchSize: 64, rate: 2e-3 };
 
 /** A trained model and how it went. */

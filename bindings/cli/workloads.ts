@@ -24,6 +24,8 @@ export interface Workload {
   /** What one run amounts to, in units of `unit`. */
   readonly amount: number;
   readonly unit: "GFLOP/s" | "GB/s" | "matrices/s" | "images/s";
+  /** Less of the same, for a device that is known to be very slow. */
+  readonly lighter?: Workload;
   /** Makes inputs; called under the device that is measured. */
   prepare(): Prepared;
 }
@@ -132,6 +134,6 @@ export function workloads(quick: boolean): readonly Workload[] {
     convolutionOf(quick ? 1 : 4, 56, 32),
     poolingOf(quick ? 4 : 16, 112, 16),
     eighOf(quick ? 16 : 64, 16),
-    trainingOf(64),
+    { ...trainingOf(64), lighter: trainingOf(4) },
   ];
 }

@@ -136,6 +136,7 @@ function matmulSegment(backend: Backend): Segment {
         outputs: [operand(2)],
         words: [1, 1, n, n, n, n, 1, 0, 0, n, 1, 0, 0],
         workgroups: Math.ceil(n / 32) ** 2,
+        entry: "main",
         scratch: backend.name === "wasm" ? 4 << 20 : 0,
         epilogue: undefined,
       },

@@ -216,6 +216,7 @@ class Lowering {
       outputs,
       words: call.words,
       workgroups: call.workgroups,
+      entry: call.entry ?? "main",
       scratch: isGpu ? 0 : (call.scratch?.(this.workers) ?? 0),
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
     });

@@ -61,6 +61,8 @@ export interface KernelStep {
   readonly outputs: readonly SlotView[];
   readonly words: readonly number[];
   readonly workgroups: number;
+  /** Entry point of the WGSL file. */
+  readonly entry: string;
   /** WASM scratch bytes, already multiplied by the workers. */
   readonly scratch: number;
   /** Applied to every element of the only output before it is written. WebGPU only. */

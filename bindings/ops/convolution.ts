@@ -6,7 +6,7 @@ import type { Shape } from "../core/shape.ts";
 import { requireInteger, show, sizeOf } from "../core/shape.ts";
 import { reshaped } from "./broadcasting.ts";
 import { converted } from "./comparison.ts";
-import type { KernelOp } from "./descriptor.ts";
+import type { KernelCall, KernelOp } from "./descriptor.ts";
 import type { EpilogueOptions } from "./epilogue.ts";
 import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
 import { permuted } from "./movement.ts";
@@ -52,11 +52,14 @@ function words({ batch, inputs, outputs, groups, height: h, width: w }: Geometry
 const flops = (geometry: Geometry): number =>
   2 * sizeOf(outputShape(geometry)) * sizeOf(filterShape(geometry).slice(0, 3));
 
-/** Workgroups of a product of `rows` by `columns` in 32 × 32 tiles for each group, or one thread an element for few columns. */
-function tiles(groups: number, rows: number, columns: number): number {
+/** How a shader is launched. */
+type Launch = Pick<KernelCall, "workgroups" | "entry">;
+
+/** A product of `rows` by `columns` for each group: in 32 × 32 tiles, or one thread an element for few columns. */
+function tiles(groups: number, rows: number, columns: number): Launch {
   return columns >= 8
-    ? groups * Math.ceil(rows / 32) * Math.ceil(columns / 32)
-    : Math.ceil((rows * columns * groups) / 64);
+    ? { entry: "main", workgroups: groups * Math.ceil(rows / 32) * Math.ceil(columns / 32) }
+    : { entry: "direct", workgroups: Math.ceil((rows * columns * groups) / 64) };
 }
 
 const forwardOp: KernelOp<Geometry> = {
@@ -66,7 +69,7 @@ const forwardOp: KernelOp<Geometry> = {
     kernel: "conv2d",
     dtype: "f32",
     words: words(g),
-    workgroups: tiles(g.groups, g.batch * g.height.output * g.width.output, g.outputs / g.groups),
+    ...tiles(g.groups, g.batch * g.height.output * g.width.output, g.outputs / g.groups),
     scratch: convolutionScratch(words(g)),
   }),
   epilogue: true,
@@ -88,7 +91,7 @@ const inputGradientOp: KernelOp<Geometry> = {
     kernel: "conv2dInputGradient",
     dtype: "f32",
     words: words(g),
-    workgroups: tiles(g.groups, g.batch * g.height.input * g.width.input, g.inputs / g.groups),
+    ...tiles(g.groups, g.batch * g.height.input * g.width.input, g.inputs / g.groups),
     scratch: inputGradientScratch(words(g)),
   }),
   // dx is linear in dy and in the filter: with a cotangent in the place of x these are the other two ops.
@@ -110,7 +113,7 @@ const filterGradientOp: KernelOp<Geometry> = {
     kernel: "conv2dFilterGradient",
     dtype: "f32",
     words: words(g),
-    workgroups: filterGradientWorkgroups(g),
+    ...filterGradientLaunch(g),
     scratch: filterGradientScratch(words(g)),
   }),
   gradient: ({ inputs: [x, dy], cotangents: [filter], attributes, wanted }) =>
@@ -124,12 +127,14 @@ const filterGradientOp: KernelOp<Geometry> = {
   work: "convolution",
 };
 
-/** As shaders/conv2dFilterGradient.wgsl says: tiles where they fill the device, else a workgroup for each element. */
-function filterGradientWorkgroups(g: Geometry): number {
+/** As shaders/conv2dFilterGradient.wgsl says: tiles, or a workgroup for each element where there would be one tile. */
+function filterGradientLaunch(g: Geometry): Launch {
   const [kh = 1, kw = 1, inputs = 1, outputs = 1] = filterShape(g);
   const perGroup = outputs / g.groups;
   const count = g.groups * Math.ceil((kh * kw * inputs) / 32) * Math.ceil(perGroup / 32);
-  return count >= 8 && perGroup >= 8 ? count : kh * kw * inputs * outputs;
+  return count >= 2 && perGroup >= 8
+    ? { entry: "main", workgroups: count }
+    : { entry: "element", workgroups: kh * kw * inputs * outputs };
 }
 
 function recorded(op: KernelOp<Geometry>, first: Tensor, second: Tensor, geometry: Geometry, shape: Shape): Tensor {

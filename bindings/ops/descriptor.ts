@@ -92,6 +92,8 @@ export interface KernelCall {
   readonly words: readonly number[];
   /** Workgroups the WGSL kernel is launched with. */
   readonly workgroups: number;
+  /** The entry point of the WGSL file; `main` when absent. */
+  readonly entry?: string;
   /** Bytes of WASM scratch for this number of workers; 0 when absent. */
   readonly scratch?: (workers: number) => number;
   /** Whether a backend cannot run this call although it has the kernel (a size limit). */

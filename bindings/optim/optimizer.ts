@@ -3,7 +3,7 @@
 // Read next: rule.ts, ../train/step.ts.
 import { valueAndGrad } from "../autodiff/index.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
-import { engineOf } from "../engine/default.ts";
+import { engineOf, scope } from "../engine/default.ts";
 import type { Tree } from "../engine/scopes.ts";
 import { tensorsOf } from "../engine/scopes.ts";
 import type { Parameter } from "../nn/index.ts";
@@ -84,15 +84,23 @@ export class Optimizer {
     this.steps += 1;
   }
 
-  /** One step of a plain loop: calls `loss`, differentiates it by the parameters, updates them, returns the loss. */
+  /**
+   * One step of a plain loop: calls `loss`, differentiates it by the parameters, updates them, returns the loss. What was
+   * made on the way is freed, and so are the tensors that were parameters and state before.
+   */
   step(loss: () => Tensor): Tensor {
     const values = this.parameters.map((parameter) => parameter.value);
-    const differentiated = valueAndGrad((current: readonly Tensor[]) => withValues(this.parameters, current, loss));
-    const [value, gradients] = differentiated(values);
-    const next = this.update(values, gradients, this.state, this.lr);
+    const before = this.state;
+    const next = scope(() => {
+      const differentiated = valueAndGrad((current: readonly Tensor[]) => withValues(this.parameters, current, loss));
+      const [value, gradients] = differentiated(values);
+      return { ...this.update(values, gradients, before, this.lr), value };
+    });
     this.adopt(next.parameters, next.state);
-    run([...next.parameters, ...tensorsOf(next.state), value]);
-    return value;
+    run(tensorsOf(next));
+    const kept = new Set(tensorsOf(next));
+    for (const tensor of tensorsOf([values, before])) if (!kept.has(tensor)) tensor.dispose();
+    return next.value;
   }
 }
 

@@ -9,10 +9,10 @@ import type { Metric } from "./metrics.ts";
 import type { CompiledEvaluation, Score, StepOptions } from "./step.ts";
 import { compileEvaluation } from "./step.ts";
 
-const losses = { crossEntropy, mse, mae, huber, bceWithLogits, nll } as const;
+/** The losses that have a name. */
+export type LossName = "crossEntropy" | "mse" | "mae" | "huber" | "bceWithLogits" | "nll";
 
-/** A loss function, or the name of one of bindings/nn. */
-export type LossName = keyof typeof losses;
+const losses: Readonly<Record<LossName, Loss>> = { crossEntropy, mse, mae, huber, bceWithLogits, nll };
 
 export interface EvaluateOptions {
   readonly loss: Loss | LossName;

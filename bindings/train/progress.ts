@@ -46,11 +46,13 @@ function barLine(log: BatchLog, seconds: number): string {
   const { epoch, epochs, batch, batches } = log;
   const head = `epoch ${epoch}/${epochs}`;
   const scores = `${log.loss === undefined ? "" : `  loss ${log.loss.toFixed(4)}`}${percent("accuracy", log.accuracy)}`;
-  const rate = seconds > 0 ? `  ${((1000 * seconds) / batch).toFixed(1)} ms/step` : "";
+  // The clock started at the end of the first step.
+  const each = batch > 1 ? seconds / (batch - 1) : undefined;
+  const rate = each === undefined ? "" : `  ${(1000 * each).toFixed(1)} ms/step`;
   if (batches === undefined) return `${head}  step ${batch}${scores}${rate}`;
   const filled = Math.round((barWidth * batch) / batches);
   const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
-  const left = `  ${((seconds / batch) * (batches - batch)).toFixed(0)} s left`;
+  const left = each === undefined ? "" : `  ${(each * (batches - batch)).toFixed(0)} s left`;
   return `${head} ${bar} ${batch}/${batches}${scores}${rate}${left}`;
 }
 

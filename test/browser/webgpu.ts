@@ -33,7 +33,15 @@ export async function checkWebGPU(): Promise<void> {
           ...{ input: view(2, [size, 1, 1]), output: view(3, [1, 1]) },
         },
         {
-          ...{ kind: "kernel", label: "matmul", kernel: "matmul", dtype: "f32", workgroups: 1, scratch: 0 },
+          ...{
+            kind: "kernel",
+            label: "matmul",
+            kernel: "matmul",
+            dtype: "f32",
+            workgroups: 1,
+            entry: "main",
+            scratch: 0,
+          },
           ...{ inputs: [view(1, [2, 1]), view(1, [2, 1])], outputs: [view(4, [2, 1])], epilogue: undefined },
           words: [1, 1, 2, 2, 2, 2, 1, 0, 0, 2, 1, 0, 0],
         },

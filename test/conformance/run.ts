@@ -3,7 +3,8 @@
 // Read next: checks.ts for the checks, cases.ts for the samples, table.ts for the ops.
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
-import { newArray } from "../../bindings/core/dtype.ts";
+import { bytesOf, newArray } from "../../bindings/core/dtype.ts";
+import type { NdArray } from "../reference/array.ts";
 import { countOf } from "../reference/array.ts";
 import { divergences } from "../specs/divergences.ts";
 import type { ErrorRow } from "../specs/spec.ts";
@@ -11,7 +12,7 @@ import type { BackendName, OpenedBackend } from "./backends.ts";
 import { openBackend } from "./backends.ts";
 import type { Case } from "./cases.ts";
 import type { Check, Finding } from "./checks.ts";
-import { runCase } from "./checks.ts";
+import { runCase, secondsOf } from "./checks.ts";
 import type { Verdict } from "./compare.ts";
 import { failed, passed } from "./compare.ts";
 import { opNames, rowsOf } from "./table.ts";
@@ -24,7 +25,7 @@ export interface Row {
   readonly sample: string;
   readonly ok: boolean;
   readonly message: string;
-  /** Largest error in ulps of the tolerance; in mode "perf" GB/s of operands and results. */
+  /** Largest error in ulps of the tolerance; in mode "perf" GB/s of operands and results, recording and reading included. */
   readonly error: number;
 }
 
@@ -55,7 +56,8 @@ export async function* runOp(backend: OpenedBackend, op: string, mode: Mode = "t
   const { cases, errors } = rowsOf(op);
   const chosen = cases.filter((sample) => backend.device === "wasm" || sample.gpu);
   if (mode === "perf") {
-    for (const sample of chosen) yield measured(backend, sample, await gigabytesPerSecond(backend, sample));
+    for (const sample of chosen)
+      yield measured(backend, sample, bytesOfCase(sample) / (await secondsOf(backend, sample)) / 1e9);
     return;
   }
   for (const sample of chosen) {
@@ -124,15 +126,12 @@ function refusal(row: ErrorRow, tensors: Tensor[]): Verdict {
   return failed(`was accepted, expected ${row.error}`);
 }
 
-/** Bytes of operands and results over the best of five runs, in GB/s. */
-async function gigabytesPerSecond(backend: OpenedBackend, sample: Case): Promise<number> {
-  let best = Infinity;
-  let bytes = 0;
-  for (let run = 0; run < 6; run++) {
-    const start = performance.now();
-    const findings = await runCase(backend, { ...sample, gradient: false, fusion: false });
-    if (run > 0 && findings.every(({ ok }) => ok)) best = Math.min(best, performance.now() - start);
-  }
-  bytes = sample.operands.reduce((sum, { values }) => sum + 4 * values.length, 0);
-  return bytes / best / 1e6;
+/** Bytes of operands and results, as the CPU stores them. */
+function bytesOfCase({ operands, reference, result }: Case): number {
+  const arrays = operands.map(({ shape, values }): NdArray => ({ shape, data: values }));
+  const results = [reference(...arrays)].flat() as readonly NdArray[];
+  return (
+    operands.reduce((sum, { values, dtype }) => sum + values.length * bytesOf(dtype), 0) +
+    results.reduce((sum, { data }) => sum + data.length * bytesOf(result), 0)
+  );
 }

@@ -170,7 +170,7 @@ describe("chains, folds and kernels", () => {
     outputs: [view(3, "f32", [2, 1])],
     // batch0 batch1 m n k, then the strides of a and b
     words: [1, 1, 2, 2, 3, 3, 1, 0, 0, 2, 1, 0, 0],
-    ...{ workgroups: 1, scratch: 0, epilogue },
+    ...{ workgroups: 1, entry: "main", scratch: 0, epilogue },
   });
 
   test("a matrix product with bias and activation", async () => {
@@ -211,7 +211,7 @@ describe("chains, folds and kernels", () => {
       ...{ kind: "kernel", label: "argMax", kernel: "reduce_argMax", dtype: "f32" },
       inputs: [view(0, "f32", [length, 1, 1])],
       outputs: [view(1, "i32", [1])],
-      ...{ words: [2, length, 1], workgroups: 1, scratch: 0, epilogue: undefined },
+      ...{ words: [2, length, 1], workgroups: 1, entry: "main", scratch: 0, epilogue: undefined },
     };
     const segment: Segment = { slots: [source(0, "f32", 2 * length), target(0, "i32", 2)], steps: [step], buffers: [] };
     expect(await run(gpu.backend, segment, [[data, "f32"]])).toEqual([5, 5]);
@@ -223,7 +223,7 @@ describe("chains, folds and kernels", () => {
       inputs: [view(0, "f32", [1]), view(1, "i32", [1])],
       outputs: [view(2, "f32", [1])],
       // outer size inner count
-      ...{ words: [1, 3, 1, 1], workgroups: 1, scratch: 0, epilogue: undefined },
+      ...{ words: [1, 3, 1, 1], workgroups: 1, entry: "main", scratch: 0, epilogue: undefined },
     };
     const slots: Slot[] = [source(0, "f32", 3), { kind: "scalar", index: 0, dtype: "i32" }, target(0, "f32", 1)];
     expect(
@@ -248,6 +248,7 @@ describe("chains, folds and kernels", () => {
             inputs: views.slice(0, inputs),
             outputs: views.slice(inputs),
             workgroups: 1,
+            entry: "main",
             scratch: 0,
             epilogue: undefined,
           },

@@ -62,5 +62,5 @@ function launchOf(step: KernelStep, template: string): { readonly entry: string;
   const hasBoth = template.includes("fn cooperative(");
   if (hasBoth && length >= cooperativeLength && (inner === 1 || outer * inner < 4096))
     return { entry: "cooperative", groups: outer * inner };
-  return { entry: "main", groups: step.workgroups };
+  return { entry: step.entry, groups: step.workgroups };
 }
