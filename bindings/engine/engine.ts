@@ -300,8 +300,8 @@ export class Engine implements Recorder {
     for (const node of captured.covered) node.settle();
   }
 
-  /** Runs a long pending chain if that needs no waiting; else it goes on growing until the next read. */
-  private flush(values: readonly Value[]): void {
+  /** Runs the pending work below `values` if that needs no waiting; else it stays pending until the next read. */
+  flush(values: readonly Value[]): void {
     if (this.backends.size === 0) return;
     const captured = capture(values);
     const compiled = this.plan(captured);

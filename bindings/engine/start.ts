@@ -86,7 +86,7 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
         : "Node 22 or later, or node --experimental-wasm-relaxed-simd on Node 20, gives fused multiply-add",
     },
     "unavailable" in gpu
-      ? { name: "webgpu", used: false, detail: gpu.unavailable, advice: webgpu === "off" ? "" : gpuAdvice() }
+      ? { name: "webgpu", used: false, detail: gpu.unavailable, advice: webgpu === "off" ? "" : gpuAdvice(gpu.unavailable) }
       : {
           name: "webgpu",
           used: true,
@@ -123,7 +123,8 @@ function describeAdapter(adapter: {
   return adapter.isFallback ? `${name} (software)` : name;
 }
 
-function gpuAdvice(): string {
+function gpuAdvice(reason: string): string {
+  if (reason.includes("no adapter")) return "check the graphics driver: Vulkan on Linux, Metal on macOS, Direct3D 12 on Windows";
   return typeof navigator === "object" && "gpu" in navigator
     ? "check that the browser lists a WebGPU adapter, e.g. at chrome://gpu"
     : "in Node install the optional peer: npm install webgpu; in a browser use one with WebGPU";

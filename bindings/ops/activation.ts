@@ -9,6 +9,7 @@ import type { BinaryFunction, UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import { decay, sigmoidOf } from "./sigmoid-expression.ts";
 import type { Tensor, TensorLike } from "./tensor.ts";
+import { requireArguments } from "./tensor.ts";
 
 export { logSoftmax, logSumExp, maxout, softmax } from "./softmax.ts";
 
@@ -71,6 +72,7 @@ export const prelu: BinaryFunction = elementwise("prelu", {
 
 /** x where x > 0, else negativeSlope · x (0.01 by default). */
 export function leakyRelu(x: TensorLike, options: { readonly negativeSlope?: number } = {}): Tensor {
+  requireArguments("leakyRelu", {}, options);
   return leakyReluOp(x, finite("leakyRelu", "negativeSlope", options.negativeSlope ?? 0.01));
 }
 
@@ -89,6 +91,7 @@ const eluOp: BinaryFunction = elementwise("elu", {
 
 /** Exponential linear unit: x where x > 0, else alpha · (eˣ − 1). */
 export function elu(x: TensorLike, options: { readonly alpha?: number } = {}): Tensor {
+  requireArguments("elu", {}, options);
   return eluOp(x, finite("elu", "alpha", options.alpha ?? 1));
 }
 
@@ -105,6 +108,7 @@ const celuOp: BinaryFunction = elementwise("celu", {
 
 /** Continuously differentiable ELU: x where x > 0, else alpha · (e^(x/alpha) − 1). alpha must be above 0. */
 export function celu(x: TensorLike, options: { readonly alpha?: number } = {}): Tensor {
+  requireArguments("celu", {}, options);
   const { alpha = 1 } = options;
   if (!(alpha > 0)) throw new ParameterError("celu", `alpha must be above 0, got ${String(alpha)}`);
   return celuOp(x, finite("celu", "alpha", alpha));
@@ -173,6 +177,7 @@ const tanhGelu: UnaryFunction = elementwise("gelu", {
  * (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2.
  */
 export function gelu(x: TensorLike, options: { readonly approximate?: "none" | "tanh" } = {}): Tensor {
+  requireArguments("gelu", {}, options);
   const { approximate = "none" } = options;
   if (!["none", "tanh"].includes(approximate)) {
     throw new ParameterError("gelu", `approximate must be "none" or "tanh", got ${JSON.stringify(approximate)}`);
@@ -203,6 +208,7 @@ const swishOp: BinaryFunction = elementwise("swish", {
 
 /** x · sigmoid(beta · x); silu for beta 1. */
 export function swish(x: TensorLike, options: { readonly beta?: number } = {}): Tensor {
+  requireArguments("swish", {}, options);
   const { beta = 1 } = options;
   return beta === 1 ? silu(x) : swishOp(x, finite("swish", "beta", beta));
 }

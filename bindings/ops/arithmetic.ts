@@ -8,6 +8,7 @@ import * as scalar from "../expr/primitives/index.ts";
 import type { BinaryFunction, UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import type { Tensor, TensorLike } from "./tensor.ts";
+import { requireArguments } from "./tensor.ts";
 
 /** Sum x + y. */
 export const add: BinaryFunction = elementwise("add", {
@@ -192,6 +193,7 @@ export interface ClipOptions {
 
 /** x limited to [min, max]; one of the bounds may be left out. NaN stays NaN. */
 export function clip(x: Tensor, options: ClipOptions): Tensor {
+  requireArguments("clip", { x }, options);
   const { min: low, max: high } = options;
   if (low === undefined && high === undefined) throw new ParameterError("clip", "needs min, max or both, got neither");
   for (const [name, bound] of [

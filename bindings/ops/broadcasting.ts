@@ -18,7 +18,7 @@ import {
 import { own, recordView } from "./alias.ts";
 import type { MapAttributes, MapOp, ReduceAttributes, ReduceOp, ViewOp } from "./descriptor.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments, requireList } from "./tensor.ts";
 
 const reshapeOp: ViewOp<null> = {
   kind: "view",
@@ -29,6 +29,8 @@ const reshapeOp: ViewOp<null> = {
 
 /** The same elements in row-major order under another shape; one size may be −1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  requireArguments("reshape", { x });
+  requireList("reshape", "shape", shape);
   return own(reshaped(x, shape), x);
 }
 
@@ -47,6 +49,7 @@ const broadcastOp: ViewOp<null> = {
 
 /** The tensor repeated along axes of size 1 and along new leading axes, without a copy. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  requireArguments("broadcastTo", { x });
   return own(broadcasted(x, shape), x);
 }
 
@@ -104,6 +107,7 @@ export function recordReduce(op: ReduceOp, x: Tensor, options: AxisOptions): Ten
  * with the length as a plain loop's does.
  */
 export function sum(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("sum", { x }, options);
   return recordReduce(sumOp, widened(x), options);
 }
 

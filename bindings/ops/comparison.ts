@@ -9,6 +9,7 @@ import { own } from "./alias.ts";
 import type { BinaryFunction, TernaryFunction, UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import type { Tensor } from "./tensor.ts";
+import { requireArguments } from "./tensor.ts";
 
 // Truth values are ordered as 0 and 1.
 const ordered = (x: Expression): Expression => (x.dtype === "bool" ? scalar.cast(x, "i32") : x);
@@ -176,6 +177,7 @@ const casts: Readonly<Record<DType, UnaryFunction>> = {
  * nearest bound, NaN 0. Wider integers keep their low bits. Anything but 0 is true.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  requireArguments("cast", { x });
   if (!isDType(dtype))
     throw new ParameterError("cast", `dtype must be one of ${dtypes.join(", ")}, got ${String(dtype)}`);
   return own(converted(x, dtype), x);

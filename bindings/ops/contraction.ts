@@ -16,7 +16,7 @@ import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
 import { flatten, permuted } from "./movement.ts";
 import { matmulScratch } from "./scratch.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments } from "./tensor.ts";
 
 /** Stride of an axis counted from the end; 0 where it is missing or has size 1 and is repeated. */
 function strideOf(layout: Layout | undefined, fromEnd: number): number {
@@ -83,6 +83,7 @@ export interface MatmulOptions extends EpilogueOptions {
  * inside the kernel where the device can.
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  requireArguments("matmul", { a, b }, options);
   for (const [name, operand] of [
     ["a", a],
     ["b", b],
@@ -172,6 +173,7 @@ function mergedBatch(
  * matrices the same as matmul; for more axes the outer ones are combined with each other. Scalars multiply.
  */
 export function dot(a: Tensor, b: Tensor): Tensor {
+  requireArguments("dot", { a, b });
   if (a.rank === 0 || b.rank === 0) return mul(a, b);
   const [k, otherK] = [a.shape.at(-1), b.shape.at(b.rank === 1 ? -1 : -2)];
   if (k !== otherK)
@@ -184,6 +186,7 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 
 /** All products of an element of a with an element of b, [a.size, b.size]. */
 export function outer(a: Tensor, b: Tensor): Tensor {
+  requireArguments("outer", { a, b });
   return mul(reshaped(flatten(a), [a.size, 1]), flatten(b));
 }
 
@@ -196,6 +199,7 @@ export function tensordot(
   b: Tensor,
   axes: number | readonly [readonly number[], readonly number[]] = 2,
 ): Tensor {
+  requireArguments("tensordot", { a, b });
   if (typeof axes === "number") requireInteger("tensordot", "axes", axes, 0, Math.min(a.rank, b.rank));
   const [forA, forB] = typeof axes === "number" ? [lastAxes(a.rank, axes), lastAxes(axes, axes)] : axes;
   const ofA = forA.map((axis) => normalizeAxis("tensordot", axis, a.rank));

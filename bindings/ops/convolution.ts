@@ -12,7 +12,7 @@ import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
 import { permuted } from "./movement.ts";
 import { convolutionScratch, filterGradientScratch, inputGradientScratch } from "./scratch.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments } from "./tensor.ts";
 import type { DataFormat, Padding, Pair, WindowAxis } from "./window.ts";
 import { checkFormat, paddingOf, pairOf, reachOf, windowAxes } from "./window.ts";
 
@@ -207,6 +207,7 @@ function prepared(op: string, x: Tensor, filter: Tensor, format: DataFormat): Op
  * second; filters are the same. f32.
  */
 export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
+  requireArguments("conv2d", { x, filter }, options);
   return convolve("conv2d", x, filter, options);
 }
 
@@ -250,6 +251,7 @@ function requireDivisible(op: string, groups: number, inputs: number, outputs: n
 
 /** Every channel convolved by itself with `multiplier` filters: filter [KH, KW, C, multiplier], result [N, OH, OW, C · multiplier]. */
 export function depthwiseConv2d(x: Tensor, filter: Tensor, options: DepthwiseConv2dOptions = {}): Tensor {
+  requireArguments("depthwiseConv2d", { x, filter }, options);
   const {
     sizes: [, , , c],
     filterSizes: [kh, kw, channels, multiplier],
@@ -272,6 +274,7 @@ export function depthwiseConv2d(x: Tensor, filter: Tensor, options: DepthwiseCon
  * for "same".
  */
 export function convTranspose2d(x: Tensor, filter: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
+  requireArguments("convTranspose2d", { x, filter }, options);
   const op = "convTranspose2d";
   const { groups = 1, dataFormat = "NHWC", padding = "valid" } = options;
   const stride = pairOf(op, "stride", options.stride ?? 1, 1);

@@ -9,7 +9,7 @@ import type { KernelOp } from "./descriptor.ts";
 import { concat } from "./joining.ts";
 import { assemble, flip, permuted, range } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments } from "./tensor.ts";
 
 interface ScanAttributes {
   readonly axis: number;
@@ -47,6 +47,7 @@ export interface CumSumOptions {
 
 /** Sums of all elements up to each one along an axis. Sums of bool and u8 are i32; f32 is carried in f64 on the CPU. */
 export function cumSum(x: Tensor, options: CumSumOptions = {}): Tensor {
+  requireArguments("cumSum", { x }, options);
   const { axis = 0, reverse = false, exclusive = false } = options;
   const index = normalizeAxis("cumSum", axis, x.rank);
   const forward = reverse ? flip(widened(x), index) : widened(x);

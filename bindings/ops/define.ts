@@ -12,7 +12,7 @@ import { cast } from "../expr/primitives/logic.ts";
 import { sumTo } from "./broadcasting.ts";
 import type { GradientContext, MapAttributes, MapOp } from "./descriptor.ts";
 import type { Tensor, TensorLike } from "./tensor.ts";
-import { isTensor, recorderOf } from "./tensor.ts";
+import { describe, isTensor, recorderOf } from "./tensor.ts";
 
 /** How an elementwise op is written down. */
 export interface ElementwiseDefinition<Operands extends readonly Expression[]> {
@@ -130,11 +130,6 @@ export function toTensors(name: string, operands: readonly TensorLike[], names: 
     }
     return recorder.scalar(operand, dtypeOfNumber(operand, common ?? "f32"));
   });
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return "an array";
-  return value === null ? "null" : typeof value;
 }
 
 /** Records a map node for an expression over the tensors. */

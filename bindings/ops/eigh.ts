@@ -14,7 +14,7 @@ import { max } from "./reduction.ts";
 import { eighScratch } from "./scratch.ts";
 import { stopGradient } from "./stop-gradient.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments } from "./tensor.ts";
 
 const eighOp: KernelOp<null> = {
   kind: "kernel",
@@ -76,6 +76,7 @@ function inverseGaps(values: Tensor): Tensor {
  * gradient is symmetric, and leaves out what equal eigenvalues make undetermined. n ≤ 32 on the GPU.
  */
 export function eigh(a: Tensor): { readonly values: Tensor; readonly vectors: Tensor } {
+  requireArguments("eigh", { a });
   const n = a.shape.at(-1);
   if (n === undefined || a.rank < 2 || a.shape.at(-2) !== n)
     throw new ShapeError("eigh", `expects square matrices, got ${show(a.shape)}`);

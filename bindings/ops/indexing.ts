@@ -13,7 +13,7 @@ import type { KernelOp } from "./descriptor.ts";
 import { iota } from "./iota.ts";
 import { assemble, expandDims, region } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
-import { isTensor, recorderOf } from "./tensor.ts";
+import { isTensor, recorderOf, requireArguments } from "./tensor.ts";
 
 interface AxisAttributes {
   readonly axis: number;
@@ -99,6 +99,7 @@ function requireIndices(op: string, name: string, indices: Tensor): Tensor {
  * count from the end. An index outside gives NaN, or 0 for integers: values are not known when the op is recorded.
  */
 export function take(x: Tensor, indices: Tensor | readonly number[], options: { readonly axis?: number } = {}): Tensor {
+  requireArguments("take", { x }, options);
   const axis = normalizeAxis("take", options.axis ?? 0, x.rank);
   const list = isTensor(indices) ? requireIndices("take", "indices", indices) : listed(x, indices);
   const rows = takeRows(x, list.rank === 1 ? list : reshaped(list, [list.size]), axis);
@@ -185,6 +186,7 @@ function requireWithin(op: string, index: Tensor, name: string, other: Tensor, f
 
 /** out[i][j] = x[i][index[i][j]] for axis 1, and so for any: one index for every element of the result (torch.gather). */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  requireArguments("gather", { x, index });
   const along = normalizeAxis("gather", axis, x.rank);
   const positions = requireIndices("gather", "index", index);
   requireWithin("gather", index, "x", x, along);
@@ -197,6 +199,7 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
  * Sums have a fixed order, so results repeat to the last bit. Indices outside are ignored.
  */
 export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tensor): Tensor {
+  requireArguments("scatterAdd", { x, index, source });
   const along = normalizeAxis("scatterAdd", axis, x.rank);
   const positions = requireIndices("scatterAdd", "index", index);
   requireWithin("scatterAdd", index, "x", x, along);
@@ -215,6 +218,7 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
 
 /** A new last axis of size `depth` with 1 at the index and 0 elsewhere; all 0 where the index lies outside. */
 export function oneHot(indices: Tensor, depth: number, options: { readonly dtype?: DType } = {}): Tensor {
+  requireArguments("oneHot", { indices }, options);
   const positions = requireIndices("oneHot", "indices", indices);
   requireInteger("oneHot", "depth", depth, 1, 2 ** 31 - 1);
   return converted(equal(expandDims(positions, -1), iota(indices.recorder, depth)), options.dtype ?? "f32");
@@ -229,6 +233,7 @@ export function searchSorted(
   values: Tensor,
   options: { readonly side?: "left" | "right" } = {},
 ): Tensor {
+  requireArguments("searchSorted", { sorted, values }, options);
   const { side = "left" } = options;
   if (!["left", "right"].includes(side))
     throw new ParameterError("searchSorted", `side must be "left" or "right", got ${JSON.stringify(side)}`);

@@ -11,6 +11,7 @@ import { sub } from "./arithmetic.ts";
 import { iota } from "./iota.ts";
 import { assemble, expandDims, flip, range, region } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
+import { requireArguments, requireList } from "./tensor.ts";
 
 function commonType(tensors: readonly Tensor[]): DType {
   return tensors.map((tensor) => tensor.dtype).reduce(promote);
@@ -18,6 +19,8 @@ function commonType(tensors: readonly Tensor[]): DType {
 
 /** Tensors joined along an existing axis; all other axes must agree. Types are promoted. */
 export function concat(tensors: readonly Tensor[], options: { readonly axis?: number } = {}): Tensor {
+  requireList("concat", "tensors", tensors);
+  requireArguments("concat", { ...tensors }, options);
   const [first] = tensors;
   if (first === undefined) throw new ParameterError("concat", "needs at least one tensor, got an empty list");
   const axis = normalizeAxis("concat", options.axis ?? 0, first.rank);
@@ -56,6 +59,8 @@ function join(tensors: readonly Tensor[], axis: number): Tensor {
 
 /** Tensors of one shape joined along a new axis. */
 export function stack(tensors: readonly Tensor[], options: { readonly axis?: number } = {}): Tensor {
+  requireList("stack", "tensors", tensors);
+  requireArguments("stack", { ...tensors }, options);
   const [first] = tensors;
   if (first === undefined) throw new ParameterError("stack", "needs at least one tensor, got an empty list");
   const axis = normalizeAxis("stack", options.axis ?? 0, first.rank + 1);
@@ -78,6 +83,7 @@ export function split(
   parts: number | readonly number[],
   options: { readonly axis?: number } = {},
 ): Tensor[] {
+  requireArguments("split", { x }, options);
   const axis = normalizeAxis("split", options.axis ?? 0, x.rank);
   const extent = x.shape[axis] ?? 0;
   if (typeof parts === "number") {
@@ -113,6 +119,8 @@ export function pad(
   widths: readonly (readonly [before: number, after: number])[],
   options: PadOptions = {},
 ): Tensor {
+  requireArguments("pad", { x }, options);
+  requireList("pad", "widths", widths);
   const { value = 0, mode = "constant" } = options;
   if (widths.length !== x.rank)
     throw new ShapeError(
@@ -183,6 +191,7 @@ function padEdge(x: Tensor, axis: number, before: number, after: number): Tensor
 
 /** Elements moved on by `shift` places along an axis; those that leave at one end enter at the other. Flat without an axis. */
 export function roll(x: Tensor, shift: number, axis?: number): Tensor {
+  requireArguments("roll", { x });
   requireInteger("roll", "shift", shift, Number.MIN_SAFE_INTEGER);
   if (axis === undefined) return reshaped(roll(reshaped(x, [x.size]), shift, 0), x.shape);
   const index = normalizeAxis("roll", axis, x.rank);
@@ -202,12 +211,14 @@ function offsets(op: string, x: Tensor): Tensor {
 
 /** The upper triangle of matrices: elements below diagonal k (0 the main one, positive above it) become 0. */
 export function triu(x: Tensor, k = 0): Tensor {
+  requireArguments("triu", { x });
   requireInteger("triu", "k", k, -(2 ** 31), 2 ** 31 - 1);
   return where(lessEqual(x.recorder.scalar(k, "i32"), offsets("triu", x)), x, zeroLike(x));
 }
 
 /** The lower triangle of matrices: elements above diagonal k become 0. */
 export function tril(x: Tensor, k = 0): Tensor {
+  requireArguments("tril", { x });
   requireInteger("tril", "k", k, -(2 ** 31), 2 ** 31 - 1);
   return where(lessEqual(offsets("tril", x), x.recorder.scalar(k, "i32")), x, zeroLike(x));
 }
@@ -216,6 +227,7 @@ const zeroLike = (x: Tensor): Tensor => x.recorder.scalar(0, x.dtype);
 
 /** A vector becomes the matrix with that diagonal k; of a matrix, diagonal k becomes a vector. */
 export function diag(x: Tensor, k = 0): Tensor {
+  requireArguments("diag", { x });
   requireInteger("diag", "k", k, -(2 ** 31), 2 ** 31 - 1);
   if (x.rank === 1) {
     const size = x.size + Math.abs(k);

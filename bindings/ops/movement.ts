@@ -10,7 +10,7 @@ import { alias, own, recordView } from "./alias.ts";
 import { broadcasted, reshape, reshaped } from "./broadcasting.ts";
 import type { AssembleAttributes, AssembleOp, ViewOp } from "./descriptor.ts";
 import type { Tensor } from "./tensor.ts";
-import { isTensor, recorderOf } from "./tensor.ts";
+import { isTensor, recorderOf, requireArguments, requireList } from "./tensor.ts";
 
 const permuteOp: ViewOp<readonly number[]> = {
   kind: "view",
@@ -29,6 +29,8 @@ const permuteOp: ViewOp<readonly number[]> = {
 
 /** The axes in another order: axis i of the result is axis `order[i]` of x. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
+  requireArguments("permute", { x });
+  requireList("permute", "order", order);
   return own(permuted(x, order), x);
 }
 
@@ -104,6 +106,7 @@ export function assemble(inputs: readonly Tensor[], shape: Shape, attributes: As
 
 /** Axes `startAxis` and all after it as one. A scalar becomes a vector of one element. */
 export function flatten(x: Tensor, startAxis = 0): Tensor {
+  requireArguments("flatten", { x });
   if (x.rank === 0) return reshaped(x, [1]);
   const axis = normalizeAxis("flatten", startAxis, x.rank);
   return reshape(x, [...x.shape.slice(0, axis), sizeOf(x.shape.slice(axis))]);
@@ -111,6 +114,7 @@ export function flatten(x: Tensor, startAxis = 0): Tensor {
 
 /** Two axes exchanged, the last two by default. */
 export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
+  requireArguments("transpose", { x });
   const first = normalizeAxis("transpose", axis0, x.rank);
   const second = normalizeAxis("transpose", axis1, x.rank);
   return permute(
@@ -121,6 +125,7 @@ export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
 
 /** Axis `source` moved to position `destination`; the others keep their order. */
 export function moveAxis(x: Tensor, source: number, destination: number): Tensor {
+  requireArguments("moveAxis", { x });
   const from = normalizeAxis("moveAxis", source, x.rank);
   const to = normalizeAxis("moveAxis", destination, x.rank);
   const order = x.shape.map((_, axis) => axis).filter((axis) => axis !== from);
@@ -130,12 +135,14 @@ export function moveAxis(x: Tensor, source: number, destination: number): Tensor
 
 /** A new axis of size 1, which is axis `axis` of the result. */
 export function expandDims(x: Tensor, axis: number): Tensor {
+  requireArguments("expandDims", { x });
   const position = normalizeAxis("expandDims", axis, x.rank + 1);
   return reshaped(x, [...x.shape.slice(0, position), 1, ...x.shape.slice(position)]);
 }
 
 /** Axes of size 1 removed: all of them, or those named. */
 export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
+  requireArguments("squeeze", { x });
   const axes = axis === undefined ? undefined : normalizeAxes("squeeze", axis, x.rank);
   const long = axes?.find((index) => x.shape[index] !== 1);
   if (long !== undefined) {
@@ -161,6 +168,10 @@ export function slice(
   end: readonly (number | undefined)[] = [],
   step: readonly number[] = [],
 ): Tensor {
+  requireArguments("slice", { x });
+  requireList("slice", "begin", begin);
+  requireList("slice", "end", end);
+  requireList("slice", "step", step);
   for (const [name, list] of [
     ["begin", begin],
     ["end", end],
@@ -199,6 +210,7 @@ export function slice(
 
 /** The order of elements reversed along the axes named, all by default. */
 export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
+  requireArguments("flip", { x });
   const axes = normalizeAxes("flip", axis, x.rank).filter((index) => (x.shape[index] ?? 0) > 1);
   if (axes.length === 0) return alias(x);
   const begin = x.shape.map((extent, index) => (axes.includes(index) ? extent - 1 : 0));
@@ -212,6 +224,8 @@ export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
 
 /** x repeated `reps[i]` times as a whole along axis i. Missing axes of x, or of `reps`, count as 1 at the front. */
 export function tile(x: Tensor, reps: readonly number[]): Tensor {
+  requireArguments("tile", { x });
+  requireList("tile", "reps", reps);
   for (const count of reps) requireInteger("tile", "reps", count, 0);
   const rank = Math.max(x.rank, reps.length);
   const counts = [...new Array<number>(rank - reps.length).fill(1), ...reps];
@@ -232,6 +246,7 @@ export function tile(x: Tensor, reps: readonly number[]): Tensor {
 
 /** Every element repeated `count` times in place along an axis; without an axis x is flattened first. */
 export function repeat(x: Tensor, count: number, options: { readonly axis?: number } = {}): Tensor {
+  requireArguments("repeat", { x }, options);
   requireInteger("repeat", "count", count, 0);
   if (options.axis === undefined) return repeat(flatten(x), count, { axis: 0 });
   const axis = normalizeAxis("repeat", options.axis, x.rank);

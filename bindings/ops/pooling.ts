@@ -10,7 +10,7 @@ import type { KernelOp } from "./descriptor.ts";
 import { permuted } from "./movement.ts";
 import { max, mean } from "./reduction.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments } from "./tensor.ts";
 import type { DataFormat, Padding, Pair, WindowAxis } from "./window.ts";
 import { checkFormat, pairOf, windowAxes } from "./window.ts";
 
@@ -165,20 +165,24 @@ function pooled(op: PoolOp, x: Tensor, options: MaxPool2dOptions & AvgPool2dOpti
  * maximum of a window. Integers give floats.
  */
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
+  requireArguments("maxPool2d", { x }, options);
   return pooled(maxOp, x, options);
 }
 
 /** The mean of each window of x [N, H, W, C]. Padding counts as zeros unless said otherwise. */
 export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {
+  requireArguments("avgPool2d", { x }, options);
   return pooled(averageOp, x, options);
 }
 
 /** The largest element of every image and channel, [N, C]. */
 export function globalMaxPool2d(x: Tensor, options: { readonly dataFormat?: DataFormat } = {}): Tensor {
+  requireArguments("globalMaxPool2d", { x }, options);
   return max(images("globalMaxPool2d", x, options.dataFormat ?? "NHWC"), { axis: [1, 2] });
 }
 
 /** The mean of every image and channel, [N, C]. */
 export function globalAveragePool2d(x: Tensor, options: { readonly dataFormat?: DataFormat } = {}): Tensor {
+  requireArguments("globalAveragePool2d", { x }, options);
   return mean(images("globalAveragePool2d", x, options.dataFormat ?? "NHWC"), { axis: [1, 2] });
 }

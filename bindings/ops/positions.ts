@@ -6,7 +6,7 @@ import { reshaped } from "./broadcasting.ts";
 import { converted } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf } from "./tensor.ts";
+import { recorderOf, requireArguments } from "./tensor.ts";
 
 interface PositionAttributes {
   readonly axis: number;
@@ -56,10 +56,12 @@ function locate(op: KernelOp<PositionAttributes>, x: Tensor, { axis, keepDims = 
 
 /** The position of the largest element along an axis, i32: the first of equal ones; the first NaN if there is one. */
 export function argMax(x: Tensor, options: PositionOptions = {}): Tensor {
+  requireArguments("argMax", { x }, options);
   return locate(argMaxOp, x, options);
 }
 
 /** The position of the smallest element along an axis, i32: the first of equal ones; the first NaN if there is one. */
 export function argMin(x: Tensor, options: PositionOptions = {}): Tensor {
+  requireArguments("argMin", { x }, options);
   return locate(argMinOp, x, options);
 }

@@ -14,6 +14,7 @@ import type { UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import type { Gradient, ReduceAttributes, ReduceOp } from "./descriptor.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
+import { requireArguments } from "./tensor.ts";
 
 export { argMax, argMin } from "./positions.ts";
 export { cumSum } from "./cumulative.ts";
@@ -67,17 +68,20 @@ function requireElements(op: string, x: Tensor, options: AxisOptions): void {
 
 /** Product over axes (all by default). Products of bool and u8 are i32. The empty product is 1. */
 export function prod(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("prod", { x }, options);
   return recordReduce(prodOp, widened(x), options);
 }
 
 /** The largest element along axes (all by default); NaN if there is one. Throws a ShapeError where there are no elements. */
 export function max(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("max", { x }, options);
   requireElements("max", x, options);
   return converted(recordReduce(maxOp, widened(x), options), x.dtype);
 }
 
 /** The smallest element along axes (all by default); NaN if there is one. Throws a ShapeError where there are no elements. */
 export function min(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("min", { x }, options);
   requireElements("min", x, options);
   return converted(recordReduce(minOp, widened(x), options), x.dtype);
 }
@@ -87,12 +91,14 @@ const truths = (x: Tensor): Tensor => widened(converted(x, "bool"));
 
 /** True where all elements along the axes are true (not 0); true for none. */
 export function all(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("all", { x }, options);
   lengthOf("all", x, options);
   return notEqual(recordReduce(minOp, truths(x), options), 0);
 }
 
 /** True where one or more elements along the axes are true (not 0); false for none. */
 export function any(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("any", { x }, options);
   lengthOf("any", x, options);
   // The fold of no elements is the lowest number, which is not above 0 either.
   return greater(recordReduce(maxOp, truths(x), options), 0);
@@ -100,6 +106,7 @@ export function any(x: Tensor, options: AxisOptions = {}): Tensor {
 
 /** The mean over axes (all by default). Integers give floats; no elements give NaN. */
 export function mean(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("mean", { x }, options);
   const length = lengthOf("mean", x, options);
   return x.recorder.compose("mean", () => div(sum(converted(x, floatOf(x.dtype)), options), length));
 }
@@ -114,11 +121,13 @@ export interface VarianceOptions extends AxisOptions {
  * from 0 lose nothing. `ddof: 1` gives the unbiased estimate. NaN where n ≤ ddof.
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
+  requireArguments("variance", { x }, options);
   return spreadAround("variance", x, options);
 }
 
 /** √variance. The gradient where it is 0 is 0. */
 export function std(x: Tensor, options: VarianceOptions = {}): Tensor {
+  requireArguments("std", { x }, options);
   return x.recorder.compose("std", () => flatRoot(spreadAround("std", x, options)));
 }
 
@@ -154,6 +163,7 @@ export interface NormOptions extends AxisOptions {
 
 /** Length of vectors along axes; over all axes, and so of a whole matrix, by default. The gradient at 0 is 0. */
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
+  requireArguments("norm", { x }, options);
   const { ord = 2 } = options;
   lengthOf("norm", x, options);
   if (ord !== 1 && ord !== 2 && ord !== Infinity)

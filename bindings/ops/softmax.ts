@@ -11,6 +11,7 @@ import { exp, log } from "./exponential.ts";
 import { max } from "./reduction.ts";
 import { stopGradient } from "./stop-gradient.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
+import { requireArguments } from "./tensor.ts";
 
 /** x less its maximum along the axis, as floats. */
 function shifted(op: string, x: Tensor, axis: number): { readonly values: Tensor; readonly axis: number } {
@@ -22,6 +23,7 @@ function shifted(op: string, x: Tensor, axis: number): { readonly values: Tensor
 
 /** e^x / Σ e^x along an axis, the last by default. */
 export function softmax(x: Tensor, options: { readonly axis?: number } = {}): Tensor {
+  requireArguments("softmax", { x }, options);
   return x.recorder.compose("softmax", () => {
     const { values, axis } = shifted("softmax", x, options.axis ?? -1);
     const powers = exp(values);
@@ -31,6 +33,7 @@ export function softmax(x: Tensor, options: { readonly axis?: number } = {}): Te
 
 /** log(softmax(x)), accurate where the softmax itself would be rounded to 0. */
 export function logSoftmax(x: Tensor, options: { readonly axis?: number } = {}): Tensor {
+  requireArguments("logSoftmax", { x }, options);
   return x.recorder.compose("logSoftmax", () => {
     const { values, axis } = shifted("logSoftmax", x, options.axis ?? -1);
     return sub(values, log(sum(exp(values), { axis, keepDims: true })));
@@ -39,6 +42,7 @@ export function logSoftmax(x: Tensor, options: { readonly axis?: number } = {}):
 
 /** log Σ e^x over axes (all by default) without overflow. −∞ where all elements are −∞ or there are none. */
 export function logSumExp(x: Tensor, options: AxisOptions = {}): Tensor {
+  requireArguments("logSumExp", { x }, options);
   const axes = normalizeAxes("logSumExp", options.axis, x.rank);
   return x.recorder.compose("logSumExp", () => logOfSum(x, axes, options.keepDims ?? false));
 }
@@ -58,6 +62,7 @@ function logOfSum(x: Tensor, axes: readonly number[], keepDims: boolean): Tensor
  * The largest of every `groups` neighbouring elements along an axis: [..., n] → [..., n / groups] (Goodfellow et al., 2013).
  */
 export function maxout(x: Tensor, options: { readonly groups: number; readonly axis?: number }): Tensor {
+  requireArguments("maxout", { x }, options);
   const { groups, axis = -1 } = options;
   const index = normalizeAxis("maxout", axis, x.rank);
   requireInteger("maxout", "groups", groups, 1);

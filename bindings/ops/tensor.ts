@@ -1,8 +1,9 @@
 // What an op sees of a tensor: shape, element type, and the recorder that notes what happens to it.
 // Knows no engine: engine/tensor.ts implements these interfaces. Read next: descriptor.ts, define.ts.
 import type { ArrayOf, DType, TypedArray } from "../core/dtype.ts";
-import { ParameterError } from "../core/errors.ts";
+import { DisposedError, ParameterError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
+import { show } from "../core/shape.ts";
 import type { Op } from "./descriptor.ts";
 
 /** Shape and element type of a value. */
@@ -119,6 +120,42 @@ export function recorderOf(op: string, operands: readonly unknown[]): Recorder {
     throw new ParameterError(op, `expects a tensor, got ${got}. Wrap the value: tensor(value)`);
   }
   return first.recorder;
+}
+
+/** What a value is, for messages. */
+export function describe(value: unknown): string {
+  if (Array.isArray(value)) return "an array";
+  if (value === null || value === undefined) return String(value);
+  return isTensor(value) ? "a tensor" : typeof value;
+}
+
+/**
+ * Throws unless every one of `tensors` is a tensor that is not disposed and `options` is an object whose axes and flags
+ * have the right types, so that compositions refuse under the name the user called.
+ */
+export function requireArguments(op: string, tensors: Readonly<Record<string, unknown>>, options: unknown = {}): void {
+  for (const [name, value] of Object.entries(tensors)) {
+    if (!isTensor(value))
+      throw new ParameterError(op, `${name} must be a tensor, got ${describe(value)}. Wrap it: tensor(value)`);
+    if (value.isDisposed) throw new DisposedError(op, wasDisposed(value));
+  }
+  if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
+    throw new ParameterError(op, `options must be an object such as { axis: 0 }, got ${describe(options)}`);
+  const { axis, keepDims } = options as { readonly axis?: unknown; readonly keepDims?: unknown };
+  if (axis !== undefined && typeof axis !== "number" && !Array.isArray(axis))
+    throw new ParameterError(op, `axis must be a whole number or a list of them, got ${describe(axis)}`);
+  if (keepDims !== undefined && typeof keepDims !== "boolean")
+    throw new ParameterError(op, `keepDims must be true or false, got ${describe(keepDims)}`);
+}
+
+/** The complaint about a disposed tensor, with the way out. */
+export function wasDisposed(tensor: Spec): string {
+  return `tensor ${show(tensor.shape)} ${tensor.dtype} was disposed. Keep it: return it from scope(), or dispose it later`;
+}
+
+/** Throws a ParameterError unless `value` is an array. */
+export function requireList(op: string, name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new ParameterError(op, `${name} must be an array, got ${describe(value)}`);
 }
 
 /** The elements a read of dtype `D` returns. */

@@ -107,17 +107,7 @@ export class Optimizer {
 /** Computes the results of a step, so that a loop that never reads keeps one step's work and not all. */
 function run(results: readonly Tensor[]): void {
   const engine = engineOf(results[0]!);
-  if (engine.backends.size === 0) return;
-  try {
-    engine.runSync(
-      results.map((tensor) => engine.valueOf(tensor, "step")),
-      "step",
-    );
-  } catch (error) {
-    // A plan that goes to the GPU and back cannot run without waiting: it stays pending until something is awaited,
-    // which also meets any other trouble of a device.
-    if (!(error instanceof BackendError)) throw error;
-  }
+  if (engine.backends.size > 0) engine.flush(results.map((tensor) => engine.valueOf(tensor, "step")));
 }
 
 /** Gradient descent, with momentum if asked for. lr 0.001 when absent, as torch. */
