@@ -22,9 +22,7 @@ const numbers = (count: number, scale: number, phase: number): Float32Array =>
     (_, index) => scale * Math.sin(index * 12.9898 + phase * 78.233 + ((index * index) % 97)),
   );
 
-interface Weights {
-  readonly [name: string]: Tensor;
-}
+type Weights = Readonly<Record<string, Tensor>>;
 
 /** LeNet-5 on 28 × 28 images, weights from the formula. */
 function weights(): Weights {
@@ -71,7 +69,7 @@ async function curve(device: "wasm" | "webgpu"): Promise<number[]> {
     const updated = Object.fromEntries(
       Object.entries(w).map(([name, weight]) => [name, ops.sub(weight, ops.mul(gradients[name] ?? weight, 0.05))]),
     );
-    return { value, updated: updated as Weights };
+    return { value, updated: updated };
   });
   let current = weights();
   const losses: Tensor[] = [];

@@ -16,7 +16,7 @@ import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
 import { flatten, permuted } from "./movement.ts";
 import { matmulScratch } from "./scratch.ts";
 import type { Tensor } from "./tensor.ts";
-import { recorderOf, requireArguments } from "./tensor.ts";
+import { recorderOf, requireArguments, requireList } from "./tensor.ts";
 
 /** Stride of an axis counted from the end; 0 where it is missing or has size 1 and is repeated. */
 function strideOf(layout: Layout | undefined, fromEnd: number): number {
@@ -201,6 +201,10 @@ export function tensordot(
 ): Tensor {
   requireArguments("tensordot", { a, b });
   if (typeof axes === "number") requireInteger("tensordot", "axes", axes, 0, Math.min(a.rank, b.rank));
+  if (typeof axes !== "number") {
+    requireList("tensordot", "axes", axes);
+    for (const list of [axes[0], axes[1]]) requireList("tensordot", "the axes of each operand", list);
+  }
   const [forA, forB] = typeof axes === "number" ? [lastAxes(a.rank, axes), lastAxes(axes, axes)] : axes;
   const ofA = forA.map((axis) => normalizeAxis("tensordot", axis, a.rank));
   const ofB = forB.map((axis) => normalizeAxis("tensordot", axis, b.rank));

@@ -8,7 +8,7 @@ import { broadcasted, reshaped, sum } from "./broadcasting.ts";
 import { matmul } from "./contraction.ts";
 import { permuted, region } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
-import { requireArguments } from "./tensor.ts";
+import { describe, requireArguments } from "./tensor.ts";
 
 /** A tensor with a label for each axis. */
 interface Labelled {
@@ -22,7 +22,9 @@ interface Labelled {
  * alphabetical order. "..." stands for any leading axes, which broadcast. Axes of size 1 broadcast too.
  */
 export function einsum(spec: string, ...tensors: readonly Tensor[]): Tensor {
-  requireArguments("einsum", { ...tensors });
+  if (typeof spec !== "string")
+    throw new ParameterError("einsum", `the first argument is a text such as "ij,jk->ik", got ${describe(spec)}`);
+  requireArguments("einsum", tensors);
   const { inputs, output } = parse(spec, tensors);
   const extents = extentsOf(inputs);
   const missing = output.find((label) => !extents.has(label));

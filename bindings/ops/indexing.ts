@@ -2,7 +2,7 @@
 // take and indexAdd are each other's gradients, and so are gather and scatterAdd, so gradients of every order exist.
 // Read next: assembly/indexing.ts for the kernels.
 import type { DType } from "../core/dtype.ts";
-import { integers, isFloating, promote } from "../core/dtype.ts";
+import { dtypes, integers, isDType, isFloating, promote } from "../core/dtype.ts";
 import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { normalizeAxis, requireInteger, show, sizeOf } from "../core/shape.ts";
@@ -13,7 +13,7 @@ import type { KernelOp } from "./descriptor.ts";
 import { iota } from "./iota.ts";
 import { assemble, expandDims, region } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
-import { isTensor, recorderOf, requireArguments } from "./tensor.ts";
+import { isTensor, recorderOf, requireArguments, requireList } from "./tensor.ts";
 
 interface AxisAttributes {
   readonly axis: number;
@@ -101,6 +101,8 @@ function requireIndices(op: string, name: string, indices: Tensor): Tensor {
 export function take(x: Tensor, indices: Tensor | readonly number[], options: { readonly axis?: number } = {}): Tensor {
   requireArguments("take", { x }, options);
   const axis = normalizeAxis("take", options.axis ?? 0, x.rank);
+  if (isTensor(indices)) requireArguments("take", { indices });
+  else requireList("take", "indices", indices);
   const list = isTensor(indices) ? requireIndices("take", "indices", indices) : listed(x, indices);
   const rows = takeRows(x, list.rank === 1 ? list : reshaped(list, [list.size]), axis);
   return list.rank === 1
@@ -220,6 +222,8 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
 export function oneHot(indices: Tensor, depth: number, options: { readonly dtype?: DType } = {}): Tensor {
   requireArguments("oneHot", { indices }, options);
   const positions = requireIndices("oneHot", "indices", indices);
+  if (options.dtype !== undefined && !isDType(options.dtype))
+    throw new DTypeError("oneHot", `unknown dtype ${String(options.dtype)}. Known: ${dtypes.join(", ")}`);
   requireInteger("oneHot", "depth", depth, 1, 2 ** 31 - 1);
   return converted(equal(expandDims(positions, -1), iota(indices.recorder, depth)), options.dtype ?? "f32");
 }

@@ -20,7 +20,7 @@ function commonType(tensors: readonly Tensor[]): DType {
 /** Tensors joined along an existing axis; all other axes must agree. Types are promoted. */
 export function concat(tensors: readonly Tensor[], options: { readonly axis?: number } = {}): Tensor {
   requireList("concat", "tensors", tensors);
-  requireArguments("concat", { ...tensors }, options);
+  requireArguments("concat", tensors, options);
   const [first] = tensors;
   if (first === undefined) throw new ParameterError("concat", "needs at least one tensor, got an empty list");
   const axis = normalizeAxis("concat", options.axis ?? 0, first.rank);
@@ -60,7 +60,7 @@ function join(tensors: readonly Tensor[], axis: number): Tensor {
 /** Tensors of one shape joined along a new axis. */
 export function stack(tensors: readonly Tensor[], options: { readonly axis?: number } = {}): Tensor {
   requireList("stack", "tensors", tensors);
-  requireArguments("stack", { ...tensors }, options);
+  requireArguments("stack", tensors, options);
   const [first] = tensors;
   if (first === undefined) throw new ParameterError("stack", "needs at least one tensor, got an empty list");
   const axis = normalizeAxis("stack", options.axis ?? 0, first.rank + 1);
@@ -95,6 +95,7 @@ export function split(
       );
     }
   }
+  if (typeof parts !== "number") requireList("split", "parts", parts);
   const sizes = typeof parts === "number" ? new Array<number>(parts).fill(extent / parts) : parts;
   for (const size of sizes) requireInteger("split", "a size", size, 0);
   if (sizes.reduce((sum, size) => sum + size, 0) !== extent) {
@@ -127,7 +128,9 @@ export function pad(
       "pad",
       `needs a pair [before, after] for each of the ${String(x.rank)} axes of ${show(x.shape)}, got ${String(widths.length)}`,
     );
-  for (const [before, after] of widths) {
+  for (const pair of widths) {
+    requireList("pad", "a pair of widths", pair);
+    const [before, after] = pair;
     requireInteger("pad", "a width", before, 0);
     requireInteger("pad", "a width", after, 0);
   }

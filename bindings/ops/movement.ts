@@ -272,6 +272,12 @@ export function meshGrid(
   const list: readonly (Tensor | MeshGridOptions)[] = operands;
   const vectors = list.filter(isTensor);
   const options = list.find((operand): operand is MeshGridOptions => !isTensor(operand)) ?? {};
+  requireArguments("meshGrid", vectors, options);
+  if (list.filter((operand) => !isTensor(operand)).length > 1)
+    throw new ParameterError(
+      "meshGrid",
+      "expects tensors and at most one object of options. Wrap values: tensor(value)",
+    );
   const { indexing = "xy" } = options;
   if (!["xy", "ij"].includes(indexing))
     throw new ParameterError("meshGrid", `indexing must be "xy" or "ij", got ${JSON.stringify(indexing)}`);

@@ -133,10 +133,16 @@ export function describe(value: unknown): string {
  * Throws unless every one of `tensors` is a tensor that is not disposed and `options` is an object whose axes and flags
  * have the right types, so that compositions refuse under the name the user called.
  */
-export function requireArguments(op: string, tensors: Readonly<Record<string, unknown>>, options: unknown = {}): void {
-  for (const [name, value] of Object.entries(tensors)) {
+export function requireArguments(
+  op: string,
+  tensors: Readonly<Record<string, unknown>> | readonly unknown[],
+  options: unknown = {},
+): void {
+  // A list is copied so that its holes are looked at too.
+  for (const [name, value] of Object.entries(Array.isArray(tensors) ? [...(tensors as unknown[])] : tensors)) {
+    const what = Array.isArray(tensors) ? `tensors[${name}]` : name;
     if (!isTensor(value))
-      throw new ParameterError(op, `${name} must be a tensor, got ${describe(value)}. Wrap it: tensor(value)`);
+      throw new ParameterError(op, `${what} must be a tensor, got ${describe(value)}. Wrap it: tensor(value)`);
     if (value.isDisposed) throw new DisposedError(op, wasDisposed(value));
   }
   if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))

@@ -2,7 +2,7 @@
 // `step` is the plain loop; train/fit takes the same object and compiles the step. Knows no data and no loss.
 // Read next: rule.ts, ../train/step.ts.
 import { valueAndGrad } from "../autodiff/index.ts";
-import { BackendError, ParameterError } from "../core/errors.ts";
+import { ParameterError } from "../core/errors.ts";
 import { engineOf, scope } from "../engine/default.ts";
 import type { Tree } from "../engine/scopes.ts";
 import { tensorsOf } from "../engine/scopes.ts";
