@@ -25,23 +25,59 @@ export class IntegerLanes {
   /** Shifts by a count of its own for every lane, modulo 32. */
   @inline static shiftLeft(x: v128, y: v128): v128 {
     let result = i32x4.splat(((i32x4.extract_lane(x, 0) as u32) << ((i32x4.extract_lane(y, 0) & 31) as u32)) as i32);
-    result = i32x4.replace_lane(result, 1, ((i32x4.extract_lane(x, 1) as u32) << ((i32x4.extract_lane(y, 1) & 31) as u32)) as i32);
-    result = i32x4.replace_lane(result, 2, ((i32x4.extract_lane(x, 2) as u32) << ((i32x4.extract_lane(y, 2) & 31) as u32)) as i32);
-    return i32x4.replace_lane(result, 3, ((i32x4.extract_lane(x, 3) as u32) << ((i32x4.extract_lane(y, 3) & 31) as u32)) as i32);
+    result = i32x4.replace_lane(
+      result,
+      1,
+      ((i32x4.extract_lane(x, 1) as u32) << ((i32x4.extract_lane(y, 1) & 31) as u32)) as i32,
+    );
+    result = i32x4.replace_lane(
+      result,
+      2,
+      ((i32x4.extract_lane(x, 2) as u32) << ((i32x4.extract_lane(y, 2) & 31) as u32)) as i32,
+    );
+    return i32x4.replace_lane(
+      result,
+      3,
+      ((i32x4.extract_lane(x, 3) as u32) << ((i32x4.extract_lane(y, 3) & 31) as u32)) as i32,
+    );
   }
 
   @inline static shiftRightSigned(x: v128, y: v128): v128 {
     let result = i32x4.splat(((i32x4.extract_lane(x, 0) as i32) >> ((i32x4.extract_lane(y, 0) & 31) as i32)) as i32);
-    result = i32x4.replace_lane(result, 1, ((i32x4.extract_lane(x, 1) as i32) >> ((i32x4.extract_lane(y, 1) & 31) as i32)) as i32);
-    result = i32x4.replace_lane(result, 2, ((i32x4.extract_lane(x, 2) as i32) >> ((i32x4.extract_lane(y, 2) & 31) as i32)) as i32);
-    return i32x4.replace_lane(result, 3, ((i32x4.extract_lane(x, 3) as i32) >> ((i32x4.extract_lane(y, 3) & 31) as i32)) as i32);
+    result = i32x4.replace_lane(
+      result,
+      1,
+      ((i32x4.extract_lane(x, 1) as i32) >> ((i32x4.extract_lane(y, 1) & 31) as i32)) as i32,
+    );
+    result = i32x4.replace_lane(
+      result,
+      2,
+      ((i32x4.extract_lane(x, 2) as i32) >> ((i32x4.extract_lane(y, 2) & 31) as i32)) as i32,
+    );
+    return i32x4.replace_lane(
+      result,
+      3,
+      ((i32x4.extract_lane(x, 3) as i32) >> ((i32x4.extract_lane(y, 3) & 31) as i32)) as i32,
+    );
   }
 
   @inline static shiftRightUnsigned(x: v128, y: v128): v128 {
     let result = i32x4.splat(((i32x4.extract_lane(x, 0) as u32) >> ((i32x4.extract_lane(y, 0) & 31) as u32)) as i32);
-    result = i32x4.replace_lane(result, 1, ((i32x4.extract_lane(x, 1) as u32) >> ((i32x4.extract_lane(y, 1) & 31) as u32)) as i32);
-    result = i32x4.replace_lane(result, 2, ((i32x4.extract_lane(x, 2) as u32) >> ((i32x4.extract_lane(y, 2) & 31) as u32)) as i32);
-    return i32x4.replace_lane(result, 3, ((i32x4.extract_lane(x, 3) as u32) >> ((i32x4.extract_lane(y, 3) & 31) as u32)) as i32);
+    result = i32x4.replace_lane(
+      result,
+      1,
+      ((i32x4.extract_lane(x, 1) as u32) >> ((i32x4.extract_lane(y, 1) & 31) as u32)) as i32,
+    );
+    result = i32x4.replace_lane(
+      result,
+      2,
+      ((i32x4.extract_lane(x, 2) as u32) >> ((i32x4.extract_lane(y, 2) & 31) as u32)) as i32,
+    );
+    return i32x4.replace_lane(
+      result,
+      3,
+      ((i32x4.extract_lane(x, 3) as u32) >> ((i32x4.extract_lane(y, 3) & 31) as u32)) as i32,
+    );
   }
 
   /** floor(x / y); -2^31 / -1 wraps to -2^31. */

@@ -1,13 +1,13 @@
 // Creation of tensors on the default engine, with NumPy's names and PyTorch's default type, f32.
 // Read next: ../random for random tensors.
 import type { DType, TypedArray } from "../core/dtype.ts";
-import { dtypeOfArray, isFloating, newArray } from "../core/dtype.ts";
-import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
+import { bytesOf, dtypeOfArray, isFloating, newArray } from "../core/dtype.ts";
+import { BackendError, DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { checkShape, show, sizeOf } from "../core/shape.ts";
 import * as ops from "../ops/index.ts";
 import type { Nested, Tensor } from "../ops/tensor.ts";
-import { isTensor } from "../ops/tensor.ts";
+import { describe, isTensor, requireArguments } from "../ops/tensor.ts";
 import { defaultEngine } from "./default.ts";
 import { checkDType } from "./engine.ts";
 
@@ -29,6 +29,7 @@ export interface TensorOptions extends CreationOptions {
  * nesting or a shape that does not hold the elements, a DTypeError for a type there is no room for.
  */
 export function tensor(data: Nested | ArrayBufferView, options: TensorOptions = {}): Tensor {
+  requireArguments("tensor", {}, options);
   if (options.dtype !== undefined) checkDType("tensor", options.dtype);
   if (isTensor(data))
     throw new ParameterError(
@@ -91,8 +92,20 @@ function place(op: string, data: ArrayLike<number>, shape: Shape, dtype: DType):
   return defaultEngine().fromArray(array, shape, dtype);
 }
 
+/** Refuses data that could be stored nowhere before the host makes it: the CPU's memory ends at four gigabytes. */
+function requireRoom(op: string, shape: Shape, dtype: DType): void {
+  const bytes = sizeOf(shape) * bytesOf(dtype);
+  if (bytes > 2 ** 32)
+    throw new BackendError(
+      op,
+      `shape ${show(shape)} needs ${(bytes / 2 ** 30).toFixed(1)} GiB, and a tensor can have at most 4.0 GiB. Make it in parts`,
+    );
+}
+
 /** A tensor filled with one value. No memory is used until a kernel or a reader needs it. */
 export function full(shape: Shape, value: number, options: CreationOptions = {}): Tensor {
+  requireArguments("full", {}, options);
+  if (typeof value !== "number") throw new ParameterError("full", `the value must be a number, got ${describe(value)}`);
   return filled("full", shape, value, options.dtype ?? "f32");
 }
 
@@ -104,31 +117,39 @@ function filled(op: string, shape: Shape, value: number, dtype: DType): Tensor {
 
 /** Zeros. */
 export function zeros(shape: Shape, options: CreationOptions = {}): Tensor {
+  requireArguments("zeros", {}, options);
+  checkShape("zeros", shape);
   return filled("zeros", shape, 0, options.dtype ?? "f32");
 }
 
 /** Ones. */
 export function ones(shape: Shape, options: CreationOptions = {}): Tensor {
+  requireArguments("ones", {}, options);
+  checkShape("ones", shape);
   return filled("ones", shape, 1, options.dtype ?? "f32");
 }
 
 /** One value in the shape and type of x. */
 export function fullLike(x: Tensor, value: number, options: CreationOptions = {}): Tensor {
+  requireArguments("fullLike", { x }, options);
   return full(x.shape, value, { dtype: options.dtype ?? x.dtype });
 }
 
 /** Zeros in the shape and type of x. */
 export function zerosLike(x: Tensor, options: CreationOptions = {}): Tensor {
+  requireArguments("zerosLike", { x }, options);
   return fullLike(x, 0, options);
 }
 
 /** Ones in the shape and type of x. */
 export function onesLike(x: Tensor, options: CreationOptions = {}): Tensor {
+  requireArguments("onesLike", { x }, options);
   return fullLike(x, 1, options);
 }
 
 /** start, start + step, … below stop (above it for a negative step). `arange(n)` counts from 0. Integers by `{ dtype: "i32" }`. */
 export function arange(start: number, stop?: number, step = 1, options: CreationOptions = {}): Tensor {
+  requireArguments("arange", {}, options);
   const { dtype = "f32" } = options;
   checkDType("arange", dtype);
   const [first, last] = stop === undefined ? [0, start] : [start, stop];
@@ -139,6 +160,7 @@ export function arange(start: number, stop?: number, step = 1, options: Creation
     );
   }
   const count = Math.max(0, Math.ceil((last - first) / step));
+  requireRoom("arange", [count], dtype);
   return place(
     "arange",
     Float64Array.from({ length: count }, (_, index) => first + index * step),
@@ -154,10 +176,17 @@ export function linspace(
   count = 50,
   options: CreationOptions & { readonly endpoint?: boolean } = {},
 ): Tensor {
+  requireArguments("linspace", {}, options);
   const { dtype = "f32", endpoint = true } = options;
   checkDType("linspace", dtype);
   if (!Number.isInteger(count) || count < 0)
     throw new ParameterError("linspace", `count must be a whole number ≥ 0, got ${String(count)}`);
+  if (typeof start !== "number" || typeof stop !== "number")
+    throw new ParameterError(
+      "linspace",
+      `start and stop must be numbers, got ${describe(start)} and ${describe(stop)}. For a tensor's range: await x.item()`,
+    );
+  requireRoom("linspace", [count], dtype);
   const intervals = Math.max(1, endpoint ? count - 1 : count);
   const values = Float64Array.from({ length: count }, (_, index) => start + ((stop - start) * index) / intervals);
   // The last value is exact, whatever rounding the division did.
@@ -167,9 +196,11 @@ export function linspace(
 
 /** The identity matrix, or ones on the diagonal of [rows, columns]. */
 export function eye(rows: number, columns: number = rows, options: CreationOptions = {}): Tensor {
+  requireArguments("eye", {}, options);
   const { dtype = "f32" } = options;
   checkShape("eye", [rows, columns]);
   checkDType("eye", dtype);
+  requireRoom("eye", [rows, columns], dtype);
   const data = newArray(dtype, rows * columns);
   for (let index = 0; index < Math.min(rows, columns); index++) data[index * columns + index] = 1;
   return defaultEngine().fromArray(data, [rows, columns], dtype);

@@ -1,10 +1,11 @@
 // The engine behind the module-level functions: made on first use, started when a value is first needed or by init().
 // Read next: init.ts for what starting does; engine.ts.
 import type { DeviceName } from "../backends/backend.ts";
-import { BackendError } from "../core/errors.ts";
+import { BackendError, ParameterError } from "../core/errors.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { Engine } from "./engine.ts";
 import { Handle } from "./handle.ts";
+import { requireFunction } from "./scopes.ts";
 import type { InitOptions } from "./start.ts";
 import { startDevices } from "./start.ts";
 
@@ -36,6 +37,7 @@ export function useEngine(engine: Engine | undefined): Engine | undefined {
  * tensors). Throws a ParameterError if the function returns a promise.
  */
 export function scope<T>(body: () => T): T {
+  requireFunction("scope", body);
   return defaultEngine().scopes.run("scope", body);
 }
 
@@ -55,6 +57,12 @@ export function engineOf(tensor: Tensor): Engine {
 
 /** Records the ops of `body` for one device, or leaves the choice to dispatch with "auto". What a device cannot do runs on the other. */
 export function withDevice<T>(device: DeviceName | "auto", body: () => T): T {
+  requireFunction("withDevice", body);
+  if (!["wasm", "webgpu", "auto"].includes(device))
+    throw new ParameterError(
+      "withDevice",
+      `the device must be "wasm", "webgpu" or "auto", got ${JSON.stringify(device)}`,
+    );
   const engine = defaultEngine();
   if (device !== "auto" && engine.backends.size > 0 && !engine.backends.has(device)) {
     throw new BackendError(

@@ -15,7 +15,7 @@ import { CostModel } from "./cost-model.ts";
 import { Handle } from "./handle.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { CompiledPlan, Result, RunTrace } from "./run.ts";
-import { compilePlan, drive, driveSync, runPlan } from "./run.ts";
+import { compilePlan, drive, driveSync, dropPlan, mustWait, runPlan } from "./run.ts";
 import { Scopes } from "./scopes.ts";
 
 /** A chain of pending ops longer than this is run without being asked for, so that a loop that never reads stays small. */
@@ -50,9 +50,7 @@ export class Engine implements Recorder {
   /** The innermost jit trace. */
   trace: Trace | undefined;
   private readonly transforms: Node[][] = [];
-  private readonly plans = new LeastRecentlyUsed<string, CompiledPlan>(maxPlans, (compiled) => {
-    for (const program of compiled.programs) program.dispose();
-  });
+  private readonly plans = new LeastRecentlyUsed<string, CompiledPlan>(maxPlans, dropPlan);
   private readonly finalizers = new FinalizationRegistry<Value>((value) => {
     value.release();
   });
@@ -152,12 +150,12 @@ export class Engine implements Recorder {
 
   /** The elements of a value. Values asked for in one turn are computed in one plan. */
   async read(value: Value): Promise<TypedArray> {
-    value.retain();
     try {
-      await this.compute(value);
-      return await this.fetch(value);
+      return await this.holding([value], async () => {
+        await this.compute(value);
+        return await this.fetch(value);
+      });
     } finally {
-      value.release();
       await this.breathe();
     }
   }
@@ -177,7 +175,17 @@ export class Engine implements Recorder {
 
   /** Computes values without reading them. */
   async computeAll(values: readonly Value[]): Promise<void> {
-    await Promise.all(values.map((value) => this.compute(value)));
+    await this.holding(values, () => Promise.all(values.map((value) => this.compute(value))));
+  }
+
+  /** Keeps values while `body` waits: their tensors may be disposed meanwhile. */
+  private async holding<T>(values: readonly Value[], body: () => Promise<T>): Promise<T> {
+    for (const value of values) value.retain();
+    try {
+      return await body();
+    } finally {
+      for (const value of values) value.release();
+    }
   }
 
   private compute(value: Value): Promise<void> {
@@ -301,15 +309,17 @@ export class Engine implements Recorder {
   }
 
   /** Runs the pending work below `values` if that needs no waiting; else it stays pending until the next read. */
-  flush(values: readonly Value[]): void {
-    if (this.backends.size === 0) return;
+  flush(values: readonly Value[]): boolean {
+    if (this.backends.size === 0) return false;
     const captured = capture(values);
+    if (captured.targets.length === 0) return true;
     const compiled = this.plan(captured);
-    if (compiled.plan.waits) return;
+    if (mustWait(compiled, captured.inputs)) return false;
     this.finish(
       captured,
       driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends), "flush", "cannot wait"),
     );
+    return true;
   }
 
   /** Forgets all plans: devices or costs have changed. */

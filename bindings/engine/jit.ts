@@ -14,8 +14,8 @@ import { isTensor } from "../ops/tensor.ts";
 import { defaultEngine, engineOf } from "./default.ts";
 import type { Engine, Trace } from "./engine.ts";
 import type { CompiledPlan, Result } from "./run.ts";
-import { driveSync, runPlan } from "./run.ts";
-import { tensorsOf } from "./scopes.ts";
+import { driveSync, dropPlan, mustWait, runPlan } from "./run.ts";
+import { requireFunction, tensorsOf } from "./scopes.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
@@ -59,6 +59,7 @@ export function jit<Arguments extends readonly unknown[], R>(
   fn: (...args: Arguments) => R,
   options: JitOptions = {},
 ): JitFunction<Arguments, R> {
+  requireFunction("jit", fn);
   const traces = new Map<string, Traced>();
   const call = (...args: Arguments): R => {
     const leaves = flatten(args);
@@ -76,7 +77,7 @@ export function jit<Arguments extends readonly unknown[], R>(
   const dispose = (): void => {
     for (const traced of traces.values()) {
       for (const source of traced.sources) if (source.kind === "captured") source.value.release();
-      for (const compiled of traced.plans.values()) for (const program of compiled.programs) program.dispose();
+      for (const compiled of traced.plans.values()) dropPlan(compiled);
     }
     traces.clear();
   };
@@ -203,7 +204,7 @@ function analyse(
   };
 }
 
-/** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU in its middle. */
+/** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU. */
 function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[]): unknown {
   const bind = (source: Source): Value => {
     if (source.kind === "captured") return source.value;
@@ -214,7 +215,7 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
   };
   const inputs = traced.sources.map(bind);
   const pending = inputs.filter((value) => !value.isStored && !value.isConstant);
-  if (pending.length > 0) engine.runSync(pending, "jit");
+  if (pending.length > 0 && !engine.flush(pending)) return undefined;
   for (const value of inputs) if (value.isConstant && !value.isStored) value.host = engine.readSync(value);
   const scalars = traced.scalarSources.map((source) => {
     if (typeof source !== "number") return source.fixed;
@@ -231,7 +232,7 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
     compiled = engine.compile({ ...traced.captured, inputs });
     traced.plans.set(key, compiled);
   }
-  if (compiled.plan.waits) return undefined;
+  if (mustWait(compiled, inputs)) return undefined;
   let results: Result[];
   try {
     results = driveSync(runPlan(compiled, inputs, scalars, engine.backends), "jit", "the plan waits for webgpu");

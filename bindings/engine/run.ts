@@ -13,6 +13,8 @@ export type Backends = ReadonlyMap<DeviceName, Backend>;
 export interface CompiledPlan {
   readonly plan: Plan;
   readonly programs: readonly Program[];
+  /** Runs under way, some of which may be waiting for the GPU, and whether the programs go when the last has ended. */
+  readonly use: { runs: number; isDropped: boolean };
 }
 
 /** What happened during a run, for explain. */
@@ -33,7 +35,13 @@ export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
     for (const program of programs) program.dispose();
     throw error;
   }
-  return { plan, programs };
+  return { plan, programs, use: { runs: 0, isDropped: false } };
+}
+
+/** Lets go of a plan's programs, once no run needs them any more. */
+export function dropPlan(compiled: CompiledPlan): void {
+  compiled.use.isDropped = true;
+  if (compiled.use.runs === 0) for (const program of compiled.programs) program.dispose();
 }
 
 export function backendOf(backends: Backends, name: DeviceName): Backend {
@@ -53,9 +61,12 @@ export type Result = { readonly storage: Storage } | { readonly host: TypedArray
 class Bound {
   readonly copies = new Map<DeviceName, Storage>();
   readonly value: Value | undefined;
+  /** The host's data, held here because the value may be let go while the run waits. */
+  readonly host: TypedArray | undefined;
 
   constructor(value: Value | undefined) {
     this.value = value;
+    this.host = value?.host;
     for (const [name, copy] of value?.copies ?? []) this.hold(name, copy as Storage);
   }
 
@@ -80,6 +91,7 @@ export function* runPlan(
 ): Generator<Promise<unknown>, Result[], unknown> {
   const { plan, programs } = compiled;
   const bound = new Map<number, Bound>();
+  compiled.use.runs++;
   plan.fused.buffers.forEach((buffer, index) => {
     if (buffer.input !== undefined) bound.set(index, new Bound(inputs[buffer.input]));
   });
@@ -118,11 +130,13 @@ export function* runPlan(
         storage.retain();
         return { storage };
       }
-      if (held?.value?.host !== undefined) return { host: held.value.host };
+      if (held?.host !== undefined) return { host: held.host };
       throw new Error(`plan did not make buffer ${String(buffer)}`);
     });
   } finally {
     for (const held of bound.values()) held.release();
+    compiled.use.runs--;
+    if (compiled.use.isDropped) dropPlan(compiled);
   }
 }
 
@@ -134,9 +148,15 @@ function* bring(
 ): Generator<Promise<unknown>, Storage, unknown> {
   const here = held.copies.get(backend.name);
   if (here !== undefined) return here;
-  const [source] = held.copies.values();
   const { value } = held;
-  let data = value?.host;
+  // Another buffer of this plan may be bound to the same value and have brought it.
+  const brought = value?.copies.get(backend.name) as Storage | undefined;
+  if (brought !== undefined) {
+    held.hold(backend.name, brought);
+    return brought;
+  }
+  const [source] = held.copies.values();
+  let data = held.host;
   if (data === undefined && source !== undefined) {
     data = source.backend.readsSynchronously
       ? source.backend.downloadSync(source)
@@ -153,6 +173,18 @@ function* bring(
     if (backend.name === "wasm") value.host = undefined;
   } else held.copies.set(backend.name, copy);
   return copy;
+}
+
+/** True if a run has to wait for the GPU: in the middle of the plan, or for an input that the CPU reads and only the GPU has. */
+export function mustWait({ plan }: CompiledPlan, inputs: readonly Value[]): boolean {
+  if (plan.waits) return true;
+  const isFar = (value: Value | undefined): boolean =>
+    value !== undefined && value.host === undefined && value.copies.size > 0 && !value.copies.has("wasm");
+  return plan.segments.some(
+    (segment) =>
+      segment.device === "wasm" &&
+      segment.inputs.some((buffer) => isFar(inputs[plan.fused.buffers[buffer]?.input ?? -1])),
+  );
 }
 
 /** Drives a run that must not wait. `advice` completes the message if it has to. */

@@ -2,7 +2,7 @@
 // Knows handles only as disposable things. Read next: engine.ts.
 import { ParameterError } from "../core/errors.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { isTensor } from "../ops/tensor.ts";
+import { describe, isTensor } from "../ops/tensor.ts";
 
 /** A tensor, or lists and plain objects of trees. Anything else is a leaf without tensors. */
 export type Tree =
@@ -27,6 +27,12 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** Throws a ParameterError unless `value` is a function. */
+export function requireFunction(op: string, value: unknown): void {
+  if (typeof value !== "function")
+    throw new ParameterError(op, `expects a function, got ${describe(value)}. Wrap the work: () => …`);
 }
 
 /** The stack of open scopes. */

@@ -86,7 +86,12 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
         : "Node 22 or later, or node --experimental-wasm-relaxed-simd on Node 20, gives fused multiply-add",
     },
     "unavailable" in gpu
-      ? { name: "webgpu", used: false, detail: gpu.unavailable, advice: webgpu === "off" ? "" : gpuAdvice(gpu.unavailable) }
+      ? {
+          name: "webgpu",
+          used: false,
+          detail: gpu.unavailable,
+          advice: webgpu === "off" ? "" : gpuAdvice(gpu.unavailable),
+        }
       : {
           name: "webgpu",
           used: true,
@@ -124,7 +129,8 @@ function describeAdapter(adapter: {
 }
 
 function gpuAdvice(reason: string): string {
-  if (reason.includes("no adapter")) return "check the graphics driver: Vulkan on Linux, Metal on macOS, Direct3D 12 on Windows";
+  if (reason.includes("no adapter"))
+    return "check the graphics driver: Vulkan on Linux, Metal on macOS, Direct3D 12 on Windows";
   return typeof navigator === "object" && "gpu" in navigator
     ? "check that the browser lists a WebGPU adapter, e.g. at chrome://gpu"
     : "in Node install the optional peer: npm install webgpu; in a browser use one with WebGPU";

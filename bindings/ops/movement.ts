@@ -142,7 +142,7 @@ export function expandDims(x: Tensor, axis: number): Tensor {
 
 /** Axes of size 1 removed: all of them, or those named. */
 export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
-  requireArguments("squeeze", { x });
+  requireArguments("squeeze", { x }, { axis });
   const axes = axis === undefined ? undefined : normalizeAxes("squeeze", axis, x.rank);
   const long = axes?.find((index) => x.shape[index] !== 1);
   if (long !== undefined) {
@@ -210,7 +210,7 @@ export function slice(
 
 /** The order of elements reversed along the axes named, all by default. */
 export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
-  requireArguments("flip", { x });
+  requireArguments("flip", { x }, { axis });
   const axes = normalizeAxes("flip", axis, x.rank).filter((index) => (x.shape[index] ?? 0) > 1);
   if (axes.length === 0) return alias(x);
   const begin = x.shape.map((extent, index) => (axes.includes(index) ? extent - 1 : 0));

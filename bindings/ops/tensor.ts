@@ -136,7 +136,7 @@ export function describe(value: unknown): string {
 export function requireArguments(
   op: string,
   tensors: Readonly<Record<string, unknown>> | readonly unknown[],
-  options: unknown = {},
+  ...rest: readonly [options?: unknown]
 ): void {
   // A list is copied so that its holes are looked at too.
   for (const [name, value] of Object.entries(Array.isArray(tensors) ? [...(tensors as unknown[])] : tensors)) {
@@ -145,6 +145,8 @@ export function requireArguments(
       throw new ParameterError(op, `${what} must be a tensor, got ${describe(value)}. Wrap it: tensor(value)`);
     if (value.isDisposed) throw new DisposedError(op, wasDisposed(value));
   }
+  if (rest.length === 0) return;
+  const [options] = rest;
   if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
     throw new ParameterError(op, `options must be an object such as { axis: 0 }, got ${describe(options)}`);
   const { axis, keepDims } = options as { readonly axis?: unknown; readonly keepDims?: unknown };
