@@ -48,9 +48,7 @@ export const relu6: UnaryFunction = elementwise("relu6", {
   operands: ["x"],
   dtypes: "any",
   expression: (x) => scalar.min(scalar.max(x, 0), 6),
-  gradient: (_, y, cotangent) => [
-    scalar.select(scalar.or(scalar.lessEqual(y, 0), scalar.greaterEqual(y, 6)), 0, cotangent),
-  ],
+  gradient: (_, y, cotangent) => [scalar.select(scalar.and(scalar.greater(y, 0), scalar.less(y, 6)), cotangent, 0)],
 });
 
 // PyTorch takes the slope at 0 from the left.
@@ -76,16 +74,16 @@ export function leakyRelu(x: TensorLike, options: { readonly negativeSlope?: num
   return leakyReluOp(x, finite("leakyRelu", "negativeSlope", options.negativeSlope ?? 0.01));
 }
 
-/** The negative part of x, 0 elsewhere: keeps exponentials of the branch that is not taken from overflowing. */
-const negativePart = (x: Expression): Expression => scalar.select(scalar.lessEqual(x, 0), x, 0);
+/** The negative part of x, 0 above: keeps exponentials of the branch that is not taken from overflowing. NaN stays NaN. */
+const negativePart = (x: Expression): Expression => scalar.select(scalar.greater(x, 0), 0, x);
 
 const eluOp: BinaryFunction = elementwise("elu", {
   operands: ["x", "alpha"],
   dtypes: "floating",
-  expression: (x, alpha) => scalar.select(scalar.lessEqual(x, 0), scalar.mul(alpha, scalar.expm1(negativePart(x))), x),
+  expression: (x, alpha) => scalar.select(scalar.greater(x, 0), x, scalar.mul(alpha, scalar.expm1(negativePart(x)))),
   gradient: ([x, alpha], _, cotangent) => {
     const slope = scalar.mul(alpha, scalar.exp(negativePart(x)));
-    return [scalar.select(scalar.lessEqual(x, 0), scalar.mul(cotangent, slope), cotangent), undefined];
+    return [scalar.select(scalar.greater(x, 0), cotangent, scalar.mul(cotangent, slope)), undefined];
   },
 });
 
@@ -99,10 +97,10 @@ const celuOp: BinaryFunction = elementwise("celu", {
   operands: ["x", "alpha"],
   dtypes: "floating",
   expression: (x, alpha) =>
-    scalar.select(scalar.lessEqual(x, 0), scalar.mul(alpha, scalar.expm1(scalar.div(negativePart(x), alpha))), x),
+    scalar.select(scalar.greater(x, 0), x, scalar.mul(alpha, scalar.expm1(scalar.div(negativePart(x), alpha)))),
   gradient: ([x, alpha], _, cotangent) => {
     const slope = scalar.exp(scalar.div(negativePart(x), alpha));
-    return [scalar.select(scalar.lessEqual(x, 0), scalar.mul(cotangent, slope), cotangent), undefined];
+    return [scalar.select(scalar.greater(x, 0), cotangent, scalar.mul(cotangent, slope)), undefined];
   },
 });
 
@@ -123,13 +121,13 @@ export const selu: UnaryFunction = elementwise("selu", {
   dtypes: "floating",
   expression: (x) =>
     scalar.select(
-      scalar.lessEqual(x, 0),
-      scalar.mul(scalar.expm1(negativePart(x)), seluScale * seluAlpha),
+      scalar.greater(x, 0),
       scalar.mul(x, seluScale),
+      scalar.mul(scalar.expm1(negativePart(x)), seluScale * seluAlpha),
     ),
   gradient: ([x], _, cotangent) => {
     const slope = scalar.mul(scalar.exp(negativePart(x)), seluScale * seluAlpha);
-    return [scalar.mul(cotangent, scalar.select(scalar.lessEqual(x, 0), slope, seluScale))];
+    return [scalar.mul(cotangent, scalar.select(scalar.greater(x, 0), seluScale, slope))];
   },
 });
 
@@ -299,7 +297,7 @@ export const hardSwish: UnaryFunction = elementwise("hardSwish", {
   expression: (x) => scalar.mul(scalar.max(x, -3), hardGate(x)),
   gradient: ([x], _, cotangent) => {
     const inside = scalar.mul(cotangent, scalar.add(scalar.div(x, 3), 0.5));
-    return [scalar.select(scalar.lessEqual(x, -3), 0, scalar.select(scalar.less(x, 3), inside, cotangent))];
+    return [scalar.select(scalar.lessEqual(x, -3), 0, scalar.select(scalar.greaterEqual(x, 3), cotangent, inside))];
   },
 });
 

@@ -49,7 +49,7 @@ export const floorDivide: BinaryFunction = elementwise("floorDivide", {
     if (!isFloating(x.dtype)) return scalar.integerFloorDivide(x, y);
     const quotient = scalar.div(x, y);
     const whole = scalar.nearest(scalar.div(scalar.sub(x, scalar.mod(x, y)), y));
-    const opposite = scalar.less(scalar.mul(x, y), 0);
+    const opposite = scalar.and(scalar.less(scalar.mul(x, y), 0), scalar.less(scalar.abs(x), Infinity));
     const byInfinity = scalar.select(opposite, constant(-1, x.dtype), quotient);
     return scalar.select(
       scalar.equal(y, 0),
@@ -166,23 +166,23 @@ export const minimum: BinaryFunction = elementwise("minimum", {
   expression: (x, y) => scalar.min(x, y),
 });
 
-// At a bound the gradient still belongs to x, as in PyTorch's clamp.
+// At a bound the gradient still belongs to x, and NaN has none, as in PyTorch's clamp.
 const clipBelow: BinaryFunction = elementwise("clip", {
   operands: ["x", "min"],
   dtypes: "any",
   expression: (x, low) => scalar.max(x, low),
-  gradient: ([x, low], _, cotangent) => share(scalar.less(x, low), cotangent),
+  gradient: ([x, low], _, cotangent) => share(scalar.greaterEqual(x, low), scalar.less(x, low), cotangent),
 });
 
 const clipAbove: BinaryFunction = elementwise("clip", {
   operands: ["x", "max"],
   dtypes: "any",
   expression: (x, high) => scalar.min(x, high),
-  gradient: ([x, high], _, cotangent) => share(scalar.greater(x, high), cotangent),
+  gradient: ([x, high], _, cotangent) => share(scalar.lessEqual(x, high), scalar.greater(x, high), cotangent),
 });
 
-function share(clipped: Expression, cotangent: Expression): Expression[] {
-  return [scalar.select(clipped, 0, cotangent), scalar.select(clipped, cotangent, 0)];
+function share(kept: Expression, clipped: Expression, cotangent: Expression): Expression[] {
+  return [scalar.select(kept, cotangent, 0), scalar.select(clipped, cotangent, 0)];
 }
 
 /** Bounds of `clip`; numbers or tensors that broadcast with x. */

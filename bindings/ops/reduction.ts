@@ -13,6 +13,7 @@ import { productOfOthers } from "./cumulative.ts";
 import type { UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import type { Gradient, ReduceAttributes, ReduceOp } from "./descriptor.ts";
+import { stopGradient } from "./stop-gradient.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
 import { requireArguments } from "./tensor.ts";
 
@@ -117,8 +118,8 @@ export interface VarianceOptions extends AxisOptions {
 }
 
 /**
- * The mean squared distance from the mean, Σ(x − mean)² / (n − ddof), in two passes: the mean first, so that values far
- * from 0 lose nothing. `ddof: 1` gives the unbiased estimate. NaN where n ≤ ddof.
+ * The mean squared distance from the mean, Σ(x − mean)² / (n − ddof), the mean first and corrected once, so that
+ * values far from 0 lose nothing. `ddof: 1` gives the unbiased estimate. NaN where n ≤ ddof.
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   requireArguments("variance", { x }, options);
@@ -138,8 +139,11 @@ function spreadAround(op: string, x: Tensor, options: VarianceOptions): Tensor {
   const length = lengthOf(op, x, options);
   return x.recorder.compose(op, () => {
     const values = converted(x, floatOf(x.dtype));
-    const centre = mean(values, { ...options, keepDims: true });
-    return div(sum(square(sub(values, centre)), options), length > ddof ? length - ddof : Number.NaN);
+    const centre = (from: Tensor): Tensor => mean(from, { ...options, keepDims: true });
+    // Far from 0 the mean itself is rounded by more than the distances may be wrong; their own mean is what it lacks.
+    const near = sub(values, stopGradient(centre(values)));
+    const distances = sub(near, centre(near));
+    return div(sum(square(distances), options), length > ddof ? length - ddof : Number.NaN);
   });
 }
 

@@ -51,10 +51,10 @@ export function sgd(options: SgdOptions = {}): Rule {
     }),
     update: (parameters, gradients, state, rate) => {
       const step = state.step as Tensor | undefined;
-      const fresh = step === undefined ? 1 : where(equal(step, 0), 1, 1 - dampening);
       const [next, buffers] = mapTreesInto(2, [parameters, gradients, state.momentum!], (p, gradient, buffer) => {
         const g = decayed(p, gradient);
-        const b = add(mul(buffer, momentum), fresh === 1 ? g : mul(g, fresh));
+        const fresh = step === undefined ? g : where(equal(step, 0), g, mul(g, 1 - dampening));
+        const b = add(mul(buffer, momentum), fresh);
         const direction = nesterov ? add(g, mul(b, momentum)) : b;
         return [sub(p, mul(direction, rate)), b];
       });
