@@ -51,7 +51,7 @@ export async function evaluate(...tensors: readonly Tensor[]): Promise<void> {
 
 /** The engine a tensor belongs to. */
 export function engineOf(tensor: Tensor): Engine {
-  if (tensor instanceof Handle) return tensor.recorder;
+  if (tensor instanceof Handle && tensor.recorder instanceof Engine) return tensor.recorder;
   throw new BackendError("engine", "this tensor was not made by athanor");
 }
 

@@ -10,8 +10,9 @@ import { capture } from "../graph/capture.ts";
 import { Node, Value } from "../graph/node.ts";
 import { makePlan } from "../graph/plan.ts";
 import type { ConstantAttributes, ConstantOp, Op } from "../ops/descriptor.ts";
-import type { Recorder, Spec, Tensor } from "../ops/tensor.ts";
+import type { Spec, Tensor } from "../ops/tensor.ts";
 import { CostModel } from "./cost-model.ts";
+import type { Reader } from "./handle.ts";
 import { Handle } from "./handle.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { CompiledPlan, Result, RunTrace } from "./run.ts";
@@ -41,7 +42,7 @@ export interface Trace {
   readonly keys: { readonly value: Value; readonly refresh: () => TypedArray }[];
 }
 
-export class Engine implements Recorder {
+export class Engine implements Reader {
   readonly backends: Map<DeviceName, Backend> = new Map<DeviceName, Backend>();
   readonly costs: CostModel = new CostModel();
   readonly scopes: Scopes = new Scopes();
@@ -60,6 +61,7 @@ export class Engine implements Recorder {
     [];
   private tail: Promise<unknown> = Promise.resolve();
   private lastBreath = 0;
+  private isShut = false;
 
   /** `start` fills `backends`; it is called once, when devices are first needed. */
   constructor(start: () => Promise<void>) {
@@ -87,7 +89,9 @@ export class Engine implements Recorder {
       transform.push(node);
     }
     const handles = node.outputs.map((value) => this.handle(value));
-    if (node.depth > maxPendingDepth && this.trace === undefined) this.flush(node.outputs);
+    // A chain that cannot be run yet is tried again when it has grown by as much: each try plans the whole of it.
+    if (node.depth > maxPendingDepth && node.depth % maxPendingDepth === 1 && this.trace === undefined)
+      this.flush(node.outputs);
     return handles;
   }
 
@@ -167,9 +171,20 @@ export class Engine implements Recorder {
     const storage = value.copies.get("wasm");
     if (storage !== undefined) return (storage as Storage).backend.downloadSync(storage as Storage);
     if (value.host !== undefined) return value.host.slice();
+    this.requireThere(value, "dataSync");
     throw new BackendError(
       "dataSync",
       "the tensor lives on webgpu, which cannot be read without waiting. Use await x.data()",
+    );
+  }
+
+  /** Refuses a stored value whose devices are gone: asking for it again would not help. */
+  private requireThere(value: Value, op: string): void {
+    if (value.host !== undefined || [...value.copies.keys()].some((name) => this.backends.has(name))) return;
+    const names = [...value.copies.keys()].join(" and ");
+    throw new BackendError(
+      op,
+      `the data was on ${names}, which was lost. Make the tensor anew from data on the host; results on the CPU are still there`,
     );
   }
 
@@ -241,6 +256,7 @@ export class Engine implements Recorder {
   /** Runs the pending work below `values`. */
   async run(values: readonly Value[], options: RunOptions = {}): Promise<void> {
     await this.ready();
+    this.requireOpen("run");
     const captured = capture(values);
     if (captured.targets.length === 0) return;
     const compiled = this.plan(captured, options);
@@ -252,6 +268,7 @@ export class Engine implements Recorder {
 
   /** The same without waiting; throws a BackendError where that is impossible. */
   runSync(values: readonly Value[], op: string, options: RunOptions = {}): void {
+    this.requireOpen(op);
     if (!this.backends.has("wasm") && !this.backends.has("webgpu")) {
       throw new BackendError(
         op,
@@ -260,6 +277,7 @@ export class Engine implements Recorder {
     }
     const captured = capture(values);
     if (captured.targets.length === 0) return;
+    for (const value of captured.inputs) this.requireThere(value, op);
     const onlyCpu = options.devices?.includes("webgpu") === false;
     if (onlyCpu && captured.inputs.some((value) => value.host === undefined && !value.copies.has("wasm"))) {
       throw new BackendError(
@@ -322,6 +340,14 @@ export class Engine implements Recorder {
     return true;
   }
 
+  private requireOpen(op: string): void {
+    if (this.isShut)
+      throw new BackendError(
+        op,
+        "the engine of this tensor was shut down. Make the tensor anew: a new engine starts by itself",
+      );
+  }
+
   /** Forgets all plans: devices or costs have changed. */
   clearPlans(): void {
     this.plans.clear();
@@ -330,6 +356,7 @@ export class Engine implements Recorder {
   /** Releases the devices. Tensors on them are gone. */
   async shutdown(): Promise<void> {
     await this.tail;
+    this.isShut = true;
     this.plans.clear();
     for (const backend of this.backends.values()) backend.dispose();
     this.backends.clear();

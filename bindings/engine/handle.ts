@@ -7,21 +7,30 @@ import type { Shape } from "../core/shape.ts";
 import { show, sizeOf } from "../core/shape.ts";
 import type { Value } from "../graph/node.ts";
 import * as ops from "../ops/index.ts";
-import type { AxisOptions, Nested, Tensor, TensorLike } from "../ops/tensor.ts";
-import type { Engine } from "./engine.ts";
+import type { AxisOptions, Nested, Recorder, Tensor, TensorLike } from "../ops/tensor.ts";
 
 // Node 20 has the symbol but not the syntax; older browsers have neither.
 const disposeSymbol: typeof Symbol.dispose =
   (Symbol as { dispose?: typeof Symbol.dispose }).dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
 
+/** What a handle asks of its engine beyond recording. */
+export interface Reader extends Recorder {
+  /** The elements of a value, computed if need be. */
+  read(value: Value): Promise<TypedArray>;
+  /** The same at once. */
+  readSync(value: Value): TypedArray;
+  /** Told when a handle was disposed. */
+  forget(handle: Handle): void;
+}
+
 export class Handle implements Tensor {
-  readonly recorder: Engine;
+  readonly recorder: Reader;
   readonly shape: Shape;
   readonly dtype: DType;
   private held: Value | undefined;
 
   /** Takes one hold on `value`. */
-  constructor(engine: Engine, value: Value) {
+  constructor(engine: Reader, value: Value) {
     this.recorder = engine;
     this.shape = value.shape;
     this.dtype = value.dtype;

@@ -67,6 +67,8 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
       if (engine.backends.get("webgpu") !== gpu) return;
       engine.backends.delete("webgpu");
       engine.clearPlans();
+      const report = reports.get(engine);
+      if (report !== undefined) reports.set(engine, withoutGpu(report));
     });
   }
   if (tune === "on") await calibrate(engine);
@@ -108,9 +110,26 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
         available > 1 ? `1 of ${String(available)} threads: programs run on one thread in this version` : "1 thread",
     },
     simd: { relaxed: wasm.artefact === "relaxed", detail: relaxedDetail },
-    toString: () => devices.map((device) => sentence(device)).join("\n"),
+    toString: () => inWords(devices),
   };
   reports.set(engine, report);
+}
+
+const inWords = (devices: readonly DeviceReport[]): string => devices.map((device) => sentence(device)).join("\n");
+
+/** The report after the GPU was lost. */
+function withoutGpu(report: InitReport): InitReport {
+  const devices = report.devices.map((device) =>
+    device.name === "webgpu"
+      ? {
+          ...device,
+          used: false,
+          detail: `lost while it was in use (${device.detail})`,
+          advice: "await shutdown() and then init() opens it again; tensors end with a shutdown",
+        }
+      : device,
+  );
+  return { ...report, devices, toString: () => inWords(devices) };
 }
 
 function sentence(device: DeviceReport): string {

@@ -1,19 +1,24 @@
 // A block of the WASM heap that belongs to tensors: counted, and given back when the last holder lets go.
 // Read next: backend.ts.
 import type { DType } from "../../core/dtype.ts";
-import type { Storage } from "../backend.ts";
-import type { WasmBackend } from "./backend.ts";
+import type { Backend, Storage } from "../backend.ts";
+import type { Heap } from "./heap.ts";
 import { bytesFor } from "./heap.ts";
 
+/** A backend whose memory is a heap. */
+export interface HeapOwner extends Backend {
+  readonly heap: Heap;
+}
+
 export class WasmStorage implements Storage {
-  readonly backend: WasmBackend;
+  readonly backend: HeapOwner;
   readonly dtype: DType;
   readonly size: number;
   readonly bytes: number;
   readonly pointer: number;
   private holders = 1;
 
-  private constructor(backend: WasmBackend, dtype: DType, size: number, pointer: number) {
+  private constructor(backend: HeapOwner, dtype: DType, size: number, pointer: number) {
     this.backend = backend;
     this.dtype = dtype;
     this.size = size;
@@ -22,7 +27,7 @@ export class WasmStorage implements Storage {
   }
 
   /** New storage held once; `op` names who asked, should memory run out. */
-  static allocate(backend: WasmBackend, dtype: DType, size: number, op: string): WasmStorage {
+  static allocate(backend: HeapOwner, dtype: DType, size: number, op: string): WasmStorage {
     return new WasmStorage(backend, dtype, size, backend.heap.allocate(bytesFor(dtype, size), op));
   }
 
