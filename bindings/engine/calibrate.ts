@@ -5,6 +5,7 @@ import type { Backend } from "../backends/backend.ts";
 import type { Segment, SlotView, Step } from "../graph/step.ts";
 import { constant, input } from "../expr/expression.ts";
 import { add, mul } from "../expr/primitives/arithmetic.ts";
+import { matmulScratch } from "../ops/scratch.ts";
 import type { DeviceProfile, Link, Rate } from "./cost-model.ts";
 import type { Engine } from "./engine.ts";
 
@@ -119,6 +120,7 @@ function mapSegment(size: number, steps: number, operations = 1): Segment {
 function matmulSegment(backend: Backend): Segment {
   const n = matrix;
   const size = n * n;
+  const words = [1, 1, n, n, n, n, 1, 0, 0, n, 1, 0, 0];
   const operand = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strides: [n, 1] });
   return {
     slots: [
@@ -134,10 +136,10 @@ function matmulSegment(backend: Backend): Segment {
         dtype: "f32",
         inputs: [operand(0), operand(1)],
         outputs: [operand(2)],
-        words: [1, 1, n, n, n, n, 1, 0, 0, n, 1, 0, 0],
+        words,
         workgroups: Math.ceil(n / 32) ** 2,
         entry: "main",
-        scratch: backend.name === "wasm" ? 4 << 20 : 0,
+        scratch: matmulScratch(words, 4)(backend.workers),
         epilogue: undefined,
       },
     ],
