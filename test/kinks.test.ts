@@ -41,6 +41,10 @@ test.each<[string, (x: Tensor) => Tensor, readonly number[], readonly number[]]>
   ["prod with one zero", (x) => athanor.prod(x), [2, 0, 3], [0, 6, 0]],
   ["stopGradient", (x) => athanor.mul(x, athanor.stopGradient(x)), [3], [3]],
   ["step", (x) => athanor.mul(athanor.step(x), x), [0, 2], [0, 1]],
+  ["0 to the power x", (x) => athanor.pow(athanor.mul(athanor.stopGradient(x), 0), x), [0, 1, 2], [0, 0, 0]],
+  ["relu6 at NaN", (x) => athanor.relu6(x), [NaN, 7], [0, 0]],
+  ["clip at NaN", (x) => athanor.clip(x, { min: 0, max: 1 }), [NaN, 1], [0, 1]],
+  ["std far from 0", (x) => athanor.std(x), [10_000, 10_000.015625], [-0.5, 0.5]],
 ])("%s", async (_, f, points, expected) => {
   (await slopes(f, points)).forEach((value, i) => {
     expect(value).toBeCloseTo(expected[i]!, 5);
@@ -66,4 +70,26 @@ test("activations stay finite at their extremes, values and slopes", async () =>
     expect([...(await y.data())].every(Number.isFinite)).toBe(true);
     expect((await slopes(f, points)).every(Number.isFinite)).toBe(true);
   }
+});
+
+test("a function is NaN's slope where PyTorch says so", async () => {
+  for (const f of [athanor.elu, athanor.celu, athanor.selu, athanor.hardSwish] as ((x: Tensor) => Tensor)[]) {
+    expect(await slopes(f, [NaN])).toEqual([NaN]);
+  }
+  expect(await slopes((x) => athanor.maximum(x, 1), [NaN])).toEqual([1]);
+  expect(await slopes((x) => athanor.pow(athanor.tensor([0]), x), [-1])).toEqual([-Infinity]);
+});
+
+test("the curvature of tanh near 0 keeps its digits", async () => {
+  const curvature = athanor.grad((x: Tensor) =>
+    athanor.sum(athanor.grad((z: Tensor) => athanor.sum(athanor.tanh(z)))(x)),
+  );
+  const [value = 0] = await curvature(athanor.tensor([1e-5])).data();
+  expect(Math.abs(value / -2e-5 - 1)).toBeLessThan(1e-6);
+});
+
+test("several numbers beside a condition take one float type", async () => {
+  using y = athanor.where(athanor.tensor([true, false]), 1, 0.7);
+  expect(y.dtype).toBe("f32");
+  expect([...(await y.data())]).toEqual([1, Math.fround(0.7)]);
 });

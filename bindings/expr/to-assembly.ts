@@ -1,6 +1,8 @@
 // Lowers an expression to AssemblyScript at build time: the body of a `lanes` method over f32x4 vectors.
 // Only f32 in and out; everything else is emitted at run time by to-wasm.ts.
 // Read next: scripts/elementwise.ts, which writes the file; assembly/rows.ts for the loops the classes go into.
+import type { Bound } from "./bounds.ts";
+import { boundOf } from "./bounds.ts";
 import type { Expression } from "./expression.ts";
 import { topological } from "./expression.ts";
 
@@ -25,12 +27,15 @@ export function toAssembly(root: Expression): string | undefined {
       if (code === undefined || (own !== "f32" && own !== "bool")) return undefined;
       const operands = node.operands.map((operand) => names.get(operand) ?? "");
       const [condition, yes, no] = operands;
+      const bound = boundOf(node);
       const text =
-        "helper" in code
-          ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
-          : node.primitive.arity === 3
-            ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
-            : `${code.method}(${operands.join(", ")})`;
+        bound !== undefined
+          ? bounded(bound, names.get(bound.value) ?? "", names.get(bound.literal) ?? "")
+          : "helper" in code
+            ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
+            : node.primitive.arity === 3
+              ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
+              : `${code.method}(${operands.join(", ")})`;
       const name = `t${String(lines.length)}`;
       lines.push(`const ${name} = ${text};`);
       names.set(node, name);
@@ -38,6 +43,11 @@ export function toAssembly(root: Expression): string | undefined {
   }
   lines.push(`return ${names.get(root) ?? ""};`);
   return lines.map((line) => `    ${line}`).join("\n");
+}
+
+function bounded({ code, addZero }: Bound, value: string, literal: string): string {
+  const text = `${code.method}(${value}, ${literal})`;
+  return addZero ? `f32x4.add(${text}, ${literal})` : text;
 }
 
 function literal(value: number): string {

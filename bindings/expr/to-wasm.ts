@@ -4,10 +4,11 @@
 // for the cursor and the driver that calls row functions.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
+import { boundOf } from "./bounds.ts";
 import type { Expression } from "./expression.ts";
 import { topological } from "./expression.ts";
 import { Bytes, opcodes, valueTypes } from "./wasm-bytes.ts";
-import type { Width } from "./wasm-lanes.ts";
+import type { Literal, Width } from "./wasm-lanes.ts";
 import { constantLanes, convertLanes, loadLanes, maskOfBytes, narrow, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
 
 /** How an operand walks along a row: not at all, element after element, or by a stride. */
@@ -34,9 +35,19 @@ export function rowKey(request: RowRequest): string {
   return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.shared)}`;
 }
 
-/** Emits the row function. Two elements at a time where an f64 takes part, else four; the rest one by one with the same instructions. */
-export function emitRow(request: RowRequest): RowModule {
-  return new RowEmitter(request).emit();
+/**
+ * Emits the row function. Two elements at a time where an f64 takes part, else four; the rest one by one with the same
+ * instructions. `allocate` gives the module memory for its literals, which it fills itself.
+ */
+export function emitRow(request: RowRequest, allocate: (bytes: number) => number): RowModule {
+  return new RowEmitter(request).emit(allocate);
+}
+
+/** Vectors a turn of the loop over contiguous elements: more while the expression is short, one if it calls functions. */
+function copiesFor(order: readonly Expression[]): number {
+  const applied = order.filter((node) => node.kind === "apply");
+  const calls = applied.some((node) => Object.values(node.primitive.wasm).some((code) => "helper" in code));
+  return calls || applied.length > 20 ? 1 : applied.length > 8 ? 2 : 4;
 }
 
 const cursor = 0;
@@ -50,11 +61,15 @@ class RowEmitter {
   private readonly signatures = new Map<string, number>();
   /** v128 local of each expression node. */
   private readonly locals = new Map<Expression, number>();
+  /** Literals by type and value: their lanes and the v128 local that holds them. */
+  private readonly literals = new Map<string, { readonly lanes: Uint8Array; readonly local: number }>();
   private readonly pointers: number[] = [];
   private readonly strides: number[] = [];
   private readonly outputPointer: number;
   private readonly outputStride: number;
-  private readonly integers: number;
+  /** An i32 local for a byte on its way into a lane. */
+  private readonly scratch: number;
+  private readonly firstVector: number;
   private vectors = 0;
 
   constructor(request: RowRequest) {
@@ -69,17 +84,54 @@ class RowEmitter {
       this.pointers.push(next++);
       this.strides.push(next++);
     });
-    this.integers = next - 1;
-    for (const node of this.order) this.locals.set(node, next + this.vectors++);
+    this.scratch = next++;
+    this.firstVector = next;
+    for (const node of this.order) {
+      const local = node.kind === "constant" ? this.literalLocal(node.value, node.dtype) : this.vectorLocal();
+      this.locals.set(node, local);
+    }
   }
 
-  emit(): RowModule {
+  emit(allocate: (bytes: number) => number): RowModule {
+    const loops = new Bytes();
+    const { inputs, outputStride } = this.request;
+    if (outputStride === "one") {
+      const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(this.order);
+      if (copies > 1) this.loop(loops, this.width, copies);
+      this.loop(loops, this.width);
+    }
+    this.loop(loops, 1);
+    const literals = [...this.literals.values()];
+    const address = literals.length > 0 ? allocate(16 * literals.length) : 0;
     const body = new Bytes();
     this.prologue(body);
-    if (this.request.outputStride === "one") this.loop(body, this.width);
-    this.loop(body, 1);
-    body.byte(opcodes.end);
-    return { bytes: this.module(body), helpers: this.helpers };
+    literals.forEach(({ local }, index) => {
+      body
+        .integer(address)
+        .simdMemory(simdOpcodes.load, 16 * index)
+        .set(local);
+    });
+    body.append(loops).byte(opcodes.end);
+    const data = literals.flatMap(({ lanes }) => [...lanes]);
+    return { bytes: this.module(body, address, data), helpers: this.helpers };
+  }
+
+  private vectorLocal(): number {
+    return this.firstVector + this.vectors++;
+  }
+
+  private literalLocal(value: number, dtype: DType): number {
+    const lanes = constantLanes(value, dtype);
+    const key = lanes.join();
+    const known = this.literals.get(key);
+    if (known !== undefined) return known.local;
+    const local = this.vectorLocal();
+    this.literals.set(key, { lanes, local });
+    return local;
+  }
+
+  private literal(body: Bytes): Literal {
+    return (value, dtype) => body.get(this.literalLocal(value, dtype));
   }
 
   private local(node: Expression): number {
@@ -110,7 +162,6 @@ class RowEmitter {
       byteStride(4 + 2 * index, operand.dtype, this.strides[index] ?? 0);
     });
     for (const node of this.order) {
-      if (node.kind === "constant") body.vector(constantLanes(node.value, node.dtype)).set(this.local(node));
       if (node.kind === "input" && this.request.inputs[node.index]?.stride === "zero") {
         body.get(this.pointers[node.index] ?? 0);
         loadLanes(body, node.dtype, 1);
@@ -120,20 +171,43 @@ class RowEmitter {
     }
   }
 
-  /** while (remaining >= width) { compute; advance } */
-  private loop(body: Bytes, width: Width | 1): void {
+  /** while (remaining >= width · copies) { compute each copy; advance } */
+  private loop(body: Bytes, width: Width | 1, copies = 1): void {
     body.byte(opcodes.block, 0x40, opcodes.loop, 0x40);
-    body.get(remaining).integer(width).byte(opcodes.i32LessSigned, opcodes.brIf, 1);
-    for (const node of this.order) {
-      if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.local(node));
-      if (node.kind === "apply") {
-        this.apply(body, node, width);
-        body.set(this.local(node));
+    body
+      .get(remaining)
+      .integer(width * copies)
+      .byte(opcodes.i32LessSigned, opcodes.brIf, 1);
+    for (let copy = 0; copy < copies; copy++) {
+      for (const node of this.order) {
+        if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.local(node), copy);
+        if (node.kind === "apply") {
+          this.apply(body, node, width);
+          body.set(this.local(node));
+        }
       }
+      this.store(body, width, copy);
     }
-    this.store(body, width);
-    body.get(remaining).integer(width).byte(opcodes.i32Sub).set(remaining);
+    this.advanceAll(body, width, copies);
+    body
+      .get(remaining)
+      .integer(width * copies)
+      .byte(opcodes.i32Sub)
+      .set(remaining);
     body.byte(opcodes.br, 0, opcodes.end, opcodes.end);
+  }
+
+  /** Moves all pointers that loads and stores have not moved themselves. */
+  private advanceAll(body: Bytes, width: Width | 1, copies: number): void {
+    const { expression, inputs, outputStride } = this.request;
+    const bytes = outputStride === "one" ? width * copies * bytesOf(expression.dtype) : undefined;
+    this.advance(body, this.outputPointer, bytes, this.outputStride);
+    inputs.forEach(({ dtype, stride }, index) => {
+      const pointer = this.pointers[index] ?? 0;
+      const step = this.strides[index] ?? 0;
+      if (stride === "one") this.advance(body, pointer, width * copies * bytesOf(dtype), step);
+      else if (stride === "any" && width === 1) this.advance(body, pointer, undefined, step);
+    });
   }
 
   private advance(body: Bytes, pointer: number, step: number | undefined, stride: number): void {
@@ -143,17 +217,16 @@ class RowEmitter {
     body.byte(opcodes.i32Add).set(pointer);
   }
 
-  private load(body: Bytes, index: number, dtype: DType, width: Width | 1, target: number): void {
+  private load(body: Bytes, index: number, dtype: DType, width: Width | 1, target: number, copy: number): void {
     const stride = this.request.inputs[index]?.stride ?? "one";
     if (stride === "zero") return;
     const pointer = this.pointers[index] ?? 0;
     const step = this.strides[index] ?? 0;
     if (stride === "one" || width === 1) {
       body.get(pointer);
-      loadLanes(body, dtype, width);
+      loadLanes(body, dtype, width, copy * width * bytesOf(dtype));
       maskOfBytes(body, dtype);
       body.set(target);
-      this.advance(body, pointer, stride === "one" ? width * bytesOf(dtype) : undefined, step);
       return;
     }
     // Gather: the first element fills all lanes, the others replace theirs.
@@ -174,17 +247,10 @@ class RowEmitter {
     }
   }
 
-  /** An i32 local for a byte on its way into a lane. */
-  private get scratch(): number {
-    return this.integers + 1 + this.vectors;
-  }
-
-  private store(body: Bytes, width: Width | 1): void {
+  private store(body: Bytes, width: Width | 1, copy: number): void {
     const root = this.request.expression;
     body.get(this.outputPointer).get(this.local(root));
-    storeLanes(body, root.dtype, width);
-    const contiguous = this.request.outputStride === "one";
-    this.advance(body, this.outputPointer, contiguous ? width * bytesOf(root.dtype) : undefined, this.outputStride);
+    storeLanes(body, root.dtype, width, copy * width * bytesOf(root.dtype));
   }
 
   private apply(body: Bytes, node: Expression & { kind: "apply" }, width: Width | 1): void {
@@ -193,7 +259,14 @@ class RowEmitter {
     const own = (primitive.arity === 3 ? operands[1] : first)?.dtype ?? node.dtype;
     if (primitive.result === "cast") {
       body.get(this.local(first ?? node));
-      convertLanes(body, own, node.dtype);
+      convertLanes(body, own, node.dtype, this.literal(body));
+      return;
+    }
+    const bound = boundOf(node);
+    if (bound !== undefined) {
+      body.get(this.local(bound.value)).get(this.local(bound.literal)).simd(bound.code.opcode);
+      if (bound.addZero)
+        body.get(this.local(bound.literal)).simd(own === "f64" ? simdOpcodes.f64x2Add : simdOpcodes.f32x4Add);
       return;
     }
     const code = primitive.wasm[own];
@@ -212,7 +285,7 @@ class RowEmitter {
       if (primitive.result === "bool" && own === "f64") narrow(body);
     } else this.callHelper(body, code, operands, own, width);
     if (own === "u8" && primitive.result === "same" && wrapping.has(primitive.name)) {
-      body.vector(constantLanes(255, "u32")).simd(simdOpcodes.v128And);
+      body.get(this.literalLocal(255, "u32")).simd(simdOpcodes.v128And);
     }
   }
 
@@ -256,7 +329,7 @@ class RowEmitter {
     return this.helpers.push(name) - 1;
   }
 
-  private module(body: Bytes): Uint8Array<ArrayBuffer> {
+  private module(body: Bytes, address: number, data: readonly number[]): Uint8Array<ArrayBuffer> {
     const kinds = [...new Set(this.signatures.values())];
     const types = [
       new Bytes().byte(0x60, 1, valueTypes.i32, 0),
@@ -275,8 +348,8 @@ class RowEmitter {
         .byte(0)
         .unsigned(1 + kinds.indexOf(this.signatures.get(name) ?? 0)),
     );
-    const locals = new Bytes().unsigned(3).unsigned(this.integers).byte(valueTypes.i32);
-    locals.unsigned(this.vectors).byte(valueTypes.v128).unsigned(1).byte(valueTypes.i32);
+    const locals = new Bytes().unsigned(2);
+    locals.unsigned(this.scratch).byte(valueTypes.i32).unsigned(this.vectors).byte(valueTypes.v128);
     const code = new Bytes().append(locals).append(body);
     const module = new Bytes()
       .byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
@@ -285,6 +358,10 @@ class RowEmitter {
       .section(3, [new Bytes().unsigned(0)])
       .section(7, [new Bytes().name("row").byte(0).unsigned(this.helpers.length)])
       .section(10, [new Bytes().unsigned(code.list.length).append(code)]);
+    if (data.length > 0) {
+      const segment = new Bytes().byte(0).integer(address).byte(opcodes.end).unsigned(data.length);
+      module.section(11, [segment.byte(...data)]);
+    }
     return Uint8Array.from(module.list);
   }
 }

@@ -35,6 +35,8 @@ export const simdOpcodes = {
   load64Zero: 0x5d,
   f32x4DemoteF64x2Zero: 0x5e,
   f64x2PromoteLowF32x4: 0x5f,
+  i8x16Abs: 0x60,
+  i8x16NarrowI16x8S: 0x65,
   i8x16NarrowI16x8U: 0x66,
   i16x8NarrowI32x4S: 0x85,
   i16x8ExtendLowI8x16U: 0x89,
@@ -44,6 +46,8 @@ export const simdOpcodes = {
   i64x2ExtendLowI32x4S: 0xc7,
   i32x4TruncSatF32x4S: 0xf8,
   i32x4TruncSatF32x4U: 0xf9,
+  f32x4Add: 0xe4,
+  f64x2Add: 0xf0,
   f32x4ConvertI32x4S: 0xfa,
   f32x4ConvertI32x4U: 0xfb,
   i32x4TruncSatF64x2SZero: 0xfc,
@@ -51,6 +55,8 @@ export const simdOpcodes = {
   f64x2ConvertLowI32x4S: 0xfe,
   f64x2ConvertLowI32x4U: 0xff,
 } as const;
+
+const zeros = new Uint8Array(16);
 
 const isByte = (dtype: DType): boolean => dtype === "u8" || dtype === "bool";
 
@@ -64,17 +70,26 @@ export function constantLanes(value: number, dtype: DType): Uint8Array {
   return bytes;
 }
 
+/**
+ * Pushes a literal in all lanes. Literals other than zero are not written as `v128.const`: V8 builds those anew wherever
+ * they are used, in every turn of a loop.
+ */
+export type Literal = (value: number, dtype: DType) => void;
+
 /** Address on the stack → elements in a register. One element is spread over all lanes. Bool bytes still need `maskOfBytes`. */
-export function loadLanes(body: Bytes, dtype: DType, width: Width | 1): void {
+export function loadLanes(body: Bytes, dtype: DType, width: Width | 1, offset = 0): void {
   if (isByte(dtype)) {
-    if (width === 1) body.memory(opcodes.i32Load8).simd(simdOpcodes.i32x4Splat);
+    if (width === 1) body.memory(opcodes.i32Load8, offset).simd(simdOpcodes.i32x4Splat);
     else {
-      if (width === 4) body.simdMemory(simdOpcodes.load32Zero);
-      else body.memory(opcodes.i32Load16).simd(simdOpcodes.i32x4Splat);
+      if (width === 4) body.simdMemory(simdOpcodes.load32Zero, offset);
+      else body.memory(opcodes.i32Load16, offset).simd(simdOpcodes.i32x4Splat);
       body.simd(simdOpcodes.i16x8ExtendLowI8x16U).simd(simdOpcodes.i32x4ExtendLowI16x8U);
     }
-  } else if (dtype === "f64") body.simdMemory(width === 1 ? simdOpcodes.load64Splat : simdOpcodes.load);
-  else body.simdMemory(width === 1 ? simdOpcodes.load32Splat : width === 2 ? simdOpcodes.load64Zero : simdOpcodes.load);
+  } else if (dtype === "f64") body.simdMemory(width === 1 ? simdOpcodes.load64Splat : simdOpcodes.load, offset);
+  else {
+    const opcode = width === 1 ? simdOpcodes.load32Splat : width === 2 ? simdOpcodes.load64Zero : simdOpcodes.load;
+    body.simdMemory(opcode, offset);
+  }
 }
 
 /** Lanes of 0 and 1 → masks, for bool; nothing for the rest. */
@@ -83,28 +98,29 @@ export function maskOfBytes(body: Bytes, dtype: DType): void {
 }
 
 /** Address and register on the stack → elements in memory. */
-export function storeLanes(body: Bytes, dtype: DType, width: Width | 1): void {
-  if (dtype === "bool") body.vector(constantLanes(1, "u32")).simd(simdOpcodes.v128And);
+export function storeLanes(body: Bytes, dtype: DType, width: Width | 1, offset = 0): void {
   if (isByte(dtype)) {
     if (width === 1) {
-      body.simd(simdOpcodes.i32x4ExtractLane).byte(0).memory(opcodes.i32Store8);
+      body.simd(simdOpcodes.i32x4ExtractLane).byte(0);
+      if (dtype === "bool") body.integer(1).byte(opcodes.i32And);
+      body.memory(opcodes.i32Store8, offset);
       return;
     }
     // Both narrowings take two registers; zeros fill the upper half.
-    body.vector(new Uint8Array(16)).simd(simdOpcodes.i16x8NarrowI32x4S);
-    body.vector(new Uint8Array(16)).simd(simdOpcodes.i8x16NarrowI16x8U);
-    body.simdMemory(width === 4 ? simdOpcodes.store32Lane : simdOpcodes.store16Lane, 0, 0);
+    body.vector(zeros).simd(simdOpcodes.i16x8NarrowI32x4S).vector(zeros);
+    // Masks narrow to bytes of −1.
+    if (dtype === "bool") body.simd(simdOpcodes.i8x16NarrowI16x8S).simd(simdOpcodes.i8x16Abs);
+    else body.simd(simdOpcodes.i8x16NarrowI16x8U);
+    body.simdMemory(width === 4 ? simdOpcodes.store32Lane : simdOpcodes.store16Lane, offset, 0);
   } else if (dtype === "f64") {
-    if (width === 1) body.simdMemory(simdOpcodes.store64Lane, 0, 0);
-    else body.simdMemory(simdOpcodes.store);
-  } else if (width === 4) body.simdMemory(simdOpcodes.store);
-  else body.simdMemory(width === 2 ? simdOpcodes.store64Lane : simdOpcodes.store32Lane, 0, 0);
+    if (width === 1) body.simdMemory(simdOpcodes.store64Lane, offset, 0);
+    else body.simdMemory(simdOpcodes.store, offset);
+  } else if (width === 4) body.simdMemory(simdOpcodes.store, offset);
+  else body.simdMemory(width === 2 ? simdOpcodes.store64Lane : simdOpcodes.store32Lane, offset, 0);
 }
 
-const zeros = new Uint8Array(16);
-
 /** A register of one type → of another; the rules are those of `cast` in primitives/logic.ts. */
-export function convertLanes(body: Bytes, from: DType, to: DType): void {
+export function convertLanes(body: Bytes, from: DType, to: DType, literal: Literal): void {
   if (from === to) return;
   if (to === "bool") {
     body.vector(zeros);
@@ -113,7 +129,8 @@ export function convertLanes(body: Bytes, from: DType, to: DType): void {
   } else if (from === "bool") {
     // A mask selects the bits of one.
     if (to === "f64") body.simd(simdOpcodes.i64x2ExtendLowI32x4S);
-    body.vector(constantLanes(1, to)).simd(simdOpcodes.v128And);
+    literal(1, to);
+    body.simd(simdOpcodes.v128And);
   } else if (to === "f64") {
     if (from === "f32") body.simd(simdOpcodes.f64x2PromoteLowF32x4);
     else body.simd(from === "i32" ? simdOpcodes.f64x2ConvertLowI32x4S : simdOpcodes.f64x2ConvertLowI32x4U);
@@ -126,8 +143,13 @@ export function convertLanes(body: Bytes, from: DType, to: DType): void {
     if (from === "f32") body.simd(to === "u32" ? simdOpcodes.i32x4TruncSatF32x4U : simdOpcodes.i32x4TruncSatF32x4S);
     if (to === "u8") {
       if (from === "f64" || from === "f32") {
-        body.vector(zeros).simd(simdOpcodes.i32x4MaxS).vector(constantLanes(255, "i32")).simd(simdOpcodes.i32x4MinS);
-      } else body.vector(constantLanes(255, "u32")).simd(simdOpcodes.v128And);
+        body.vector(zeros).simd(simdOpcodes.i32x4MaxS);
+        literal(255, "i32");
+        body.simd(simdOpcodes.i32x4MinS);
+      } else {
+        literal(255, "u32");
+        body.simd(simdOpcodes.v128And);
+      }
     }
   }
 }

@@ -89,7 +89,7 @@ export function elementwise<Arguments extends readonly TensorLike[]>(
         `expects ${String(names.length)} operands (${names.join(", ")}), got ${String(operands.length)}`,
       );
     }
-    const tensors = toTensors(name, operands, names);
+    const tensors = toTensors(name, operands, names, definition.conditions ?? []);
     const dtypes = tensors.map((tensor) => tensor.dtype);
     const key = dtypes.join();
     let expression = cache.get(key);
@@ -114,12 +114,22 @@ function convert<Operands extends readonly Expression[]>(
   return operands.map((operand, index) => cast(operand, conditions.includes(index) ? "bool" : target));
 }
 
-/** Numbers become scalars of the type they take beside the tensors. */
-export function toTensors(name: string, operands: readonly TensorLike[], names: readonly string[]): Tensor[] {
+/**
+ * Numbers become scalars of the type they take beside the tensors, conditions not counted. Several numbers take one type:
+ * a float if one of them has a fraction.
+ */
+function toTensors(
+  name: string,
+  operands: readonly TensorLike[],
+  names: readonly string[],
+  conditions: readonly number[],
+): Tensor[] {
   const recorder = recorderOf(name, operands);
-  let common: DType | undefined;
-  for (const operand of operands)
-    if (isTensor(operand)) common = common === undefined ? operand.dtype : promote(common, operand.dtype);
+  const values = operands.filter((_, index) => !conditions.includes(index));
+  const beside = values.filter(isTensor).map((tensor) => tensor.dtype);
+  const numbers = values.filter((value) => typeof value === "number");
+  const common = beside.length > 0 ? beside.reduce(promote) : numbers.every(Number.isInteger) ? "i32" : "f32";
+  const shared = numbers.map((value) => dtypeOfNumber(value, common)).find(isFloating);
   return operands.map((operand, index) => {
     if (isTensor(operand)) return operand;
     if (typeof operand !== "number") {
@@ -128,7 +138,7 @@ export function toTensors(name: string, operands: readonly TensorLike[], names: 
         `${names[index] ?? "operand"} must be a tensor or a number, got ${describe(operand)}. Wrap it: tensor(value)`,
       );
     }
-    return recorder.scalar(operand, dtypeOfNumber(operand, common ?? "f32"));
+    return recorder.scalar(operand, shared ?? dtypeOfNumber(operand, common));
   });
 }
 

@@ -59,9 +59,9 @@ const diagonalMask = (like: Tensor, n: number): Tensor =>
   equal(iota(like.recorder, n), reshaped(iota(like.recorder, n), [n, 1]));
 
 /**
- * 1 / (λⱼ − λᵢ), and 0 on the diagonal and wherever the gap is lost in rounding: |λⱼ − λᵢ| ≤ 8ε · max|λ|. Eigenvectors of
- * equal eigenvalues may be turned into each other freely, so a function that has a derivative does not depend on that
- * turn, and its part of the gradient is 0; for other functions there is no right answer.
+ * 1 / (λⱼ − λᵢ), and 0 on the diagonal and wherever the gap is lost in rounding: |λⱼ − λᵢ| ≤ 8ε · max|λ|. This is
+ * right for functions of the eigenvalues. For a function of eigenvectors that belong to equal eigenvalues the missing
+ * part is a limit that the two decomposed factors alone do not determine; it is left out so that gradients stay finite.
  */
 function inverseGaps(values: Tensor): Tensor {
   const gaps = sub(expandDims(values, -2), expandDims(values, -1));

@@ -1,5 +1,5 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, convolution.ts,
-// convolution-gradient.ts and eigh.ts, as functions of the parameter words. Too little here is memory corruption there.
+// convolution-gradient.ts, winograd.ts and eigh.ts, as functions of the parameter words. Too little here is memory corruption there.
 // Knows nothing of tensors. Read next: those files.
 
 const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
@@ -63,8 +63,31 @@ function convolution(words: readonly number[]): {
 /** Bytes of one row of window values, as in convolution-gradient.ts. */
 const windowPitch = (depth: number): number => (Math.ceil(depth / 8) | 1) * 32;
 
+/** One worker's buffers of a Winograd convolution that reads c channels and writes [images, oh, ow, o]: winograd.ts. */
+function winograd(images: number, c: number, oh: number, ow: number, o: number): number {
+  const columns = c < 64 ? 2 : 4;
+  const tiles = images * Math.ceil(oh / 4) * Math.ceil(ow / columns);
+  const block = Math.min(tiles, 30 * Math.max(1, Math.min(4, Math.floor(128 / c))));
+  const group = Math.min(up(o, 8), Math.max(8, Math.min(32, Math.floor(2048 / c / 8) * 8)));
+  const groups = tiles > block ? Math.ceil(o / group) : 1;
+  const spread = (count: number): number => Math.floor((count * 4 + 63) / 128) * 128 + 64;
+  const packed = spread((block + 6) * c) + spread((block + 6) * group);
+  return 27584 + 6 * (columns + 2) * (packed + groups * spread(c * group));
+}
+
+/** Whether a convolution that writes `pixels` pixels of each channel is Winograd's: Winograd.suits. */
+function suitsWinograd(words: readonly number[], pixels: number): boolean {
+  const [, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups] = words;
+  const steps = [strideH, strideW, dilationH, dilationW, groups];
+  return kh === 3 && kw === 3 && steps.every((step) => step === 1) && suitsChannels(c, o) && pixels >= 48;
+}
+
+const suitsChannels = (c: number, o: number): boolean => c >= 16 && o >= 16 && c % 4 === 0 && o % 4 === 0;
+
 /** conv2d. */
 export function convolutionScratch(words: readonly number[]): (workers: number) => number {
+  const [n = 0, , , c = 0, oh = 0, ow = 0, o = 0] = words;
+  if (suitsWinograd(words, n * oh * ow)) return (workers) => workers * winograd(n, c, oh, ow, o);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
   const block = up(120 * Math.min(depth, 256) * 4, 64);
   const weights = up(groups * depth * up(outputs / groups, 8) * 4, 64);
@@ -78,6 +101,8 @@ export function convolutionScratch(words: readonly number[]): (workers: number) 
 
 /** conv2dInputGradient. */
 export function inputGradientScratch(words: readonly number[]): (workers: number) => number {
+  const [n = 0, h = 0, w = 0, c = 0, , , o = 0] = words;
+  if (suitsWinograd(words, n * h * w)) return (workers) => workers * (winograd(n, o, h, w, c) + 9 * c * o * 4);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
   const block = 120 * Math.min(outputs / groups, 256) * 4;
   const weights = up(outputs * up(depth, 8) * 4, 64);

@@ -1,7 +1,7 @@
 // What an op sees of a tensor: shape, element type, and the recorder that notes what happens to it.
 // Knows no engine: engine/tensor.ts implements these interfaces. Read next: descriptor.ts, define.ts.
 import type { ArrayOf, DType, TypedArray } from "../core/dtype.ts";
-import { DisposedError, ParameterError } from "../core/errors.ts";
+import { BackendError, DisposedError, ParameterError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { show } from "../core/shape.ts";
 import type { Op } from "./descriptor.ts";
@@ -138,12 +138,16 @@ export function requireArguments(
   tensors: Readonly<Record<string, unknown>> | readonly unknown[],
   ...rest: readonly [options?: unknown]
 ): void {
+  let recorder: Recorder | undefined;
   // A list is copied so that its holes are looked at too.
   for (const [name, value] of Object.entries(Array.isArray(tensors) ? [...(tensors as unknown[])] : tensors)) {
     const what = Array.isArray(tensors) ? `tensors[${name}]` : name;
     if (!isTensor(value))
       throw new ParameterError(op, `${what} must be a tensor, got ${describe(value)}. Wrap it: tensor(value)`);
     if (value.isDisposed) throw new DisposedError(op, wasDisposed(value));
+    recorder ??= value.recorder;
+    if (value.recorder !== recorder)
+      throw new BackendError(op, "a tensor belongs to another engine. Copy it: tensor(await x.data())");
   }
   if (rest.length === 0) return;
   const [options] = rest;

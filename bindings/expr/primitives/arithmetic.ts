@@ -81,14 +81,14 @@ export function sign(x: Operand): Expression {
   return select(greater(typed, 0), constant(1, typed.dtype), rest);
 }
 
-// Ties share the derivative equally, as PyTorch's maximum and minimum do.
+// Ties share the derivative equally; where one operand is NaN both get it: PyTorch's rule for maximum and minimum.
 const extreme =
-  (wins: Binary) =>
+  (loses: Binary) =>
   ([x, y]: readonly Expression[]): readonly (Operand | undefined)[] => {
     if (x === undefined || y === undefined) return [];
-    const one = constant(1, x.dtype);
-    const tie = select(equal(x, y), constant(0.5, x.dtype), constant(0, x.dtype));
-    return [select(wins(x, y), one, tie), select(wins(y, x), one, tie)];
+    const zero = constant(0, x.dtype);
+    const share = select(equal(x, y), constant(0.5, x.dtype), constant(1, x.dtype));
+    return [select(loses(x, y), zero, share), select(loses(y, x), zero, share)];
   };
 
 /** The larger; NaN if one is NaN; +0 over −0. */
@@ -103,7 +103,7 @@ export const max: Binary = binary({
     u8: simd("i32x4.max_s", 0xb8),
   },
   wgsl: (operands, dtype) => (dtype === "f32" ? preludeCall("max")(operands, dtype) : builtinCall("max")(operands)),
-  derivative: extreme(greater),
+  derivative: extreme(less),
 });
 
 /** The smaller; NaN if one is NaN; −0 under +0. */
@@ -118,7 +118,7 @@ export const min: Binary = binary({
     u8: simd("i32x4.min_s", 0xb6),
   },
   wgsl: (operands, dtype) => (dtype === "f32" ? preludeCall("min")(operands, dtype) : builtinCall("min")(operands)),
-  derivative: extreme(less),
+  derivative: extreme(greater),
 });
 
 /** √x. */

@@ -6,7 +6,7 @@ import { constant } from "../expression.ts";
 import { add, div, mul, neg, sqrt, sub } from "./arithmetic.ts";
 import type { Binary, Unary } from "./define.ts";
 import { binary, floatHelpers, helper, preludeCall, unary } from "./define.ts";
-import { equal, select } from "./logic.ts";
+import { and, equal, lessEqual, select } from "./logic.ts";
 
 /** A function of one float with derivative `slope(x, f(x))`. */
 function float(name: string, cost: number, slope: (x: Expression, result: Expression) => Operand): Unary {
@@ -51,8 +51,8 @@ export const atan: Unary = float("atan", 16, (x) => div(1, add(1, square(x))));
 export const sinh: Unary = float("sinh", 18, (x) => cosh(x));
 /** Hyperbolic cosine. */
 export const cosh: Unary = float("cosh", 18, (x) => sinh(x));
-/** Hyperbolic tangent. (1 − y)(1 + y) loses nothing as y nears ±1. */
-export const tanh: Unary = float("tanh", 16, (_, result) => mul(sub(1, result), add(1, result)));
+/** Hyperbolic tangent. Its slope is written 1 − y² and not (1 − y)(1 + y): differentiated again that would cancel near 0. */
+export const tanh: Unary = float("tanh", 16, (_, result) => sub(1, square(result)));
 /** Inverse hyperbolic sine. */
 export const asinh: Unary = float("asinh", 20, (x) => div(1, sqrt(add(1, square(x)))));
 /** Inverse hyperbolic cosine, for x ≥ 1. */
@@ -71,8 +71,9 @@ export const pow: Binary = binary({
   derivative: ([x, y], result) => {
     if (x === undefined || y === undefined) return [];
     const zero = constant(0, x.dtype);
-    // At y = 0 the slope by x is 0 even where x is 0; at x = 0 the slope by y is 0, not 0·log 0.
-    return [select(equal(y, 0), zero, mul(y, pow(x, sub(y, 1)))), select(equal(x, 0), zero, mul(result, log(x)))];
+    // At y = 0 the slope by x is 0 even where x is 0; at x = 0 and y ≥ 0 the slope by y is 0, not 0·log 0.
+    const isFlat = and(equal(x, 0), lessEqual(0, y));
+    return [select(equal(y, 0), zero, mul(y, pow(x, sub(y, 1)))), select(isFlat, zero, mul(result, log(x)))];
   },
 });
 
