@@ -3,6 +3,7 @@
 import type { DeviceName } from "../backends/backend.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { requireArguments } from "../ops/tensor.ts";
 import { Engine } from "./engine.ts";
 import { Handle } from "./handle.ts";
 import { requireFunction } from "./scopes.ts";
@@ -43,6 +44,7 @@ export function scope<T>(body: () => T): T {
 
 /** Computes all tensors in one plan, without copying them to the host. */
 export async function evaluate(...tensors: readonly Tensor[]): Promise<void> {
+  requireArguments("evaluate", tensors);
   const [first] = tensors;
   if (first === undefined) return;
   const engine = engineOf(first);
@@ -59,10 +61,7 @@ export function engineOf(tensor: Tensor): Engine {
 export function withDevice<T>(device: DeviceName | "auto", body: () => T): T {
   requireFunction("withDevice", body);
   if (!["wasm", "webgpu", "auto"].includes(device))
-    throw new ParameterError(
-      "withDevice",
-      `the device must be "wasm", "webgpu" or "auto", got ${JSON.stringify(device)}`,
-    );
+    throw new ParameterError("withDevice", `the device must be "wasm", "webgpu" or "auto", got ${device}`);
   const engine = defaultEngine();
   if (device !== "auto" && engine.backends.size > 0 && !engine.backends.has(device)) {
     throw new BackendError(

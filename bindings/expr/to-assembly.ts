@@ -19,7 +19,7 @@ export function toAssembly(root: Expression): string | undefined {
       names.set(node, name);
     } else if (node.kind === "constant") {
       if (node.dtype !== "f32") return undefined;
-      names.set(node, `f32x4.splat(${literal(node.value)})`);
+      names.set(node, literal(node.value));
     } else {
       if (node.primitive.result === "cast") return undefined;
       const own = (node.primitive.arity === 3 ? node.operands[1] : node.operands[0])?.dtype ?? "f32";
@@ -50,9 +50,9 @@ function bounded({ code, addZero }: Bound, value: string, literal: string): stri
   return addZero ? `f32x4.add(${text}, ${literal})` : text;
 }
 
+/** A broadcasting load: V8 would build a literal vector anew in every turn of a loop. Zero costs nothing. */
 function literal(value: number): string {
-  if (Number.isNaN(value)) return "f32.NaN";
-  if (!Number.isFinite(value)) return value > 0 ? "f32.POSITIVE_INFINITY" : "f32.NEGATIVE_INFINITY";
-  const text = Object.is(value, -0) ? "-0.0" : String(value);
-  return /[.e]/.test(text) ? text : `${text}.0`;
+  if (Object.is(value, 0)) return "f32x4.splat(0)";
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0;
+  return `v128.load32_splat(memory.data<u32>([0x${bits.toString(16)}], 4))`;
 }

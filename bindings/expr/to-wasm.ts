@@ -1,6 +1,6 @@
 // Lowers an expression to a WebAssembly module with one row function, at run time: a loop over a cursor's elements
-// that keeps everything in registers and writes each result once. Transcendental functions are imported from the
-// kernel module. Knows no heap and no program. Read next: wasm-lanes.ts for types in registers; assembly/map.ts
+// that keeps everything in registers and writes each result once. Transcendental functions are written out
+// (wasm-functions.ts) or imported from the kernel module. Knows no heap and no program. Read next: wasm-lanes.ts for types in registers; assembly/map.ts
 // for the cursor and the driver that calls row functions.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
@@ -10,6 +10,7 @@ import { topological } from "./expression.ts";
 import { Bytes, opcodes, valueTypes } from "./wasm-bytes.ts";
 import type { Literal, Width } from "./wasm-lanes.ts";
 import { constantLanes, convertLanes, loadLanes, maskOfBytes, narrow, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
+import { inlineFunctions } from "./wasm-functions.ts";
 
 /** How an operand walks along a row: not at all, element after element, or by a stride. */
 export type Stride = "zero" | "one" | "any";
@@ -21,6 +22,8 @@ export interface RowRequest {
   readonly outputStride: "one" | "any";
   /** Whether the memory is shared between threads: part of the module's type. */
   readonly shared: boolean;
+  /** Whether relaxed SIMD may be used: multiply and add with one rounding. */
+  readonly relaxed: boolean;
 }
 
 /** A module that exports `row(cursor)` and imports `env.memory` and the named functions from `kernels`. */
@@ -32,7 +35,7 @@ export interface RowModule {
 /** The text two requests have in common if and only if one module serves both. */
 export function rowKey(request: RowRequest): string {
   const walks = request.inputs.map((operand) => `${operand.dtype}:${operand.stride}`).join();
-  return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.shared)}`;
+  return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.shared)}|${String(request.relaxed)}`;
 }
 
 /**
@@ -43,11 +46,13 @@ export function emitRow(request: RowRequest, allocate: (bytes: number) => number
   return new RowEmitter(request).emit(allocate);
 }
 
-/** Vectors a turn of the loop over contiguous elements: more while the expression is short, one if it calls functions. */
+/** Vectors a turn of the loop over contiguous elements: one if it calls functions, which know one vector only. */
 function copiesFor(order: readonly Expression[]): number {
   const applied = order.filter((node) => node.kind === "apply");
-  const calls = applied.some((node) => Object.values(node.primitive.wasm).some((code) => "helper" in code));
-  return calls || applied.length > 20 ? 1 : applied.length > 8 ? 2 : 4;
+  const calls = applied.some((node) =>
+    Object.values(node.primitive.wasm).some((code) => "helper" in code && code.byConstant === undefined),
+  );
+  return calls || applied.length > 160 ? 1 : applied.length > 80 ? 2 : 4;
 }
 
 const cursor = 0;
@@ -55,12 +60,15 @@ const remaining = 1;
 
 class RowEmitter {
   private readonly request: RowRequest;
+  private readonly root: Expression;
   private readonly order: readonly Expression[];
   private readonly width: Width;
   private readonly helpers: string[] = [];
   private readonly signatures = new Map<string, number>();
-  /** v128 local of each expression node. */
-  private readonly locals = new Map<Expression, number>();
+  /** v128 locals of each expression node, one for each vector of a turn. */
+  private readonly locals = new Map<Expression, number[]>();
+  /** The vector of the turn that is being written. */
+  private copy = 0;
   /** Literals by type and value: their lanes and the v128 local that holds them. */
   private readonly literals = new Map<string, { readonly lanes: Uint8Array; readonly local: number }>();
   private readonly pointers: number[] = [];
@@ -74,7 +82,8 @@ class RowEmitter {
 
   constructor(request: RowRequest) {
     this.request = request;
-    this.order = topological(request.expression);
+    this.root = inlineFunctions(request.expression, request.relaxed);
+    this.order = topological(this.root);
     const dtypes = [...this.order.map((node) => node.dtype), ...request.inputs.map((operand) => operand.dtype)];
     this.width = dtypes.includes("f64") ? 2 : 4;
     let next = 2;
@@ -86,10 +95,6 @@ class RowEmitter {
     });
     this.scratch = next++;
     this.firstVector = next;
-    for (const node of this.order) {
-      const local = node.kind === "constant" ? this.literalLocal(node.value, node.dtype) : this.vectorLocal();
-      this.locals.set(node, local);
-    }
   }
 
   emit(allocate: (bytes: number) => number): RowModule {
@@ -135,7 +140,11 @@ class RowEmitter {
   }
 
   private local(node: Expression): number {
-    return this.locals.get(node) ?? 0;
+    if (node.kind === "constant") return this.literalLocal(node.value, node.dtype);
+    const isFixed = node.kind === "input" && this.request.inputs[node.index]?.stride === "zero";
+    let own = this.locals.get(node);
+    if (own === undefined) this.locals.set(node, (own = []));
+    return (own[isFixed ? 0 : this.copy] ??= this.vectorLocal());
   }
 
   /** Reads the cursor; loads what does not change along the row. */
@@ -178,16 +187,18 @@ class RowEmitter {
       .get(remaining)
       .integer(width * copies)
       .byte(opcodes.i32LessSigned, opcodes.brIf, 1);
-    for (let copy = 0; copy < copies; copy++) {
-      for (const node of this.order) {
-        if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.local(node), copy);
+    // Node by node, not vector by vector: the vectors then share the constants in registers and hide each other's latency.
+    for (const node of this.order) {
+      for (this.copy = 0; this.copy < copies; this.copy++) {
+        if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.local(node));
         if (node.kind === "apply") {
           this.apply(body, node, width);
           body.set(this.local(node));
         }
       }
-      this.store(body, width, copy);
     }
+    for (this.copy = 0; this.copy < copies; this.copy++) this.store(body, width);
+    this.copy = 0;
     this.advanceAll(body, width, copies);
     body
       .get(remaining)
@@ -217,14 +228,14 @@ class RowEmitter {
     body.byte(opcodes.i32Add).set(pointer);
   }
 
-  private load(body: Bytes, index: number, dtype: DType, width: Width | 1, target: number, copy: number): void {
+  private load(body: Bytes, index: number, dtype: DType, width: Width | 1, target: number): void {
     const stride = this.request.inputs[index]?.stride ?? "one";
     if (stride === "zero") return;
     const pointer = this.pointers[index] ?? 0;
     const step = this.strides[index] ?? 0;
     if (stride === "one" || width === 1) {
       body.get(pointer);
-      loadLanes(body, dtype, width, copy * width * bytesOf(dtype));
+      loadLanes(body, dtype, width, this.copy * width * bytesOf(dtype));
       maskOfBytes(body, dtype);
       body.set(target);
       return;
@@ -247,16 +258,17 @@ class RowEmitter {
     }
   }
 
-  private store(body: Bytes, width: Width | 1, copy: number): void {
-    const root = this.request.expression;
+  private store(body: Bytes, width: Width | 1): void {
+    const { root } = this;
     body.get(this.outputPointer).get(this.local(root));
-    storeLanes(body, root.dtype, width, copy * width * bytesOf(root.dtype));
+    storeLanes(body, root.dtype, width, this.copy * width * bytesOf(root.dtype));
   }
 
   private apply(body: Bytes, node: Expression & { kind: "apply" }, width: Width | 1): void {
     const { primitive, operands } = node;
     const [first] = operands;
-    const own = (primitive.arity === 3 ? operands[1] : first)?.dtype ?? node.dtype;
+    const isSelection = primitive.arity === 3 && first?.dtype === "bool";
+    const own = (isSelection ? operands[1] : first)?.dtype ?? node.dtype;
     if (primitive.result === "cast") {
       body.get(this.local(first ?? node));
       convertLanes(body, own, node.dtype, this.literal(body));
@@ -272,7 +284,7 @@ class RowEmitter {
     const code = primitive.wasm[own];
     if (code === undefined) throw new Error(`${primitive.name} has no WebAssembly code for ${own}`);
     if ("opcode" in code) {
-      if (primitive.arity === 3) {
+      if (isSelection) {
         // bitselect takes the mask last; a mask of 32-bit lanes is widened for f64.
         const [condition, yes, no] = operands.map((operand) => this.local(operand));
         body

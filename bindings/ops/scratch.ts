@@ -79,7 +79,7 @@ function winograd(images: number, c: number, oh: number, ow: number, o: number):
 function suitsWinograd(words: readonly number[], pixels: number): boolean {
   const [, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups] = words;
   const steps = [strideH, strideW, dilationH, dilationW, groups];
-  return kh === 3 && kw === 3 && steps.every((step) => step === 1) && suitsChannels(c, o) && pixels >= 48;
+  return kh === 3 && kw === 3 && steps.every((step) => step === 1) && suitsChannels(c, o) && pixels >= 96;
 }
 
 const suitsChannels = (c: number, o: number): boolean => c >= 16 && o >= 16 && c % 4 === 0 && o % 4 === 0;

@@ -76,6 +76,28 @@ const uneven: Padding = [
   [1, 3],
 ];
 
+/** Shapes that the CPU convolves as Winograd does: borders, tiles cut off, half panels, cut sums, more than one block. */
+const winograd: Sample[] = (
+  [
+    [[2, 8, 8, 16], 16, around(1, 1)],
+    [[2, 9, 10, 16], 20, uneven],
+    [[1, 22, 7, 20], 24, around(0, 0)],
+    [[1, 31, 31, 16], 16, around(1, 1)],
+    [[1, 13, 11, 64], 16, around(1, 1)],
+    [[2, 7, 9, 68], 20, uneven],
+    [[1, 23, 22, 132], 16, around(2, 1)],
+  ] as const
+).map(([x, filters, padding]) =>
+  convolve(
+    `[${x.join()}] 3×3, ${String(filters)} filters, padding ${JSON.stringify(padding)}`,
+    x,
+    [3, 3, x[3], filters],
+    { padding },
+    { padding },
+    { gradient: false },
+  ),
+);
+
 function pool(
   label: string,
   operand: OperandSpec | readonly number[],
@@ -164,6 +186,20 @@ const globals = (
   },
 ];
 
+/** The input gradient of Winograd's shapes. */
+const transposed: Sample[] = (
+  [
+    [[1, 12, 9, 16], 20, around(0, 0)],
+    [[2, 10, 9, 64], 16, uneven],
+  ] as const
+).map(([x, filters, padding]) => ({
+  label: `[${x.join()}] 3×3, ${String(filters)} filters, padding ${JSON.stringify(padding)}`,
+  operands: [{ shape: x }, { shape: [3, 3, filters, x[3]] }],
+  call: (a, b) => athanor.convTranspose2d(a, b, { padding }),
+  reference: (a, b) => reference.convTranspose2d(a, b, { padding }),
+  gradient: false,
+}));
+
 // Gradients are sums of products too: errors are relative to the largest.
 const ofSums = { floor: 0.5 } as const;
 
@@ -250,6 +286,7 @@ export const convolution: StructuredRows<
         { padding: around(1, 1) },
         { gradient: false, gpu: true },
       ),
+      ...winograd,
       {
         ...convolve("laid out otherwise", [1, 4, 4, 2], [3, 3, 2, 2], { padding: 1 }, { padding: around(1, 1) }),
         operands: [
@@ -282,22 +319,25 @@ export const convolution: StructuredRows<
   convTranspose2d: {
     tolerance: ulpsOfSum(4),
     gradient: ofSums,
-    samples: (
-      [
-        ["stride 1", {}, {}],
+    samples: [
+      ...(
         [
-          "stride 2, padding 1, output padding 1",
-          { stride: 2, padding: 1, outputPadding: 1 },
-          { stride: [2, 2], padding: around(1, 1), outputPadding: [1, 1] },
-        ],
-        ["dilation 2", { dilation: 2 }, { dilation: [2, 2] }],
-      ] as const
-    ).map(([label, options, plain]): Sample => ({
-      label,
-      operands: [{ shape: [1, 3, 2, 2] }, { shape: [3, 3, 3, 2] }],
-      call: (a, b) => athanor.convTranspose2d(a, b, options),
-      reference: (a, b) => reference.convTranspose2d(a, b, plain),
-    })),
+          ["stride 1", {}, {}],
+          [
+            "stride 2, padding 1, output padding 1",
+            { stride: 2, padding: 1, outputPadding: 1 },
+            { stride: [2, 2], padding: around(1, 1), outputPadding: [1, 1] },
+          ],
+          ["dilation 2", { dilation: 2 }, { dilation: [2, 2] }],
+        ] as const
+      ).map(([label, options, plain]): Sample => ({
+        label,
+        operands: [{ shape: [1, 3, 2, 2] }, { shape: [3, 3, 3, 2] }],
+        call: (a, b) => athanor.convTranspose2d(a, b, options),
+        reference: (a, b) => reference.convTranspose2d(a, b, plain),
+      })),
+      ...transposed,
+    ],
   },
   maxPool2d: {
     tolerance: ulps(0),

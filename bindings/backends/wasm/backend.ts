@@ -30,7 +30,7 @@ export class WasmBackend implements Backend {
   constructor(module: KernelModule) {
     this.artefact = module.artefact;
     this.heap = new Heap(module.memory, module.heapBase);
-    this.kernels = new KernelTable(module);
+    this.kernels = new KernelTable(module, this.heap);
     this.runRecords = module.exports.run as WasmBackend["runRecords"];
   }
 

@@ -6,15 +6,23 @@ import { print } from "../../expr/expression.ts";
 import type { RowRequest } from "../../expr/to-wasm.ts";
 import { emitRow, rowKey } from "../../expr/to-wasm.ts";
 import { singles } from "./generated/singles.ts";
+import type { Heap } from "./heap.ts";
 import type { KernelModule } from "./module.ts";
 
 export class KernelTable {
   private readonly module: KernelModule;
+  private readonly heap: Heap;
   private readonly indexes = new Map<string, number>();
   private readonly rows = new Map<string, number>();
 
-  constructor(module: KernelModule) {
+  constructor(module: KernelModule, heap: Heap) {
     this.module = module;
+    this.heap = heap;
+  }
+
+  /** Whether the module was built with relaxed SIMD. */
+  get isRelaxed(): boolean {
+    return this.module.artefact === "relaxed";
   }
 
   has(kernel: string, dtype: DType): boolean {
@@ -51,7 +59,7 @@ export class KernelTable {
   }
 
   private emit(request: RowRequest): number {
-    const { bytes, helpers } = emitRow(request);
+    const { bytes, helpers } = emitRow(request, (size) => this.heap.allocate(size, "compile", false));
     const kernels: Record<string, WebAssembly.ImportValue> = {};
     for (const name of helpers) {
       const helper = this.module.exports[name];

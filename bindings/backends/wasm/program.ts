@@ -7,6 +7,7 @@ import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step } from ".
 import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
+import { lengthenRows, scratchSlot } from "./periods.ts";
 import { WasmStorage } from "./storage.ts";
 import type { WasmBackend } from "./backend.ts";
 
@@ -17,8 +18,6 @@ interface Patch {
   readonly offset: number;
 }
 
-/** Slot number that stands for the program's scratch memory. */
-const scratchSlot = -1;
 /** Every bound number gets this many bytes of argument memory. */
 const scalarBytes = 8;
 
@@ -31,7 +30,7 @@ export class WasmProgram implements Program {
   private readonly block: number;
   private readonly records: number;
   private readonly recordCount: number;
-  private readonly scratchBytes: number;
+  private scratchBytes = 0;
   private readonly scalarBase: number;
   private readonly runRecords: (records: number, count: number, worker: number, workers: number) => void;
 
@@ -41,8 +40,7 @@ export class WasmProgram implements Program {
     this.heap = backend.heap;
     this.runRecords = backend.runRecords;
     const steps = segment.steps.filter((step) => !isEmpty(step));
-    const calls = steps.map((step) => this.encode(step, kernels, backend.workers));
-    this.scratchBytes = steps.reduce((most, step) => Math.max(most, step.kind === "kernel" ? step.scratch : 0), 0);
+    const calls = steps.flatMap((step) => this.encode(step, kernels, backend.workers));
     this.recordCount = calls.length;
     const recordStart = this.words.length;
     for (const call of calls) this.words.push(call.index, call.start);
@@ -122,15 +120,19 @@ export class WasmProgram implements Program {
     this.words.push(0);
   }
 
-  /** Writes a step's argument words; returns its kernel's table index and where the words start. */
-  private encode(step: Step, kernels: KernelTable, workers: number): { index: number; start: number } {
+  /** Writes a step's argument words; returns the table index and the start of the words of each call it takes. */
+  private encode(step: Step, kernels: KernelTable, workers: number): { index: number; start: number }[] {
     switch (step.kind) {
-      case "map":
-        return this.encodeMap(step, kernels, workers);
+      case "map": {
+        const { steps, scratch } = lengthenRows(step) ?? { steps: [step], scratch: 0 };
+        this.scratchBytes = Math.max(this.scratchBytes, scratch);
+        return steps.map((part) => this.encodeMap(part, kernels, workers));
+      }
       case "reduce":
-        return this.encodeReduce(step, kernels);
+        return [this.encodeReduce(step, kernels)];
       case "kernel":
-        return this.encodeKernel(step, kernels);
+        this.scratchBytes = Math.max(this.scratchBytes, step.scratch);
+        return [this.encodeKernel(step, kernels)];
       default:
         return step satisfies never;
     }
@@ -144,7 +146,13 @@ export class WasmProgram implements Program {
     const walk = (view: SlotView): Stride => (stride(view) === 1 ? "one" : stride(view) === 0 ? "zero" : "any");
     const outputStride = step.shape.length === 0 || stride(step.output) === 1 || length === 1 ? "one" : "any";
     const inputs = step.inputs.map((view) => ({ dtype: view.dtype, stride: walk(view) }));
-    const row = kernels.row({ expression: step.expression, inputs, outputStride, shared: false });
+    const row = kernels.row({
+      expression: step.expression,
+      inputs,
+      outputStride,
+      shared: false,
+      relaxed: kernels.isRelaxed,
+    });
     const start = this.words.length;
     const operands = [step.output, ...step.inputs];
     this.words.push(row, operands.length, outer.length, length, ...outer);
