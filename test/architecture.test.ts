@@ -20,7 +20,7 @@ function sources(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => join(folder, name).replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".ts") && !path.includes("/generated/"))
+    .filter((path) => path.endsWith(".ts") && !path.includes("/generated/") && !path.includes("/node_modules/"))
     .sort();
 }
 

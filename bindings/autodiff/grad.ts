@@ -5,9 +5,10 @@ import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import { sameShape, show } from "../core/shape.ts";
 import { defaultEngine, engineOf } from "../engine/default.ts";
 import type { Engine } from "../engine/engine.ts";
-import { mapTree, tensorsOf } from "../engine/scopes.ts";
+import { mapTree, requireFunction, tensorsOf } from "../engine/scopes.ts";
 import * as ops from "../ops/index.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { requireArguments } from "../ops/tensor.ts";
 import { alias } from "../ops/alias.ts";
 import { backward, checkScalar } from "./reverse.ts";
 
@@ -39,6 +40,7 @@ export function valueAndGrad<Arguments extends readonly unknown[], R, const O ex
 ): (...args: Arguments) => [value: R, gradients: Gradients<Arguments, O>] {
   const { argnums = 0, hasAux = false } = options ?? ({} as O);
   const indexes = typeof argnums === "number" ? [argnums] : argnums;
+  requireFunction("grad", fn);
   return (...args) => {
     const engine = engineFor(args);
     return engine.scopes.run("grad", () =>
@@ -75,8 +77,11 @@ export function vjp<Arguments extends readonly Tensor[]>(
   fn: (...args: Arguments) => Tensor,
   ...args: Arguments
 ): [value: Tensor, pullback: (cotangent: Tensor) => Tensor[]] {
+  requireFunction("vjp", fn);
+  requireArguments("vjp", args);
   const engine = engineFor(args);
   const value = engine.scopes.run("vjp", () => fn(...args));
+  requireArguments("vjp", { "the function's result": value });
   const pullback = (cotangent: Tensor): Tensor[] =>
     engine.scopes.run("vjp", () =>
       engine.transform(() => {
@@ -85,6 +90,7 @@ export function vjp<Arguments extends readonly Tensor[]>(
           args.map((_, index) => index),
         );
         const result = fn(...inner);
+        requireArguments("vjp", { cotangent });
         if (!sameShape(result.shape, cotangent.shape)) {
           throw new ShapeError(
             "vjp",

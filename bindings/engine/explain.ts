@@ -1,10 +1,11 @@
 // explain: runs the pending work below tensors and tells, kernel by kernel, where it ran and why.
 // Read next: graph/place.ts for the reasons; engine.ts.
 import type { DeviceName } from "../backends/backend.ts";
+import { ParameterError } from "../core/errors.ts";
 import { capture } from "../graph/capture.ts";
 import { workOf } from "../graph/place.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { defaultEngine, engineOf } from "./default.ts";
+import { engineOf } from "./default.ts";
 import type { RunTrace } from "./run.ts";
 import { tensorsOf } from "./scopes.ts";
 
@@ -47,7 +48,12 @@ export interface Explanation {
 export async function explain(target: Tensor | readonly Tensor[] | (() => unknown)): Promise<Explanation> {
   const tensors = tensorsOf(typeof target === "function" ? target() : target);
   const [first] = tensors;
-  const engine = first === undefined ? defaultEngine() : engineOf(first);
+  if (first === undefined)
+    throw new ParameterError(
+      "explain",
+      "found no tensor. Give a tensor, a list of them, or a function that returns some",
+    );
+  const engine = engineOf(first);
   await engine.ready();
   const values = tensors
     .map((tensor) => engine.valueOf(tensor, "explain"))

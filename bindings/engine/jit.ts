@@ -12,6 +12,7 @@ import type { ConstantAttributes } from "../ops/descriptor.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { isTensor } from "../ops/tensor.ts";
 import { defaultEngine, engineOf } from "./default.ts";
+import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { Engine, Trace } from "./engine.ts";
 import type { CompiledPlan, Result } from "./run.ts";
 import { driveSync, dropPlan, mustWait, runPlan } from "./run.ts";
@@ -30,6 +31,9 @@ export interface JitFunction<Arguments extends readonly unknown[], Result> {
   readonly traces: number;
   dispose(): void;
 }
+
+/** Traces a jitted function keeps; the signature unused for longest is traced again when it comes back. */
+const maxTraces = 64;
 
 /** Where an input of the captured graph comes from at a call. */
 type Source =
@@ -60,7 +64,7 @@ export function jit<Arguments extends readonly unknown[], R>(
   options: JitOptions = {},
 ): JitFunction<Arguments, R> {
   requireFunction("jit", fn);
-  const traces = new Map<string, Traced>();
+  const traces = new LeastRecentlyUsed<string, Traced>(maxTraces, dropTrace);
   const call = (...args: Arguments): R => {
     const leaves = flatten(args);
     const first = leaves.find(isTensor);
@@ -68,22 +72,28 @@ export function jit<Arguments extends readonly unknown[], R>(
     if (engine.isTransforming || engine.trace !== undefined || engine.backends.size === 0) return fn(...args);
     const key = signature(args, engine.preferred);
     let traced = traces.get(key);
-    if (traced === undefined) traces.set(key, (traced = trace(engine, fn, args)));
+    if (traced === undefined) {
+      traced = trace(engine, fn, args);
+      traces.set(key, traced);
+    }
     const result = run(engine, traced, leaves);
     if (result === undefined) return fn(...args);
     for (const index of options.donate ?? []) for (const tensor of tensorsOf(args[index])) tensor.dispose();
     return result as R;
   };
   const dispose = (): void => {
-    for (const traced of traces.values()) {
-      for (const source of traced.sources) if (source.kind === "captured") source.value.release();
-      for (const compiled of traced.plans.values()) dropPlan(compiled);
-    }
     traces.clear();
   };
   return Object.defineProperty(Object.assign(call, { dispose }), "traces", {
     get: () => traces.size,
   }) as unknown as JitFunction<Arguments, R>;
+}
+
+function dropTrace(traced: Traced): void {
+  for (const source of [...traced.sources, ...traced.leaves]) {
+    if (typeof source === "object" && source.kind === "captured") source.value.release();
+  }
+  for (const compiled of traced.plans.values()) dropPlan(compiled);
 }
 
 /** Tensors and numbers of a tree, in order. */

@@ -155,10 +155,13 @@ function gpuAdvice(reason: string): string {
     : "in Node install the optional peer: npm install webgpu; in a browser use one with WebGPU";
 }
 
+/** Threads of the machine. Node 20 has no `navigator`, and a written import of node:os would trouble bundlers. */
 function hardwareThreads(): number {
-  return typeof navigator === "object" && typeof navigator.hardwareConcurrency === "number"
-    ? navigator.hardwareConcurrency
-    : 1;
+  if (typeof navigator === "object" && typeof navigator.hardwareConcurrency === "number")
+    return navigator.hardwareConcurrency;
+  const host = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } };
+  const os = host.process?.getBuiltinModule?.("node:os") as { availableParallelism(): number } | undefined;
+  return os?.availableParallelism() ?? 1;
 }
 
 function checkOptions(options: InitOptions): void {

@@ -20,6 +20,8 @@ export interface RowRequest {
   readonly expression: Expression;
   readonly inputs: readonly { readonly dtype: DType; readonly stride: Stride }[];
   readonly outputStride: "one" | "any";
+  /** Whether the function walks many rows: assembly/map.ts says how its cursor goes on. */
+  readonly nested: boolean;
   /** Whether the memory is shared between threads: part of the module's type. */
   readonly shared: boolean;
   /** Whether relaxed SIMD may be used: multiply and add with one rounding. */
@@ -35,7 +37,7 @@ export interface RowModule {
 /** The text two requests have in common if and only if one module serves both. */
 export function rowKey(request: RowRequest): string {
   const walks = request.inputs.map((operand) => `${operand.dtype}:${operand.stride}`).join();
-  return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.shared)}|${String(request.relaxed)}`;
+  return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.nested)}|${String(request.shared)}|${String(request.relaxed)}`;
 }
 
 /**
@@ -75,6 +77,9 @@ class RowEmitter {
   private readonly strides: number[] = [];
   private readonly outputPointer: number;
   private readonly outputStride: number;
+  /** Rows left, and the bytes each operand, output first, moves from the end of a row to the start of the next. */
+  private readonly rows: number;
+  private readonly turns: number[] = [];
   /** An i32 local for a byte on its way into a lane. */
   private readonly scratch: number;
   private readonly firstVector: number;
@@ -93,13 +98,16 @@ class RowEmitter {
       this.pointers.push(next++);
       this.strides.push(next++);
     });
+    this.rows = next++;
+    for (let operand = 0; operand <= request.inputs.length; operand++) this.turns.push(next++);
     this.scratch = next++;
     this.firstVector = next;
   }
 
   emit(allocate: (bytes: number) => number): RowModule {
     const loops = new Bytes();
-    const { inputs, outputStride } = this.request;
+    const { request } = this;
+    const { inputs, outputStride } = request;
     if (outputStride === "one") {
       const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(this.order);
       if (copies > 1) this.loop(loops, this.width, copies);
@@ -116,7 +124,11 @@ class RowEmitter {
         .simdMemory(simdOpcodes.load, 16 * index)
         .set(local);
     });
-    body.append(loops).byte(opcodes.end);
+    if (request.nested) body.byte(opcodes.loop, 0x40);
+    this.startRow(body);
+    body.append(loops);
+    if (request.nested) this.endRow(body);
+    body.byte(opcodes.end);
     const data = literals.flatMap(({ lanes }) => [...lanes]);
     return { bytes: this.module(body, address, data), helpers: this.helpers };
   }
@@ -147,7 +159,7 @@ class RowEmitter {
     return (own[isFixed ? 0 : this.copy] ??= this.vectorLocal());
   }
 
-  /** Reads the cursor; loads what does not change along the row. */
+  /** Reads the cursor. */
   private prologue(body: Bytes): void {
     const word = (index: number, local: number): void => {
       body
@@ -170,6 +182,20 @@ class RowEmitter {
       word(3 + 2 * index, this.pointers[index] ?? 0);
       byteStride(4 + 2 * index, operand.dtype, this.strides[index] ?? 0);
     });
+    if (!this.request.nested) return;
+    const operands = 1 + this.request.inputs.length;
+    word(1 + 2 * operands, this.rows);
+    this.turns.forEach((turn, operand) => {
+      word(2 + 2 * operands + operand, turn);
+      body.get(turn);
+      body.get(remaining).get(operand === 0 ? this.outputStride : (this.strides[operand - 1] ?? 0));
+      body.byte(opcodes.i32Mul, opcodes.i32Sub).set(turn);
+    });
+  }
+
+  /** Loads what does not change along the row. */
+  private startRow(body: Bytes): void {
+    if (this.request.nested) body.get(cursor).memory(opcodes.i32Load).set(remaining);
     for (const node of this.order) {
       if (node.kind === "input" && this.request.inputs[node.index]?.stride === "zero") {
         body.get(this.pointers[node.index] ?? 0);
@@ -178,6 +204,16 @@ class RowEmitter {
         body.set(this.local(node));
       }
     }
+  }
+
+  /** Moves to the next row, if there is one. */
+  private endRow(body: Bytes): void {
+    this.turns.forEach((turn, operand) => {
+      const pointer = operand === 0 ? this.outputPointer : (this.pointers[operand - 1] ?? 0);
+      body.get(pointer).get(turn).byte(opcodes.i32Add).set(pointer);
+    });
+    body.get(this.rows).integer(1).byte(opcodes.i32Sub).tee(this.rows);
+    body.byte(opcodes.brIf, 0, opcodes.end);
   }
 
   /** while (remaining >= width · copies) { compute each copy; advance } */

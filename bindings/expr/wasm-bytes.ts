@@ -24,6 +24,7 @@ export const opcodes = {
   i32LessOrEqualSigned: 0x4c,
   i32Add: 0x6a,
   i32Sub: 0x6b,
+  i32Mul: 0x6c,
   i32And: 0x71,
   i32ShiftLeft: 0x74,
 } as const;

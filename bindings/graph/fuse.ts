@@ -130,7 +130,8 @@ class Fuser {
     const tile = this.tile(value);
     const buffer = this.newBuffer(value);
     const device = this.makers[value]?.device;
-    const label = tile.label === "" ? "copy" : tile.label;
+    const isFill = tile.operands.every((operand) => this.buffers[operand.buffer]?.scalar !== undefined);
+    const label = tile.label !== "" ? tile.label : isFill ? "full" : "copy";
     const position = attachEpilogue(this.groups, tile, buffer, (read) => this.isReadOnce(read));
     if (position === undefined) this.groups.push({ kind: "map", label, device, outputs: [buffer], tile });
     this.settle(value, buffer);

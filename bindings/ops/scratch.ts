@@ -75,19 +75,33 @@ function winograd(images: number, c: number, oh: number, ow: number, o: number):
   return 27584 + 6 * (columns + 2) * (packed + groups * spread(c * group));
 }
 
-/** Whether a convolution that writes `pixels` pixels of each channel is Winograd's: Winograd.suits. */
-function suitsWinograd(words: readonly number[], pixels: number): boolean {
-  const [, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups] = words;
-  const steps = [strideH, strideW, dilationH, dilationW, groups];
-  return kh === 3 && kw === 3 && steps.every((step) => step === 1) && suitsChannels(c, o) && pixels >= 96;
+/** Whether a convolution from one plane to another is Winograd's: `fits` and `isNarrow` of winograd.ts. */
+function suitsWinograd(words: readonly number[], read: Plane, written: PaddedPlane): boolean {
+  const [n = 0, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups] = words;
+  const plain = kh === 3 && kw === 3 && groups === 1;
+  const dense = [strideH, strideW, dilationH, dilationW].every((step) => step === 1);
+  const channels = c >= 16 && o >= 16 && c % 4 === 0 && o % 4 === 0;
+  const bottom = written.h + 2 - read.h - written.top;
+  const right = written.w + 2 - read.w - written.left;
+  const narrow = Math.max(written.top, written.left, bottom, right) <= 1;
+  return plain && dense && channels && narrow && n * written.h * written.w >= 96;
 }
 
-const suitsChannels = (c: number, o: number): boolean => c >= 16 && o >= 16 && c % 4 === 0 && o % 4 === 0;
+interface Plane {
+  readonly h: number;
+  readonly w: number;
+}
+interface PaddedPlane extends Plane {
+  /** Padding before the first row and column. */
+  readonly top: number;
+  readonly left: number;
+}
 
 /** conv2d. */
 export function convolutionScratch(words: readonly number[]): (workers: number) => number {
-  const [n = 0, , , c = 0, oh = 0, ow = 0, o = 0] = words;
-  if (suitsWinograd(words, n * oh * ow)) return (workers) => workers * winograd(n, c, oh, ow, o);
+  const [n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
+  if (suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left }))
+    return (workers) => workers * winograd(n, c, oh, ow, o);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
   const block = up(120 * Math.min(depth, 256) * 4, 64);
   const weights = up(groups * depth * up(outputs / groups, 8) * 4, 64);
@@ -101,8 +115,9 @@ export function convolutionScratch(words: readonly number[]): (workers: number) 
 
 /** conv2dInputGradient. */
 export function inputGradientScratch(words: readonly number[]): (workers: number) => number {
-  const [n = 0, h = 0, w = 0, c = 0, , , o = 0] = words;
-  if (suitsWinograd(words, n * h * w)) return (workers) => workers * (winograd(n, o, h, w, c) + 9 * c * o * 4);
+  const [n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
+  if (suitsWinograd(words, { h: oh, w: ow }, { h, w, top: 2 - top, left: 2 - left }))
+    return (workers) => workers * (winograd(n, o, h, w, c) + 9 * c * o * 4);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
   const block = 120 * Math.min(outputs / groups, 256) * 4;
   const weights = up(outputs * up(depth, 8) * 4, 64);

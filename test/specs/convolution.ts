@@ -76,16 +76,22 @@ const uneven: Padding = [
   [1, 3],
 ];
 
-/** Shapes that the CPU convolves as Winograd does: borders, tiles cut off, half panels, cut sums, more than one block. */
+const lopsided: Padding = [
+  [1, 0],
+  [0, 1],
+];
+
+/** Shapes that the CPU convolves as Winograd does: borders, tiles cut off, half panels, cut sums, more than one block. The last is padded too much. */
 const winograd: Sample[] = (
   [
     [[2, 8, 8, 16], 16, around(1, 1)],
-    [[2, 9, 10, 16], 20, uneven],
+    [[2, 9, 10, 16], 20, lopsided],
     [[1, 22, 7, 20], 24, around(0, 0)],
     [[1, 31, 31, 16], 16, around(1, 1)],
     [[1, 13, 11, 64], 16, around(1, 1)],
-    [[2, 7, 9, 68], 20, uneven],
-    [[1, 23, 22, 132], 16, around(2, 1)],
+    [[2, 7, 9, 68], 20, lopsided],
+    [[1, 23, 22, 132], 16, around(0, 1)],
+    [[1, 10, 10, 16], 16, uneven],
   ] as const
 ).map(([x, filters, padding]) =>
   convolve(
@@ -189,8 +195,16 @@ const globals = (
 /** The input gradient of Winograd's shapes. */
 const transposed: Sample[] = (
   [
-    [[1, 12, 9, 16], 20, around(0, 0)],
-    [[2, 10, 9, 64], 16, uneven],
+    [[1, 12, 9, 16], 20, around(1, 1)],
+    [
+      [2, 10, 9, 64],
+      16,
+      [
+        [1, 2],
+        [2, 1],
+      ],
+    ],
+    [[1, 12, 9, 16], 16, around(0, 0)],
   ] as const
 ).map(([x, filters, padding]) => ({
   label: `[${x.join()}] 3×3, ${String(filters)} filters, padding ${JSON.stringify(padding)}`,

@@ -18,6 +18,8 @@ interface Patch {
   readonly offset: number;
 }
 
+/** Rows shorter than this are walked by the row function itself: calling it for each costs as much as a hundred elements. */
+const shortRow = 128;
 /** Every bound number gets this many bytes of argument memory. */
 const scalarBytes = 8;
 
@@ -146,16 +148,18 @@ export class WasmProgram implements Program {
     const walk = (view: SlotView): Stride => (stride(view) === 1 ? "one" : stride(view) === 0 ? "zero" : "any");
     const outputStride = step.shape.length === 0 || stride(step.output) === 1 || length === 1 ? "one" : "any";
     const inputs = step.inputs.map((view) => ({ dtype: view.dtype, stride: walk(view) }));
+    const nested = length < shortRow && inner > 0;
     const row = kernels.row({
       expression: step.expression,
       inputs,
       outputStride,
       shared: false,
       relaxed: kernels.isRelaxed,
+      nested,
     });
     const start = this.words.length;
     const operands = [step.output, ...step.inputs];
-    this.words.push(row, operands.length, outer.length, length, ...outer);
+    this.words.push(row, operands.length, outer.length, length, Number(nested), ...outer);
     for (const view of operands) {
       this.pointer(view);
       const isOutput = view === step.output;
@@ -165,7 +169,7 @@ export class WasmProgram implements Program {
         ...outer.map((_, axis) => view.strides[axis] ?? 0),
       );
     }
-    for (let word = 0; word < workers * (1 + 2 * operands.length); word++) this.words.push(0);
+    for (let word = 0; word < workers * (2 + 3 * operands.length); word++) this.words.push(0);
     return { index: kernels.kernel("map"), start };
   }
 

@@ -44,7 +44,7 @@ export class Device {
     void gpu.lost.then(({ reason, message }) => {
       const cause = message === "" ? reason : firstLines(message);
       this.#end(
-        `the device was lost (${cause}). Its data is gone: call init() again and make the tensors anew from data on the host`,
+        `the device was lost (${cause}). Its data is gone: call shutdown(), then init(), and make the tensors anew from data on the host`,
       );
     });
     gpu.addEventListener("uncapturederror", (event) => {
