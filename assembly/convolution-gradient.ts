@@ -3,7 +3,7 @@
 //        added run by run to the image with its border; the border is dropped at the end.
 //   dw = (dy transposed) times the windows: windows of blocks of pixels are gathered as rows, already the shape in
 //        which the tile reads B, and dw transposed is accumulated in scratch over all blocks, then written turned.
-// Pointwise filters are plain products, depthwise ones go to depthwise.ts.
+// Pointwise filters are plain products, depthwise ones go to depthwise.ts, dx of dense 3 x 3 ones to winograd.ts.
 //
 // Scratch in bytes (K = KH*KW*C/groups, G = O/groups, up(x, u) = ceil(x / u) * u, image as in convolution.ts,
 // pitch = (ceil(K / 8) | 1) * 32, gemm as in matmul.ts with s = 4):
@@ -16,6 +16,8 @@ import { addRun, ConvolutionShape, copyRun, WindowRuns } from "./convolution-sha
 import { matmulScratch, multiply } from "./matmul";
 import { packColumns, packRows } from "./matmul-pack";
 import { multiplyPanels, Tile } from "./matmul-tile";
+import { winogradInputGradient } from "./winograd";
+import { Winograd } from "./winograd-plan";
 import { Share, Words } from "./words";
 
 /** Bytes of one row of window values in scratch: an odd number of tile widths, so that rows spread over cache sets. */
@@ -93,13 +95,17 @@ function inputGradientImage(
   }
 }
 
-/** Words: dy, w, dx, scratch, then the 16 of the shape. Workers share the images. */
+/** Words: dy, w, dx, scratch, then the 16 of the shape. Workers share the images, or Winograd's rows of tiles. */
 export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32): void {
   const dy = Words.pointer(args, 0);
   const w = Words.pointer(args, 1);
   const dx = Words.pointer(args, 2);
   let scratch = Words.pointer(args, 3);
   const shape = changetype<ConvolutionShape>(args + 16);
+  if (Winograd.suitsGradient(shape)) {
+    winogradInputGradient(shape, dy, w, dx, scratch, worker, workers);
+    return;
+  }
   const from = Share.from(shape.n, worker, workers);
   const end = Share.from(shape.n, worker + 1, workers);
   const row = ((shape.w * shape.c) as usize) << 2;

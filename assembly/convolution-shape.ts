@@ -92,13 +92,18 @@ export class ConvolutionShape {
     let source = x + (index as usize) * (this.h as usize) * row;
     if (!this.isPadded) return source;
     const pitch = ((this.paddedW * this.c) as usize) << 2;
-    memory.fill(scratch, 0, (this.paddedH as usize) * pitch);
-    let target = scratch + (this.padTop as usize) * pitch + (((this.padLeft * this.c) as usize) << 2);
+    const before = ((this.padLeft * this.c) as usize) << 2;
+    // Only the border is cleared; what lies after one row and before the next, at once.
+    let target = scratch + (this.padTop as usize) * pitch + before;
+    memory.fill(scratch, 0, target - scratch);
     for (let i = 0; i < this.h; i++) {
       copyRun(source, target, this.w * this.c);
+      if (pitch != row) memory.fill(target + row, 0, pitch - row);
       source += row;
       target += pitch;
     }
+    const end = scratch + (this.paddedH as usize) * pitch;
+    if (target < end) memory.fill(target, 0, end - target);
     return scratch;
   }
 }

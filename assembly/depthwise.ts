@@ -38,6 +38,65 @@ function fourPixels(shape: ConvolutionShape, x: usize, pixel: usize, w: usize, o
   v128.store(out, s3);
 }
 
+/**
+ * Four neighbouring outputs of a dense 3 x 3 filter with stride 1, all vectors of channels: each value of the image is
+ * loaded once for up to three products. Channels are the inner loop, so that memory is read in order.
+ */
+function fourPixels3x3(x: usize, rowStep: usize, w: usize, step: usize, out: usize): void {
+  const end = x + (step & ~15);
+  const skip = step * 6 - rowStep;
+  while (x < end) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let place = x;
+    let weights = w;
+    for (let i = 3; i > 0; i--) {
+      const w0 = v128.load(weights);
+      weights += step;
+      const w1 = v128.load(weights);
+      weights += step;
+      const w2 = v128.load(weights);
+      weights += step;
+      const x0 = v128.load(place);
+      place += step;
+      s0 = Tile.madd<f32>(x0, w0, s0);
+      const x1 = v128.load(place);
+      place += step;
+      s1 = Tile.madd<f32>(x1, w0, s1);
+      s0 = Tile.madd<f32>(x1, w1, s0);
+      const x2 = v128.load(place);
+      place += step;
+      s2 = Tile.madd<f32>(x2, w0, s2);
+      s1 = Tile.madd<f32>(x2, w1, s1);
+      s0 = Tile.madd<f32>(x2, w2, s0);
+      const x3 = v128.load(place);
+      place += step;
+      s3 = Tile.madd<f32>(x3, w0, s3);
+      s2 = Tile.madd<f32>(x3, w1, s2);
+      s1 = Tile.madd<f32>(x3, w2, s1);
+      const x4 = v128.load(place);
+      place += step;
+      s3 = Tile.madd<f32>(x4, w1, s3);
+      s2 = Tile.madd<f32>(x4, w2, s2);
+      s3 = Tile.madd<f32>(v128.load(place), w2, s3);
+      place += step;
+      place -= skip;
+    }
+    let target = out;
+    v128.store(target, s0);
+    target += step;
+    v128.store(target, s1);
+    target += step;
+    v128.store(target, s2);
+    v128.store(target + step, s3);
+    x += 16;
+    w += 16;
+    out += 16;
+  }
+}
+
 function onePixel(shape: ConvolutionShape, x: usize, w: usize, out: usize): void {
   const step = (shape.c as usize) << 2;
   let sum = f32x4.splat(0);
@@ -79,6 +138,8 @@ export function depthwise(
   const end = Share.from(shape.n * shape.oh, worker + 1, workers);
   const step = (shape.c as usize) << 2;
   const pixel = (shape.strideW as usize) * step;
+  const dense =
+    shape.ow >= 4 && shape.kh == 3 && shape.kw == 3 && (shape.strideW | shape.dilationH | shape.dilationW) == 1;
   let present = -1;
   let image: usize = 0;
   for (let row = from; row < end; row++) {
@@ -89,9 +150,20 @@ export function depthwise(
     }
     const window = image + shape.windowOffset(row - n * shape.oh, 0);
     const place = out + ((row * shape.ow) as usize) * step;
+    // Dense 3 x 3 filters: the last block of four pixels overlaps the one before it, if it must. The loops after this
+    // are left with the channels past the last vector.
+    let first = 0;
+    if (dense) {
+      const rowStep = (shape.paddedW as usize) * step;
+      for (let j = 0; j < shape.ow; j += 4) {
+        const shift = (min<i32>(j, shape.ow - 4) as usize) * step;
+        fourPixels3x3(window + shift, rowStep, w, step, place + shift);
+      }
+      first = shape.ow;
+    }
     let c: usize = 0;
     while (c + 16 <= step) {
-      let j = 0;
+      let j = first;
       while (j + 4 <= shape.ow) {
         fourPixels(shape, window + (j as usize) * pixel + c, pixel, w + c, place + (j as usize) * step + c);
         j += 4;

@@ -1,6 +1,6 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, convolution.ts,
-// convolution-gradient.ts, winograd.ts and eigh.ts, as functions of the parameter words. Too little here is memory corruption there.
-// Knows nothing of tensors. Read next: those files.
+// convolution-gradient.ts, winograd-plan.ts and eigh.ts, as functions of the parameter words. Too little here is memory
+// corruption there. Knows nothing of tensors. Read next: those files.
 
 const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
 
@@ -63,7 +63,7 @@ function convolution(words: readonly number[]): {
 /** Bytes of one row of window values, as in convolution-gradient.ts. */
 const windowPitch = (depth: number): number => (Math.ceil(depth / 8) | 1) * 32;
 
-/** One worker's buffers of a Winograd convolution that reads c channels and writes [images, oh, ow, o]: winograd.ts. */
+/** One worker's buffers of a Winograd convolution that reads c channels and writes [images, oh, ow, o]: winograd-plan.ts. */
 function winograd(images: number, c: number, oh: number, ow: number, o: number): number {
   const columns = c < 64 ? 2 : 4;
   const tiles = images * Math.ceil(oh / 4) * Math.ceil(ow / columns);
@@ -75,7 +75,7 @@ function winograd(images: number, c: number, oh: number, ow: number, o: number):
   return 27584 + 6 * (columns + 2) * (packed + groups * spread(c * group));
 }
 
-/** Whether a convolution from one plane to another is Winograd's: `fits` and `isNarrow` of winograd.ts. */
+/** Whether a convolution from one plane to another is Winograd's: `fits` and `isNarrow` of winograd-plan.ts. */
 function suitsWinograd(words: readonly number[], read: Plane, written: PaddedPlane): boolean {
   const [n = 0, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups] = words;
   const plain = kh === 3 && kw === 3 && groups === 1;

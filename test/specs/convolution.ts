@@ -328,6 +328,13 @@ export const convolution: StructuredRows<
         call: (a, b) => athanor.depthwiseConv2d(a, b, { stride: 2 }),
         reference: (a, b) => reference.depthwiseConv2d(a, b, { stride: [2, 2] }),
       },
+      ...([7, 9, 20] as const).map((channels): Sample => ({
+        label: `3×3 of ${String(channels)} channels`,
+        operands: [{ shape: [2, 4, channels - 1, channels] }, { shape: [3, 3, channels, 1] }],
+        call: (a, b) => athanor.depthwiseConv2d(a, b, { padding: lopsided }),
+        reference: (a, b) => reference.depthwiseConv2d(a, b, { padding: lopsided }),
+        gradient: false,
+      })),
     ],
   },
   convTranspose2d: {
