@@ -1,11 +1,13 @@
 // Elementwise work over any shape: walks the outer indices and calls a row function, an entry of the function table,
-// once a row through a cursor it advances. Knows neither the function nor the element type, only sizes in bytes.
-// Argument words: [rowFunction, operands, rank, n, sizes[rank], then per operand, output first: pointer, innerStride,
-// elementBytes, strides[rank]; then the cursors, (1 + 2 * operands) words for each worker]. Strides are in elements.
+// once a row through a cursor it advances, or, if the function is `nested`, once for many short rows, which it walks itself.
+// Knows neither the function nor the element type, only sizes in bytes.
+// Argument words: [rowFunction, operands, rank, n, nested, sizes[rank], then per operand, output first: pointer,
+// innerStride, elementBytes, strides[rank]; then the cursors, (2 + 3 * operands) words for each worker]. Strides are in
+// elements. A cursor is what rows.ts says and, for nested functions, the number of rows and a step in bytes per operand.
 // Read next: rows.ts for the row functions and the cursor, program.ts for the caller.
 import { Share, Words } from "./words";
 
-const HEADER_WORDS = 4;
+const HEADER_WORDS = 5;
 
 /** Inner lengths are split between workers at multiples of this: whole cache lines of f32. */
 const SHARE_UNIT = 16;
@@ -26,9 +28,13 @@ class MapArguments {
     return args + (((HEADER_WORDS + rank + index * (3 + rank)) << 2) as usize);
   }
 
+  @inline static isNested(args: usize): bool {
+    return Words.integer(args, 4) != 0;
+  }
+
   @inline static cursor(args: usize, worker: i32): usize {
     const operands = Words.integer(args, 1);
-    return MapArguments.operand(args, operands) + (((worker * (1 + 2 * operands)) << 2) as usize);
+    return MapArguments.operand(args, operands) + (((worker * (2 + 3 * operands)) << 2) as usize);
   }
 }
 
@@ -91,6 +97,15 @@ export function map(args: usize, worker: i32, workers: i32): void {
   for (let index = 0; index < operands; index++) {
     store<i32>(cursor + 8 + ((index as usize) << 3), Words.integer(MapArguments.operand(args, index), 1));
   }
+  const isNested = MapArguments.isNested(args);
+  const nest = cursor + (((1 + 2 * operands) << 2) as usize);
+  if (isNested) {
+    for (let index = 0; index < operands; index++) {
+      const operand = MapArguments.operand(args, index);
+      const step = Words.integer(operand, 2 + rank) * Words.integer(operand, 2);
+      store<i32>(nest + 4 + ((index as usize) << 2), step);
+    }
+  }
   // Only the last outer dimension is stepped along; where it ends, the pointers are found anew from the row number,
   // which needs no counters in memory and is rare unless that dimension is tiny.
   const last = rank > 0 ? MapArguments.size(args, rank - 1) : 1;
@@ -98,6 +113,10 @@ export function map(args: usize, worker: i32, workers: i32): void {
     seek(args, cursor, row, from);
     let run = min(last - (row % last), rows - row);
     row += run;
+    if (isNested) {
+      store<i32>(nest, run);
+      run = 0;
+    }
     call_indirect(rowFunction, cursor);
     while (--run > 0) {
       advance(args, cursor);

@@ -4,6 +4,7 @@
 import type { Expression } from "../bindings/expr/expression.ts";
 import { print, topological } from "../bindings/expr/expression.ts";
 import { toAssembly } from "../bindings/expr/to-assembly.ts";
+import { hasInlined } from "../bindings/expr/wasm-functions.ts";
 import type { ElementwiseFunction } from "../bindings/ops/define.ts";
 import * as ops from "../bindings/ops/index.ts";
 
@@ -37,7 +38,8 @@ function singles(): Single[] {
     const isPlain =
       expression.kind === "apply" &&
       topological(expression).filter((node) => node.kind === "input").length === value.arity;
-    if (body === undefined || !isPlain || found.has(key)) continue;
+    // Functions that the emitter writes out are faster in its row functions than here.
+    if (body === undefined || !isPlain || found.has(key) || hasInlined(expression)) continue;
     const isLong = topological(expression).length > 12 || body.includes("Lanes.");
     found.set(key, { name: value.op.name, arity: value.arity, body, key, isLong });
   }

@@ -1,16 +1,19 @@
 // Lowers an expression to a WebAssembly module with one row function, at run time: a loop over a cursor's elements
 // that keeps everything in registers and writes each result once. Transcendental functions are written out
-// (wasm-functions.ts) or imported from the kernel module. Knows no heap and no program. Read next: wasm-lanes.ts for types in registers; assembly/map.ts
-// for the cursor and the driver that calls row functions.
+// (wasm-functions.ts) or imported from the kernel module. Knows no heap and no program.
+// Read next: wasm-lanes.ts for types in registers; assembly/map.ts for the cursor and the driver that calls row functions.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import { boundOf } from "./bounds.ts";
 import type { Expression } from "./expression.ts";
 import { topological } from "./expression.ts";
 import { Bytes, opcodes, valueTypes } from "./wasm-bytes.ts";
+import { copiesFor } from "./wasm-copies.ts";
 import type { Literal, Width } from "./wasm-lanes.ts";
 import { constantLanes, convertLanes, loadLanes, maskOfBytes, narrow, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
 import { inlineFunctions } from "./wasm-functions.ts";
+import type { Imported } from "./wasm-module.ts";
+import { rowModule } from "./wasm-module.ts";
 
 /** How an operand walks along a row: not at all, element after element, or by a stride. */
 export type Stride = "zero" | "one" | "any";
@@ -36,8 +39,9 @@ export interface RowModule {
 
 /** The text two requests have in common if and only if one module serves both. */
 export function rowKey(request: RowRequest): string {
-  const walks = request.inputs.map((operand) => `${operand.dtype}:${operand.stride}`).join();
-  return `${String(request.expression.id)}|${walks}|${request.outputStride}|${String(request.nested)}|${String(request.shared)}|${String(request.relaxed)}`;
+  const { expression, inputs, outputStride, nested, shared, relaxed } = request;
+  const walks = inputs.map((operand) => `${operand.dtype}:${operand.stride}`).join();
+  return [expression.id, walks, outputStride, nested, shared, relaxed].map(String).join("|");
 }
 
 /**
@@ -48,15 +52,6 @@ export function emitRow(request: RowRequest, allocate: (bytes: number) => number
   return new RowEmitter(request).emit(allocate);
 }
 
-/** Vectors a turn of the loop over contiguous elements: one if it calls functions, which know one vector only. */
-function copiesFor(order: readonly Expression[]): number {
-  const applied = order.filter((node) => node.kind === "apply");
-  const calls = applied.some((node) =>
-    Object.values(node.primitive.wasm).some((code) => "helper" in code && code.byConstant === undefined),
-  );
-  return calls || applied.length > 160 ? 1 : applied.length > 80 ? 2 : 4;
-}
-
 const cursor = 0;
 const remaining = 1;
 
@@ -65,8 +60,7 @@ class RowEmitter {
   private readonly root: Expression;
   private readonly order: readonly Expression[];
   private readonly width: Width;
-  private readonly helpers: string[] = [];
-  private readonly signatures = new Map<string, number>();
+  private readonly imported: Imported[] = [];
   /** v128 locals of each expression node, one for each vector of a turn. */
   private readonly locals = new Map<Expression, number[]>();
   /** The vector of the turn that is being written. */
@@ -109,7 +103,9 @@ class RowEmitter {
     const { request } = this;
     const { inputs, outputStride } = request;
     if (outputStride === "one") {
-      const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(this.order);
+      const copies = inputs.some((operand) => operand.stride === "any")
+        ? 1
+        : copiesFor(this.order, this.root !== request.expression);
       if (copies > 1) this.loop(loops, this.width, copies);
       this.loop(loops, this.width);
     }
@@ -130,7 +126,9 @@ class RowEmitter {
     if (request.nested) this.endRow(body);
     body.byte(opcodes.end);
     const data = literals.flatMap(({ lanes }) => [...lanes]);
-    return { bytes: this.module(body, address, data), helpers: this.helpers };
+    const { imported, vectors } = this;
+    const bytes = rowModule({ body, integers: this.scratch, vectors, imported, shared: request.shared, data, address });
+    return { bytes, helpers: imported.map(({ name }) => name) };
   }
 
   private vectorLocal(): number {
@@ -371,46 +369,9 @@ class RowEmitter {
   }
 
   private helper(name: string, arity: number, type: number): number {
-    const known = this.helpers.indexOf(name);
+    const known = this.imported.findIndex((helper) => helper.name === name);
     if (known >= 0) return known;
-    this.signatures.set(name, (arity << 8) | type);
-    return this.helpers.push(name) - 1;
-  }
-
-  private module(body: Bytes, address: number, data: readonly number[]): Uint8Array<ArrayBuffer> {
-    const kinds = [...new Set(this.signatures.values())];
-    const types = [
-      new Bytes().byte(0x60, 1, valueTypes.i32, 0),
-      ...kinds.map((kind) => {
-        const type = kind & 0xff;
-        return new Bytes().byte(0x60, kind >> 8, ...new Array<number>(kind >> 8).fill(type), 1, type);
-      }),
-    ];
-    const memory = new Bytes().name("env").name("memory").byte(2);
-    if (this.request.shared) memory.byte(3).unsigned(1).unsigned(65536);
-    else memory.byte(0).unsigned(0);
-    const imports = this.helpers.map((name) =>
-      new Bytes()
-        .name("kernels")
-        .name(name)
-        .byte(0)
-        .unsigned(1 + kinds.indexOf(this.signatures.get(name) ?? 0)),
-    );
-    const locals = new Bytes().unsigned(2);
-    locals.unsigned(this.scratch).byte(valueTypes.i32).unsigned(this.vectors).byte(valueTypes.v128);
-    const code = new Bytes().append(locals).append(body);
-    const module = new Bytes()
-      .byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
-      .section(1, types)
-      .section(2, [...imports, memory])
-      .section(3, [new Bytes().unsigned(0)])
-      .section(7, [new Bytes().name("row").byte(0).unsigned(this.helpers.length)])
-      .section(10, [new Bytes().unsigned(code.list.length).append(code)]);
-    if (data.length > 0) {
-      const segment = new Bytes().byte(0).integer(address).byte(opcodes.end).unsigned(data.length);
-      module.section(11, [segment.byte(...data)]);
-    }
-    return Uint8Array.from(module.list);
+    return this.imported.push({ name, arity, type }) - 1;
   }
 }
 

@@ -28,6 +28,8 @@ export class WasmProgram implements Program {
   private readonly segment: Segment;
   private readonly heap: Heap;
   private readonly words: number[] = [];
+  /** The step that writes a slot, for messages. */
+  private readonly labels: string[] = [];
   private readonly patches: Patch[] = [];
   private readonly block: number;
   private readonly records: number;
@@ -44,6 +46,8 @@ export class WasmProgram implements Program {
     const steps = segment.steps.filter((step) => !isEmpty(step));
     const calls = steps.flatMap((step) => this.encode(step, kernels, backend.workers));
     this.recordCount = calls.length;
+    for (const step of steps)
+      for (const { slot } of step.kind === "kernel" ? step.outputs : [step.output]) this.labels[slot] ??= step.label;
     const recordStart = this.words.length;
     for (const call of calls) this.words.push(call.index, call.start);
     // Numbers start at a multiple of eight bytes.
@@ -81,7 +85,7 @@ export class WasmProgram implements Program {
           case "temporary":
             return temporaries[slot.buffer] ?? 0;
           case "output": {
-            const storage = WasmStorage.allocate(this.backend, slot.dtype, slot.size, this.label(index));
+            const storage = WasmStorage.allocate(this.backend, slot.dtype, slot.size, this.labels[index] ?? "run");
             results[slot.index] = storage;
             return storage.pointer;
           }
@@ -108,13 +112,6 @@ export class WasmProgram implements Program {
 
   dispose(): void {
     this.heap.release(this.block, false);
-  }
-
-  /** The step that writes a slot, for messages. */
-  private label(slot: number): string {
-    const writes = (step: Step): boolean =>
-      step.kind === "kernel" ? step.outputs.some((output) => output.slot === slot) : step.output.slot === slot;
-    return this.segment.steps.find(writes)?.label ?? "run";
   }
 
   private pointer(view: SlotView): void {
