@@ -30,6 +30,9 @@ export class WasmProgram implements Program {
   private readonly words: number[] = [];
   /** The step that writes a slot, for messages. */
   private readonly labels: string[] = [];
+  /** The same for temporary buffers and for scratch memory. */
+  private readonly bufferLabels: readonly string[];
+  private readonly scratchLabel: string;
   private readonly patches: Patch[] = [];
   private readonly block: number;
   private readonly records: number;
@@ -48,6 +51,11 @@ export class WasmProgram implements Program {
     this.recordCount = calls.length;
     for (const step of steps)
       for (const { slot } of step.kind === "kernel" ? step.outputs : [step.output]) this.labels[slot] ??= step.label;
+    this.bufferLabels = segment.buffers.map((_, buffer) => {
+      const slot = segment.slots.findIndex((other) => other.kind === "temporary" && other.buffer === buffer);
+      return this.labels[slot] ?? "run";
+    });
+    this.scratchLabel = steps.find((step) => step.kind === "kernel" && step.scratch > 0)?.label ?? "run";
     const recordStart = this.words.length;
     for (const call of calls) this.words.push(call.index, call.start);
     // Numbers start at a multiple of eight bytes.
@@ -69,12 +77,12 @@ export class WasmProgram implements Program {
     const held: number[] = [];
     const results: WasmStorage[] = [];
     try {
-      const temporaries = buffers.map((bytes) => {
-        const pointer = this.heap.allocate(bytes, "run");
+      const temporaries = buffers.map((bytes, buffer) => {
+        const pointer = this.heap.allocate(bytes, this.bufferLabels[buffer]);
         held.push(pointer);
         return pointer;
       });
-      const scratch = this.scratchBytes > 0 ? this.heap.allocate(this.scratchBytes, "run") : 0;
+      const scratch = this.scratchBytes > 0 ? this.heap.allocate(this.scratchBytes, this.scratchLabel) : 0;
       if (this.scratchBytes > 0) held.push(scratch);
       const pointers = slots.map((slot, index) => {
         switch (slot.kind) {
