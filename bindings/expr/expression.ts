@@ -150,6 +150,13 @@ export function inputCount(root: Expression): number {
   return count;
 }
 
+/** The type of every input read, by index. */
+export function inputTypes(expression: Expression): Map<number, DType> {
+  const types = new Map<number, DType>();
+  for (const node of topological(expression)) if (node.kind === "input") types.set(node.index, node.dtype);
+  return types;
+}
+
 /** Floating-point operations an element: the sum over distinct nodes. */
 export function costOf(root: Expression): number {
   let cost = 0;

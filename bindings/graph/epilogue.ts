@@ -2,8 +2,7 @@
 // Read next: lower.ts, which undoes it for devices that run the two apart.
 import { isContiguous } from "../core/layout.ts";
 import { sizeOf } from "../core/shape.ts";
-import type { Expression } from "../expr/expression.ts";
-import { input, substitute, topological } from "../expr/expression.ts";
+import { input, inputTypes, substitute } from "../expr/expression.ts";
 import type { Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
 
 /** Storage bindings of a portable GPU kernel are eight; a kernel's own operands leave room for this many more. */
@@ -49,8 +48,7 @@ function isPasteable(group: Group): group is KernelGroup | ReduceGroup {
 
 /** The tile with operand `index` as input 0 of its expression and out of its operand list. */
 function leading(tile: Tile, index: number): Tile {
-  const types = new Map<number, Expression["dtype"]>();
-  for (const node of topological(tile.expression)) if (node.kind === "input") types.set(node.index, node.dtype);
+  const types = inputTypes(tile.expression);
   const renumbered = tile.operands.map((_, position) => {
     const target = position === index ? 0 : position < index ? position + 1 : position;
     return input(target, types.get(position) ?? "f32");

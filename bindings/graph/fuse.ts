@@ -5,7 +5,7 @@ import type { Layout } from "../core/layout.ts";
 import { broadcastLayout, contiguous, isContiguous, permuteLayout } from "../core/layout.ts";
 import { sameShape, sizeOf, stridesOf } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";
-import { costOf, input, substitute, topological } from "../expr/expression.ts";
+import { costOf, input, inputTypes, substitute, topological } from "../expr/expression.ts";
 import type {
   AssembleAttributes,
   AssembleOp,
@@ -340,12 +340,6 @@ function join(tiles: readonly Tile[], expression: Expression, shape: readonly nu
   });
   const labels = tiles.map((tile) => tile.label).filter((label) => label !== "");
   return { shape, expression: substitute(expression, replacements), operands, label: [...labels, name].join("+") };
-}
-
-function inputTypes(expression: Expression): Map<number, Expression["dtype"]> {
-  const types = new Map<number, Expression["dtype"]>();
-  for (const node of topological(expression)) if (node.kind === "input") types.set(node.index, node.dtype);
-  return types;
 }
 
 function sameLayout(a: Layout, b: Layout): boolean {

@@ -3,6 +3,7 @@
 // touches `memory.buffer`: growth detaches views, so none is ever kept. Read next: backend.ts, program.ts.
 import type { ArrayOf, DType } from "../../core/dtype.ts";
 import { bytesOf, viewArray } from "../../core/dtype.ts";
+import { showBytes } from "../../core/bytes.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { MemoryReport } from "../backend.ts";
 
@@ -19,14 +20,6 @@ export function sizeClass(bytes: number): number {
   if (units <= 8) return units * alignment;
   const step = 2 ** (Math.floor(Math.log2(units - 1)) - 2);
   return Math.ceil(units / step) * step * alignment;
-}
-
-/** Formats a byte count for messages. */
-export function showBytes(bytes: number): string {
-  if (bytes < 1024) return `${String(bytes)} B`;
-  const units = ["KiB", "MiB", "GiB", "TiB"];
-  const power = Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 2 ** (10 * power)).toFixed(1)} ${units[power - 1] ?? ""}`;
 }
 
 export class Heap {

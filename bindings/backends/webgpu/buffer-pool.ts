@@ -1,10 +1,10 @@
 // GPU memory: buffers by size class with free lists, counted. A released buffer may be handed out at once, because the
 // queue runs in order: work submitted before the release is done with it before work submitted after begins.
 // Knows no dtypes and no programs. Read next: storage.ts, program.ts.
+import { showBytes } from "../../core/bytes.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { MemoryReport } from "../backend.ts";
 import type { Device } from "./device.ts";
-import { showBytes } from "./limits.ts";
 import type { Submission } from "./submission.ts";
 
 // Numbers of the GPUBufferUsage flags: Node has no such global.

@@ -41,15 +41,3 @@ export function foldGrid(groups: number, limits: GPULimits): readonly [number, n
   const rows = Math.ceil(groups / most);
   return [Math.ceil(groups / rows), rows];
 }
-
-/** Bytes in words a person reads: `1.5 GiB`. */
-export function showBytes(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit + 1 < units.length) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${String(Math.round(value * 100) / 100)} ${units[unit] ?? ""}`;
-}
