@@ -58,6 +58,25 @@ fn read_input(tap: Tap, pixel: i32) -> Scalar {
   return x[(*p).offset0 + u32(((image + y) * (*p).width + x0) * (*p).channels + tap.channel)];
 }
 
+// The product behind the gradient: rows (taps and channels of a group) by channels out of a group, summed over pixels.
+struct Sizes {
+  groupChannels: i32,
+  groupOut: i32,
+  rows: i32,
+  pixels: i32,
+}
+
+fn sizes_of() -> Sizes {
+  let p = &parameters;
+  let groupChannels = (*p).channels / max((*p).groups, 1);
+  return Sizes(
+    groupChannels,
+    (*p).outChannels / max((*p).groups, 1),
+    (*p).kernelHeight * (*p).kernelWidth * groupChannels,
+    (*p).batch * (*p).outHeight * (*p).outWidth,
+  );
+}
+
 var<workgroup> partials: array<Scalar, 64>;
 
 // Where tiles would leave the device idle or mostly empty: a workgroup an element.
@@ -70,10 +89,11 @@ fn element(
   let p = &parameters;
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
-  let groupChannels = (*p).channels / max((*p).groups, 1);
-  let groupOut = (*p).outChannels / max((*p).groups, 1);
-  let rows = (*p).kernelHeight * (*p).kernelWidth * groupChannels;
-  let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
+  let sizes = sizes_of();
+  let groupChannels = sizes.groupChannels;
+  let groupOut = sizes.groupOut;
+  let rows = sizes.rows;
+  let pixels = sizes.pixels;
   if (id >= rows * (*p).outChannels) {
     return;
   }
@@ -112,10 +132,11 @@ fn main(
   let p = &parameters;
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
-  let groupChannels = (*p).channels / max((*p).groups, 1);
-  let groupOut = (*p).outChannels / max((*p).groups, 1);
-  let rows = (*p).kernelHeight * (*p).kernelWidth * groupChannels;
-  let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
+  let sizes = sizes_of();
+  let groupChannels = sizes.groupChannels;
+  let groupOut = sizes.groupOut;
+  let rows = sizes.rows;
+  let pixels = sizes.pixels;
   let tilesM = (rows + 31) / 32;
   let tilesN = (groupOut + 31) / 32;
   if (id >= (*p).groups * tilesM * tilesN) {

@@ -1,11 +1,11 @@
 // `npm run bench:peers`: installs the peers beside this file where they are missing or older than the lock file, bundles
-// race.ts (see scripts/run.mjs for why) to where both their packages and ours resolve, and imports it.
+// race.ts (see scripts/bundle-and-import.mjs for why) to where both their packages and ours resolve, and imports it.
 // Read next: race.ts.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { bundleAndImport } from "../../scripts/bundle-and-import.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const installed = resolve(here, "node_modules/.package-lock.json");
@@ -16,20 +16,4 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(resolve(her
   if (status !== 0) process.exit(status ?? 1);
 }
 
-const folder = resolve(here, "node_modules/.cache/athanor");
-mkdirSync(folder, { recursive: true });
-const outfile = resolve(folder, `race-${process.pid}.mjs`);
-process.once("exit", () => rmSync(outfile, { force: true }));
-await build({
-  entryPoints: [resolve(here, "race.ts")],
-  outfile,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  packages: "external",
-  sourcemap: "inline",
-  logLevel: "warning",
-});
-process.setSourceMapsEnabled(true);
-await import(pathToFileURL(outfile).href);
+await bundleAndImport(resolve(here, "race.ts"), resolve(here, "node_modules/.cache/athanor"));
