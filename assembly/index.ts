@@ -13,6 +13,7 @@ export * from "./indexing";
 export * from "./eigh";
 export * from "./functions";
 export { map } from "./map";
-export { run } from "./program";
+export { run, runPart, runTogether } from "./program";
+export { awaitJob, breakTeam, joinTeam, readWord, teamSize } from "./team";
 export { heapBase } from "./heap";
 export * from "./generated/elementwise";

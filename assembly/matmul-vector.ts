@@ -48,13 +48,13 @@ function oneVector<T extends number>(
   depth: i32,
   accumulate: bool,
 ): void {
-  let sum = accumulate ? v128.load(c) : i32x4.splat(0);
+  let sum = i32x4.splat(0);
   for (let k = 0; k < depth; k++) {
     sum = Tile.madd<T>(v128.load_splat<T>(x), v128.load(b), sum);
     x += xStep;
     b += bStep;
   }
-  v128.store(c, sum);
+  v128.store(c, accumulate ? v128.add<T>(sum, v128.load(c)) : sum);
 }
 
 /** One column by scalars, any strides. */

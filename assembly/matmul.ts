@@ -140,10 +140,14 @@ function matmul<T extends number>(args: usize, worker: i32, workers: i32): void 
   const shareColumns = !shareProducts && !shareRows;
   const from = shareProducts ? Share.from(products, worker, workers) : 0;
   const end = shareProducts ? Share.from(products, worker + 1, workers) : products;
-  const i = shareRows ? Share.fromUnits(m, Tile.rows<T>(), worker, workers) : 0;
-  const rows = (shareRows ? Share.fromUnits(m, Tile.rows<T>(), worker + 1, workers) : m) - i;
-  const j = shareColumns ? Share.fromUnits(n, Tile.columns<T>(), worker, workers) : 0;
-  const columns = (shareColumns ? Share.fromUnits(n, Tile.columns<T>(), worker + 1, workers) : n) - j;
+  // The loops for one row or one column go by whole strips of 64 bytes.
+  const strip = (64 / sizeof<T>()) as i32;
+  const rowUnit = n == 1 ? strip : Tile.rows<T>();
+  const columnUnit = m == 1 ? strip : Tile.columns<T>();
+  const i = shareRows ? Share.fromWhole(m, rowUnit, worker, workers) : 0;
+  const rows = (shareRows ? Share.fromWhole(m, rowUnit, worker + 1, workers) : m) - i;
+  const j = shareColumns ? Share.fromWhole(n, columnUnit, worker, workers) : 0;
+  const columns = (shareColumns ? Share.fromWhole(n, columnUnit, worker + 1, workers) : n) - j;
   const size = sizeof<T>() as isize;
   for (let product = from; product < end; product++) {
     const outer = product / batch1;

@@ -19,6 +19,15 @@ export class Share {
     return (((total as i64) * (worker as i64)) / (workers as i64)) as i32;
   }
 
+  /**
+   * Like `from`, but every boundary is a multiple of `unit` and what is left over is the last worker's: no share is smaller
+   * than a unit, so that a kernel which treats small sizes by other sums does not do so by the number of workers.
+   */
+  @inline static fromWhole(total: i32, unit: i32, worker: i32, workers: i32): i32 {
+    if (worker == workers) return total;
+    return (((((total / unit) as i64) * (worker as i64)) / (workers as i64)) as i32) * unit;
+  }
+
   /** Like `from`, but every boundary except the last is a multiple of `unit`. */
   @inline static fromUnits(total: i32, unit: i32, worker: i32, workers: i32): i32 {
     const units = (total + unit - 1) / unit;

@@ -7,7 +7,7 @@ import { compileKernels } from "./compile-kernels.ts";
 import { emitDeclarations } from "./declarations.ts";
 import { withLock } from "./files.ts";
 import { generateKernels } from "./generate-kernels.ts";
-import { inlineShaders, inlineWasm } from "./inline-artefacts.ts";
+import { inlineShaders, inlineWasm, inlineWorker } from "./inline-artefacts.ts";
 
 const onlyKernels = process.argv.includes("--kernels");
 
@@ -16,6 +16,7 @@ await withLock("build/.lock", async () => {
   await generateKernels();
   await compileKernels();
   inlineWasm();
+  await inlineWorker();
   if (onlyKernels) return;
   await bundle();
   await emitDeclarations();

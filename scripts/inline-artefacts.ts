@@ -1,9 +1,10 @@
-// Turns build/*.wasm and shaders/*.wgsl into TypeScript modules, so that a user needs no path to any file.
+// Turns build/*.wasm, shaders/*.wgsl and the worker's script into TypeScript modules, so that a user needs no path to any file.
 // One module per wasm artefact, holding base64: a dynamic import then downloads only the one that the machine can run.
 // Shaders lose comments and indentation, nothing else: error messages of a driver still quote readable lines.
 // Read next: bindings/backends/wasm, bindings/backends/webgpu, where these modules are loaded.
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { build } from "esbuild";
 import { artefacts } from "./compile-kernels.ts";
 import { listFiles, writeWhenChanged } from "./files.ts";
 
@@ -15,6 +16,22 @@ export function inlineWasm(): void {
     const text = `// Built from assembly/ by \`npm run build\`.\nexport const bytes: string = "${bytes}";\n`;
     writeWhenChanged(`bindings/backends/wasm/generated/${name}.ts`, text);
   }
+}
+
+/** The script of a worker thread as text: a worker starts from it without a file of its own. */
+export async function inlineWorker(): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: ["bindings/backends/wasm/worker.ts"],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "iife",
+    target: "es2022",
+    charset: "ascii",
+    logLevel: "warning",
+  });
+  const text = `// Built from bindings/backends/wasm/worker.ts by \`npm run build\`.\nexport const workerSource: string = ${JSON.stringify(outputFiles[0]?.text ?? "")};\n`;
+  writeWhenChanged("bindings/backends/wasm/generated/worker.ts", text);
 }
 
 export function inlineShaders(): void {

@@ -2,11 +2,13 @@
 // Read next: ../engine/start.ts, where the findings come from.
 import type { InitReport } from "../engine/index.ts";
 import { defaultEngine, init } from "../engine/index.ts";
+import { calibrate } from "../engine/calibrate.ts";
 
 /** Writes the report to standard output. */
 export async function doctor(json: boolean): Promise<void> {
   const report = await init();
   if (json) {
+    await calibrate(defaultEngine());
     console.log(JSON.stringify(asData(report)));
     return;
   }

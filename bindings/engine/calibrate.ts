@@ -14,9 +14,11 @@ const budget = 12;
 const matrix = 128;
 const streamElements = 1 << 18;
 
-/** Measures every device of the engine and forgets plans made by guesses. */
+/** Measures every device of the engine that was not measured yet, unless tuning is off, and forgets plans made by guesses. */
 export async function calibrate(engine: Engine): Promise<void> {
-  for (const backend of engine.backends.values()) engine.costs.setProfile(backend.name, await measure(backend));
+  const unknown = [...engine.backends.values()].filter(({ name }) => !engine.costs.profile(name).measured);
+  if (!engine.isTuned || unknown.length === 0) return;
+  for (const backend of unknown) engine.costs.setProfile(backend.name, await measure(backend));
   engine.clearPlans();
 }
 
@@ -139,6 +141,7 @@ function matmulSegment(backend: Backend): Segment {
         words,
         workgroups: Math.ceil(n / 32) ** 2,
         entry: "main",
+        work: { flops: 2 * n ** 3, elements: 3 * size },
         scratch: matmulScratch(words, 4)(backend.workers),
         epilogue: undefined,
       },

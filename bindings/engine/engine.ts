@@ -46,6 +46,8 @@ export class Engine implements Reader {
   readonly backends: Map<DeviceName, Backend> = new Map<DeviceName, Backend>();
   readonly costs: CostModel = new CostModel();
   readonly scopes: Scopes = new Scopes();
+  /** Whether predictions come from measurements of this machine. */
+  isTuned = true;
   /** Device that ops are recorded for, set by withDevice. */
   preferred: DeviceName | undefined;
   /** The innermost jit trace. */

@@ -5,6 +5,7 @@ import { ParameterError } from "../core/errors.ts";
 import { capture } from "../graph/capture.ts";
 import { workOf } from "../graph/place.ts";
 import type { Tensor } from "../ops/tensor.ts";
+import { calibrate } from "./calibrate.ts";
 import { engineOf } from "./default.ts";
 import type { RunTrace } from "./run.ts";
 import { tensorsOf } from "./scopes.ts";
@@ -55,6 +56,7 @@ export async function explain(target: Tensor | readonly Tensor[] | (() => unknow
     );
   const engine = engineOf(first);
   await engine.ready();
+  await calibrate(engine);
   const values = tensors
     .map((tensor) => engine.valueOf(tensor, "explain"))
     .filter((value) => !value.isStored && !value.isConstant);

@@ -4,7 +4,7 @@ import type { DeviceName, MemoryReport } from "../backends/backend.ts";
 import { ParameterError } from "../core/errors.ts";
 import { createEngine, defaultEngine, useEngine } from "./default.ts";
 import type { InitOptions, InitReport } from "./start.ts";
-import { reportOf } from "./start.ts";
+import { reportOf, settleThreads } from "./start.ts";
 
 let started = false;
 
@@ -32,6 +32,7 @@ export async function init(options?: InitOptions): Promise<InitReport> {
     throw error;
   }
   started = true;
+  await settleThreads(engine);
   const report = reportOf(engine);
   if (report === undefined) throw new Error("the engine started without a report");
   return report;

@@ -1,8 +1,9 @@
 // Starts the devices of an engine and reports, in data and in words, what was found, what is used, and why not the rest.
 // Read next: init.ts, the public face; calibrate.ts, which measures what was found.
 import type { DeviceName } from "../backends/backend.ts";
-import { createWasm } from "../backends/wasm/backend.ts";
+import { createWasm, WasmBackend } from "../backends/wasm/backend.ts";
 import { wasmFeatures } from "../backends/wasm/module.ts";
+import { hardwareThreads, maxThreads, whyNoThreads } from "../backends/wasm/threads.ts";
 import { createWebGPU } from "../backends/webgpu/backend.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
 import { calibrate } from "./calibrate.ts";
@@ -10,7 +11,7 @@ import type { Engine } from "./engine.ts";
 
 /** Options of `init`. */
 export interface InitOptions {
-  /** Threads of the CPU backend. One today; "auto" takes what is found. */
+  /** Threads of the CPU backend; "auto" takes the machine's, up to 16, where memory can be shared with workers. */
   readonly threads?: "auto" | number;
   /** "auto" uses a GPU if one is found, "off" leaves it alone, "require" throws without one. */
   readonly webgpu?: "auto" | "off" | "require";
@@ -51,7 +52,8 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
   checkOptions(options);
   const { webgpu = "auto", simd = "auto", tune = "on" } = options;
   const features = wasmFeatures();
-  const wasm = await createWasm({ artefact: simd === "strict" ? "base" : simd });
+  const threads = chooseThreads(options.threads ?? "auto");
+  const wasm = await createWasm({ artefact: simd === "strict" ? "base" : simd, threads: threads.used });
   engine.backends.set("wasm", wasm);
   const gpu = webgpu === "off" ? { unavailable: 'switched off by init({ webgpu: "off" })' } : await createWebGPU();
   if ("unavailable" in gpu) {
@@ -71,8 +73,9 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
       if (report !== undefined) reports.set(engine, withoutGpu(report));
     });
   }
-  if (tune === "on") await calibrate(engine);
-  const available = hardwareThreads();
+  engine.isTuned = tune === "on";
+  // With one device there is nothing to choose: explain() measures when it is asked.
+  if (engine.backends.size > 1) await calibrate(engine);
   const relaxedDetail = features.relaxed
     ? wasm.artefact === "relaxed"
       ? "relaxed SIMD"
@@ -82,7 +85,7 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
     {
       name: "wasm",
       used: true,
-      detail: `WebAssembly with ${relaxedDetail}, 1 thread`,
+      detail: `WebAssembly with ${relaxedDetail}, ${countOf(threads.used)}`,
       advice: features.relaxed
         ? ""
         : "Node 22 or later, or node --experimental-wasm-relaxed-simd on Node 20, gives fused multiply-add",
@@ -103,16 +106,40 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
   ];
   const report: InitReport = {
     devices,
-    threads: {
-      used: 1,
-      available,
-      detail:
-        available > 1 ? `1 of ${String(available)} threads: programs run on one thread in this version` : "1 thread",
-    },
+    threads,
     simd: { relaxed: wasm.artefact === "relaxed", detail: relaxedDetail },
     toString: () => inWords(devices),
   };
   reports.set(engine, report);
+}
+
+/** Waits for the worker threads; the report then says how many there are. */
+export async function settleThreads(engine: Engine): Promise<void> {
+  const wasm = engine.backends.get("wasm");
+  const report = reports.get(engine);
+  if (!(wasm instanceof WasmBackend) || wasm.threads === undefined || report === undefined) return;
+  const problem = await wasm.threads.joined();
+  if (problem === undefined) return;
+  const used = wasm.threads.size;
+  const { available } = report.threads;
+  const detail = `${String(used)} of ${countOf(available)}: ${problem}`;
+  reports.set(engine, { ...report, threads: { used, available, detail } });
+}
+
+const countOf = (threads: number): string => (threads === 1 ? "1 thread" : `${String(threads)} threads`);
+
+/** How many threads to use and why not more. */
+function chooseThreads(wanted: "auto" | number): InitReport["threads"] {
+  const available = hardwareThreads();
+  const limit = Math.min(maxThreads, available);
+  const asked = wanted === "auto" ? limit : Math.min(wanted, maxThreads);
+  const obstacle = asked > 1 ? whyNoThreads() : undefined;
+  const used = obstacle === undefined ? asked : 1;
+  const why =
+    obstacle ??
+    (used < available ? (wanted === "auto" ? `more than ${String(maxThreads)} gain nothing` : "by choice") : "");
+  const detail = `${String(used)} of ${countOf(available)}${why === "" ? "" : `: ${why}`}`;
+  return { used, available, detail };
 }
 
 const inWords = (devices: readonly DeviceReport[]): string => devices.map((device) => sentence(device)).join("\n");
@@ -153,15 +180,6 @@ function gpuAdvice(reason: string): string {
   return typeof navigator === "object" && "gpu" in navigator
     ? "check that the browser lists a WebGPU adapter, e.g. at chrome://gpu"
     : "in Node install the optional peer: npm install webgpu; in a browser use one with WebGPU";
-}
-
-/** Threads of the machine. Node 20 has no `navigator`, and a written import of node:os would trouble bundlers. */
-function hardwareThreads(): number {
-  if (typeof navigator === "object" && typeof navigator.hardwareConcurrency === "number")
-    return navigator.hardwareConcurrency;
-  const host = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } };
-  const os = host.process?.getBuiltinModule?.("node:os") as { availableParallelism(): number } | undefined;
-  return os?.availableParallelism() ?? 1;
 }
 
 function checkOptions(options: InitOptions): void {

@@ -217,10 +217,18 @@ class Lowering {
       words: call.words,
       workgroups: call.workgroups,
       entry: call.entry ?? "main",
+      work: {
+        flops: group.flops,
+        elements: this.elements([...group.inputs.map((input) => input.buffer), ...group.outputs]),
+      },
       scratch: isGpu ? 0 : (call.scratch?.(this.workers) ?? 0),
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
     });
     if (!isGpu && target !== undefined) this.epilogueInPlace(label, group.epilogue, target.slot);
+  }
+
+  private elements(buffers: readonly number[]): number {
+    return buffers.reduce((sum, buffer) => sum + (this.fused.buffers[buffer]?.size ?? 0), 0);
   }
 
   finish(groups: readonly number[], isNeededLater: (buffer: number) => boolean): LoweredSegment {

@@ -63,6 +63,8 @@ export interface KernelStep {
   readonly workgroups: number;
   /** Entry point of the WGSL file. */
   readonly entry: string;
+  /** What decides whether it is worth sharing among threads; it is not when absent. */
+  readonly work?: { readonly flops: number; readonly elements: number };
   /** WASM scratch bytes, already multiplied by the workers. */
   readonly scratch: number;
   /** Applied to every element of the only output before it is written. WebGPU only. */

@@ -4,7 +4,12 @@
 import { expect, test } from "vitest";
 import { runInBrowser } from "./run.ts";
 
-const rows = await runInBrowser("test/browser/entry.ts");
+const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+const rows = [
+  ...(await runInBrowser("test/browser/entry.ts")),
+  ...(await runInBrowser("test/browser/plain.ts", { isolated: false, policy })),
+  ...(await runInBrowser("test/browser/guarded.ts", { policy })),
+];
 
 for (const { name, error } of rows) {
   test(name, () => {

@@ -4,11 +4,14 @@
 import { checkConformance } from "./conformance.ts";
 import { checkMachine } from "./machine.ts";
 import { page } from "./report.ts";
+import { checkThreads } from "./threads.ts";
 import { checkWebGPU } from "./webgpu.ts";
 
 await page(async () => {
   await checkMachine();
   await checkWebGPU();
+  await checkThreads();
   await checkConformance("wasm-relaxed");
+  await checkConformance("wasm-threads");
   await checkConformance("webgpu");
 });

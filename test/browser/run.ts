@@ -1,6 +1,6 @@
 // Runs a bundled page in headless Chromium and returns the rows that the page posts back over loopback HTTP.
-// The page is cross-origin isolated, so shared memory can be tested, and has a WebGPU adapter (SwiftShader unless the machine
-// brings its own browser). No browser framework: one server, one process. It knows nothing of what the rows mean.
+// The page is cross-origin isolated unless asked otherwise, so shared memory can be tested, and has a WebGPU adapter
+// (SwiftShader unless the machine brings its own browser). No browser framework: one server, one process. It knows nothing of what the rows mean.
 // Read next: entry.ts, the page's side; scripts/software-gpu.ts, where the browser comes from.
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -54,8 +54,19 @@ const flags = [
   "--hide-scrollbars",
 ];
 
+/** How a page is served. */
+export interface Serving {
+  /** Milliseconds until the run counts as hung. */
+  readonly timeout?: number;
+  /** Cross-origin isolated, so that memory can be shared with workers. */
+  readonly isolated?: boolean;
+  /** The page's Content-Security-Policy. */
+  readonly policy?: string;
+}
+
 /** Bundles `entry` (a TypeScript file that posts its rows, see report.ts), runs it and returns all rows. */
-export async function runInBrowser(entry: string, timeout = 300_000): Promise<Row[]> {
+export async function runInBrowser(entry: string, serving: Serving = {}): Promise<Row[]> {
+  const { timeout = 400_000 } = serving;
   const script = await bundlePage(entry);
   const rows: Row[] = [];
   const profile = mkdtempSync(join(tmpdir(), "athanor-browser-"));
@@ -64,7 +75,7 @@ export async function runInBrowser(entry: string, timeout = 300_000): Promise<Ro
   let server: Server | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      const opened = (server = servePage(script, (report) => {
+      const opened = (server = servePage(script, serving, (report) => {
         rows.push(...report.rows);
         if (report.done) resolve();
       }));
@@ -110,24 +121,32 @@ async function bundlePage(entry: string): Promise<string> {
 
 // What escapes every check is a failed row, and ends the run when the page has not even begun: a module that does not load
 // would otherwise be silence until the timeout. report.ts sets `begun`.
-const page = `<!doctype html>
-<meta charset="utf-8">
-<title>athanor</title>
-<script>
+const guard = `
   const post = (name, reason) => {
     const rows = [{ name, error: String(reason?.stack ?? reason ?? "no reason given") }];
     fetch("/rows", { method: "POST", body: JSON.stringify({ rows, done: !globalThis.begun }) });
   };
   addEventListener("error", (event) => post("uncaught error", event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => post("unhandled rejection", event.reason));
-</script>
-<script type="module" src="/page.js" onerror="post('the page loads', 'page.js or one of its imports was not found')"></script>`;
+  const script = document.createElement("script");
+  script.type = "module";
+  script.src = "/page.js";
+  script.onerror = () => post("the page loads", "page.js or one of its imports was not found");
+  document.head.append(script);`;
+const page = `<!doctype html>
+<meta charset="utf-8">
+<title>athanor</title>
+<script src="/guard.js"></script>`;
 
-function servePage(script: string, receive: (report: Report) => void): Server {
+function servePage(script: string, serving: Serving, receive: (report: Report) => void): Server {
   const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+  const headers = {
+    ...(serving.isolated === false ? {} : isolation),
+    ...(serving.policy === undefined ? {} : { "Content-Security-Policy": serving.policy }),
+  };
   return createServer((request, response) => {
     const answer = (type: string, body: string): void => {
-      response.writeHead(200, { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-store", ...isolation });
+      response.writeHead(200, { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-store", ...headers });
       response.end(body);
     };
     if (request.method === "POST") {
@@ -139,6 +158,7 @@ function servePage(script: string, receive: (report: Report) => void): Server {
         () => response.destroy(),
       );
     } else if (request.url === "/page.js") answer("text/javascript", script);
+    else if (request.url === "/guard.js") answer("text/javascript", guard);
     else answer("text/html", page);
   });
 }

@@ -2,11 +2,12 @@
 // The only file of the conformance suite that knows how the engine is configured. Read next: run.ts.
 import type { InitOptions } from "../../bindings/index.ts";
 import * as athanor from "../../bindings/index.ts";
-import { checkGuards, memoryGuards } from "../../bindings/engine/index.ts";
+import { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
+import { checkGuards, defaultEngine, memoryGuards } from "../../bindings/engine/index.ts";
 
-/** The columns of the support table. A browser runs "wasm-relaxed" and "webgpu" once more with the same harness. */
-export type BackendName = "wasm" | "wasm-relaxed" | "webgpu";
-export const backendNames: readonly BackendName[] = ["wasm", "wasm-relaxed", "webgpu"];
+/** The columns of the support table. A browser runs all but "wasm" once more with the same harness. */
+export type BackendName = "wasm" | "wasm-relaxed" | "wasm-threads" | "webgpu";
+export const backendNames: readonly BackendName[] = ["wasm", "wasm-relaxed", "wasm-threads", "webgpu"];
 
 export interface OpenedBackend {
   readonly name: BackendName;
@@ -24,15 +25,23 @@ export interface MissingBackend {
 }
 
 const options: Readonly<Record<BackendName, InitOptions>> = {
-  wasm: { simd: "strict", webgpu: "off", tune: "off" },
-  "wasm-relaxed": { simd: "relaxed", webgpu: "off", tune: "off" },
-  webgpu: { simd: "strict", webgpu: "require", tune: "off" },
+  wasm: { simd: "strict", webgpu: "off", tune: "off", threads: 1 },
+  "wasm-relaxed": { simd: "relaxed", webgpu: "off", tune: "off", threads: 1 },
+  // Three workers: shares that are empty and shares that are uneven both occur.
+  "wasm-threads": { simd: "relaxed", webgpu: "off", tune: "off", threads: 3 },
+  webgpu: { simd: "strict", webgpu: "require", tune: "off", threads: 1 },
 };
 
 export async function openBackend(name: BackendName): Promise<OpenedBackend | MissingBackend> {
   await athanor.shutdown();
   try {
-    await athanor.init(options[name]);
+    const { threads } = await athanor.init(options[name]);
+    const wasm = defaultEngine().backends.get("wasm");
+    if (name === "wasm-threads" && wasm instanceof WasmBackend) {
+      if (threads.used < 3) return { name, missing: threads.detail };
+      // Everything is shared, however small it is.
+      wasm.shareFrom = 0;
+    }
   } catch (error) {
     return { name, missing: error instanceof Error ? error.message : String(error) };
   }

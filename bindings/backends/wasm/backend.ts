@@ -1,5 +1,5 @@
-// The CPU: kernels of the WASM module on one thread, over a heap in linear memory. Always available, reads at once.
-// Read next: module.ts (loading), heap.ts (memory), program.ts (execution).
+// The CPU: kernels of the WASM module on one or more threads, over a heap in linear memory. Always available, reads at once.
+// Read next: module.ts (loading), heap.ts (memory), program.ts (execution), threads.ts.
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
@@ -9,29 +9,44 @@ import { KernelTable } from "./kernels.ts";
 import type { Artefact, KernelModule } from "./module.ts";
 import { loadKernels } from "./module.ts";
 import { WasmProgram } from "./program.ts";
+import { worthSharing } from "./sharing.ts";
 import { WasmStorage } from "./storage.ts";
+import { Threads } from "./threads.ts";
 
 /** Options of `createWasm`. */
 export interface WasmOptions {
   /** "relaxed" may fuse multiply and add (one rounding less, different by machine); "auto" takes it where it exists. */
   readonly artefact?: Artefact | "auto";
+  /** Threads that run a program, this one included; more than one need `whyNoThreads() === undefined`. */
+  readonly threads?: number;
 }
 
 export class WasmBackend implements Backend {
   readonly name = "wasm";
-  readonly workers = 1;
+  readonly workers: number;
   readonly readsSynchronously = true;
   readonly artefact: Artefact;
   readonly heap: Heap;
-  /** Runs records of {table index, arguments pointer}: the one call into WASM per segment. */
-  readonly runRecords: (records: number, count: number, worker: number, workers: number) => void;
+  readonly threads: Threads | undefined;
+  /** Microseconds of work from which a step is shared among threads; with 0, which tests set, all are. */
+  shareFrom: number = worthSharing;
   private readonly kernels: KernelTable;
+  private readonly runAlone: (records: number, count: number, worker: number, workers: number, team: number) => void;
 
-  constructor(module: KernelModule) {
+  constructor(module: KernelModule, threads: number) {
     this.artefact = module.artefact;
-    this.heap = new Heap(module.memory, module.heapBase);
-    this.kernels = new KernelTable(module, this.heap);
-    this.runRecords = module.exports.run as WasmBackend["runRecords"];
+    this.workers = threads;
+    this.heap = new Heap(module.memory, module.heapBase, module.maximumPages);
+    this.threads = threads > 1 ? new Threads(module, this.heap, threads) : undefined;
+    this.kernels = new KernelTable(module, this.heap, this.threads?.log);
+    this.runAlone = module.exports.run as WasmBackend["runAlone"];
+  }
+
+  /** Runs `count` records of a program: the one call into WASM per segment. `isShared` if one of them is worth sharing. */
+  run(records: number, count: number, isShared: boolean): void {
+    const workers = isShared && this.threads !== undefined ? this.threads.size : 1;
+    if (workers === 1) this.runAlone(records, count, 0, 1, 0);
+    else this.threads?.run(records, count, workers);
   }
 
   refusesDType(): undefined {
@@ -72,10 +87,12 @@ export class WasmBackend implements Backend {
 
   dispose(): void {
     // The memory goes with the last reference to it.
+    this.threads?.dispose();
   }
 }
 
 /** Loads the kernel module and starts the CPU backend. Throws a BackendError where WebAssembly SIMD is missing. */
 export async function createWasm(options: WasmOptions = {}): Promise<WasmBackend> {
-  return new WasmBackend(await loadKernels(options.artefact ?? "auto"));
+  const { artefact = "auto", threads = 1 } = options;
+  return new WasmBackend(await loadKernels(artefact, threads > 1), threads);
 }

@@ -9,8 +9,6 @@ import type { MemoryReport } from "../backend.ts";
 
 const alignment = 64;
 const page = 65536;
-/** WebAssembly memory ends at 4 GiB; the last page stays unused so that no end pointer wraps to 0. */
-const limit = 65535 * page;
 const guardBytes = 64;
 const guardPattern = 0xa5;
 
@@ -25,6 +23,8 @@ export function sizeClass(bytes: number): number {
 export class Heap {
   private readonly memory: WebAssembly.Memory;
   private readonly base: number;
+  /** The last of 4 GiB's pages stays unused so that no end pointer wraps to 0. */
+  private readonly limit: number;
   private top: number;
   private readonly free = new Map<number, number[]>();
   /** Bytes asked for, by block pointer. */
@@ -34,9 +34,10 @@ export class Heap {
   private inUse = 0;
   private peak = 0;
 
-  /** `base` is the first byte the module does not use itself. */
-  constructor(memory: WebAssembly.Memory, base: number) {
+  /** `base` is the first byte the module does not use itself; the memory can grow to `pages` pages of 64 KiB. */
+  constructor(memory: WebAssembly.Memory, base: number, pages: number) {
     this.memory = memory;
+    this.limit = Math.min(pages, 65535) * page;
     this.base = Math.ceil(base / alignment) * alignment;
     this.top = this.base;
   }
@@ -91,12 +92,12 @@ export class Heap {
     if (end <= available) return;
     const pages = Math.ceil((end - available) / page);
     try {
-      if (end > limit) throw new RangeError("beyond 4 GiB");
+      if (end > this.limit) throw new RangeError("beyond the end of memory");
       // Growing by an eighth at least keeps the number of growths small.
-      const generous = Math.min(Math.max(pages, available / page / 8), (limit - available) / page);
+      const generous = Math.min(Math.max(pages, available / page / 8), (this.limit - available) / page);
       this.memory.grow(Math.max(pages, Math.floor(generous)));
     } catch (cause) {
-      const use = `${showBytes(this.inUse)} of at most ${showBytes(limit)} are in use`;
+      const use = `${showBytes(this.inUse)} of at most ${showBytes(this.limit)} are in use`;
       throw new BackendError(
         op,
         `out of memory on wasm: asked for ${showBytes(bytes)}, ${use}. Dispose tensors, use smaller batches, or scope(() => …)`,

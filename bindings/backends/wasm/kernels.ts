@@ -8,16 +8,25 @@ import { emitRow, rowKey } from "../../expr/to-wasm.ts";
 import { singles } from "./generated/singles.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelModule } from "./module.ts";
+import type { TableLog } from "./table-log.ts";
 
 export class KernelTable {
   private readonly module: KernelModule;
   private readonly heap: Heap;
   private readonly indexes = new Map<string, number>();
   private readonly rows = new Map<string, number>();
+  /** Tells worker threads what was added. */
+  private readonly log: TableLog | undefined;
 
-  constructor(module: KernelModule, heap: Heap) {
+  constructor(module: KernelModule, heap: Heap, log?: TableLog) {
     this.module = module;
     this.heap = heap;
+    this.log = log;
+  }
+
+  /** Whether emitted modules import memory that is shared. */
+  get isShared(): boolean {
+    return this.module.isShared;
   }
 
   /** Whether the module was built with relaxed SIMD. */
@@ -41,6 +50,7 @@ export class KernelTable {
       );
     }
     const index = this.module.table.grow(1, exported);
+    this.log?.append([name], new Uint8Array(0));
     this.indexes.set(name, index);
     return index;
   }
@@ -70,6 +80,7 @@ export class KernelTable {
       env: { memory: this.module.memory },
       kernels,
     });
+    this.log?.append(helpers, bytes);
     return this.module.table.grow(1, instance.exports.row);
   }
 }

@@ -2,17 +2,21 @@
 // Knows nothing of programs. Read next: kernels.ts, which gives exported functions places in the table.
 import { BackendError } from "../../core/errors.ts";
 
-/** The artefacts the build makes from assembly/. The shared pair serves threads. */
+/** The kinds of SIMD the build makes artefacts for; each comes with and without shared memory, which threads need. */
 export type Artefact = "base" | "relaxed";
 
 /** A started kernel module with its memory. */
 export interface KernelModule {
   readonly artefact: Artefact;
+  readonly isShared: boolean;
+  /** What workers instantiate. */
+  readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly exports: Readonly<Record<string, WebAssembly.ExportValue>>;
   readonly table: WebAssembly.Table;
-  /** First byte of memory the module does not use. */
+  /** First byte of memory the module does not use, and the pages of 64 KiB that memory can grow to. */
   readonly heapBase: number;
+  readonly maximumPages: number;
 }
 
 /** What this JavaScript engine can run, and if not, why. */
@@ -36,8 +40,8 @@ export function wasmFeatures(): WasmFeatures {
   return { simd: validates(simdProbe), relaxed: validates(relaxedProbe) };
 }
 
-/** Loads an artefact: relaxed where it validates unless `strict` results are asked for. */
-export async function loadKernels(choice: Artefact | "auto"): Promise<KernelModule> {
+/** Loads an artefact: relaxed where it validates unless `strict` results are asked for; with shared memory for threads. */
+export async function loadKernels(choice: Artefact | "auto", isShared = false): Promise<KernelModule> {
   const features = wasmFeatures();
   if (!features.simd)
     throw new BackendError("init", "WebAssembly SIMD is missing in this JavaScript engine. Use one from 2021 or later");
@@ -48,10 +52,9 @@ export async function loadKernels(choice: Artefact | "auto"): Promise<KernelModu
     );
   }
   const artefact: Artefact = choice === "auto" ? (features.relaxed ? "relaxed" : "base") : choice;
-  const { bytes } =
-    artefact === "relaxed" ? await import("./generated/relaxed.ts") : await import("./generated/base.ts");
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-  const { instance } = await WebAssembly.instantiate(decodeBase64(bytes), { env: { memory, abort } });
+  const { bytes } = await artefacts[artefact][isShared ? "shared" : "own"]();
+  const { memory, maximum } = isShared ? sharedMemory() : ownMemory();
+  const { module, instance } = await WebAssembly.instantiate(decodeBase64(bytes), { env: { memory, abort } });
   const { table, heapBase } = instance.exports;
   if (!(table instanceof WebAssembly.Table) || typeof heapBase !== "function") {
     throw new BackendError(
@@ -59,7 +62,43 @@ export async function loadKernels(choice: Artefact | "auto"): Promise<KernelModu
       "the kernel module lacks its table or heapBase; build it again with npm run build:kernels",
     );
   }
-  return { artefact, memory, exports: instance.exports, table, heapBase: (heapBase as () => number)() >>> 0 };
+  const base = (heapBase as () => number)() >>> 0;
+  const { exports } = instance;
+  return { artefact, isShared, module, memory, exports, table, heapBase: base, maximumPages: maximum };
+}
+
+/** Written out one by one, so that a bundler sees each import and a user downloads only the artefact that runs. */
+const artefacts = {
+  base: { own: () => import("./generated/base.ts"), shared: () => import("./generated/base-shared.ts") },
+  relaxed: { own: () => import("./generated/relaxed.ts"), shared: () => import("./generated/relaxed-shared.ts") },
+} as const;
+
+const initialPages = 16;
+/** Shared memory reserves its maximum of addresses at once, which small devices may refuse: 4 GiB, 2 GiB, 512 MiB. */
+const maxima = [65536, 32768, 8192] as const;
+
+interface Memory {
+  readonly memory: WebAssembly.Memory;
+  readonly maximum: number;
+}
+
+function ownMemory(): Memory {
+  const [maximum] = maxima;
+  return { memory: new WebAssembly.Memory({ initial: initialPages, maximum }), maximum };
+}
+
+function sharedMemory(): Memory {
+  let refusal: unknown;
+  for (const maximum of maxima) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: initialPages, maximum, shared: true }), maximum };
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  throw new BackendError("init", "the host has no addresses for shared memory. Use init({ threads: 1 })", {
+    cause: refusal,
+  });
 }
 
 function abort(): never {

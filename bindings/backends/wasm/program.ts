@@ -8,6 +8,7 @@ import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
 import { lengthenRows, scratchSlot } from "./periods.ts";
+import { workOf } from "./sharing.ts";
 import { WasmStorage } from "./storage.ts";
 import type { WasmBackend } from "./backend.ts";
 
@@ -18,8 +19,17 @@ interface Patch {
   readonly offset: number;
 }
 
+/** One record: a function of the table and the start of its argument words. */
+interface Call {
+  readonly index: number;
+  readonly start: number;
+  readonly isShared: boolean;
+}
+
 /** Rows shorter than this are walked by the row function itself: calling it for each costs as much as a hundred elements. */
 const shortRow = 128;
+/** Words of a record: table index, pointer to the arguments, whether all workers run it. */
+const recordWords = 3;
 /** Every bound number gets this many bytes of argument memory. */
 const scalarBytes = 8;
 
@@ -39,13 +49,13 @@ export class WasmProgram implements Program {
   private readonly recordCount: number;
   private scratchBytes = 0;
   private readonly scalarBase: number;
-  private readonly runRecords: (records: number, count: number, worker: number, workers: number) => void;
+  /** Whether a record is worth running on more than one thread. */
+  private readonly isShared: boolean;
 
   constructor(backend: WasmBackend, segment: Segment, kernels: KernelTable) {
     this.backend = backend;
     this.segment = segment;
     this.heap = backend.heap;
-    this.runRecords = backend.runRecords;
     const steps = segment.steps.filter((step) => !isEmpty(step));
     const calls = steps.flatMap((step) => this.encode(step, kernels, backend.workers));
     this.recordCount = calls.length;
@@ -57,7 +67,8 @@ export class WasmProgram implements Program {
     });
     this.scratchLabel = steps.find((step) => step.kind === "kernel" && step.scratch > 0)?.label ?? "run";
     const recordStart = this.words.length;
-    for (const call of calls) this.words.push(call.index, call.start);
+    for (const call of calls) this.words.push(call.index, call.start, Number(call.isShared));
+    this.isShared = calls.some((call) => call.isShared);
     // Numbers start at a multiple of eight bytes.
     if (this.words.length % 2 === 1) this.words.push(0);
     const scalars = segment.slots.filter((slot) => slot.kind === "scalar").length;
@@ -66,7 +77,7 @@ export class WasmProgram implements Program {
     this.scalarBase = this.block + bytes;
     this.records = this.block + 4 * recordStart;
     for (let index = 0; index < calls.length; index++) {
-      const word = recordStart + 2 * index + 1;
+      const word = recordStart + recordWords * index + 1;
       this.words[word] = this.block + 4 * (this.words[word] ?? 0);
     }
     this.heap.view("i32", this.block, this.words.length).set(this.words);
@@ -108,7 +119,7 @@ export class WasmProgram implements Program {
         if (slot.kind === "scalar")
           this.heap.view(slot.dtype, this.scalarBase + slot.index * scalarBytes, 1)[0] = scalars[slot.index] ?? 0;
       }
-      this.runRecords(this.records, this.recordCount, 0, this.backend.workers);
+      this.backend.run(this.records, this.recordCount, this.isShared);
       return results;
     } catch (error) {
       for (const storage of results) (storage as WasmStorage | undefined)?.release();
@@ -122,13 +133,17 @@ export class WasmProgram implements Program {
     this.heap.release(this.block, false);
   }
 
+  private isWorthSharing(step: Step): boolean {
+    return this.backend.workers > 1 && workOf(step) >= this.backend.shareFrom;
+  }
+
   private pointer(view: SlotView): void {
     this.patches.push({ word: this.words.length, slot: view.slot, offset: view.offset * bytesOf(view.dtype) });
     this.words.push(0);
   }
 
-  /** Writes a step's argument words; returns the table index and the start of the words of each call it takes. */
-  private encode(step: Step, kernels: KernelTable, workers: number): { index: number; start: number }[] {
+  /** Writes a step's argument words; returns the calls it takes. */
+  private encode(step: Step, kernels: KernelTable, workers: number): Call[] {
     switch (step.kind) {
       case "map": {
         const { steps, scratch } = lengthenRows(step) ?? { steps: [step], scratch: 0 };
@@ -145,7 +160,7 @@ export class WasmProgram implements Program {
     }
   }
 
-  private encodeMap(step: MapStep, kernels: KernelTable, workers: number): { index: number; start: number } {
+  private encodeMap(step: MapStep, kernels: KernelTable, workers: number): Call {
     const outer = step.shape.slice(0, -1);
     const inner = outer.length;
     const length = step.shape[inner] ?? 1;
@@ -158,7 +173,7 @@ export class WasmProgram implements Program {
       expression: step.expression,
       inputs,
       outputStride,
-      shared: false,
+      shared: kernels.isShared,
       relaxed: kernels.isRelaxed,
       nested,
     });
@@ -175,19 +190,20 @@ export class WasmProgram implements Program {
       );
     }
     for (let word = 0; word < workers * (2 + 3 * operands.length); word++) this.words.push(0);
-    return { index: kernels.kernel("map"), start };
+    return { index: kernels.kernel("map"), start, isShared: this.isWorthSharing(step) };
   }
 
-  private encodeReduce(step: ReduceStep, kernels: KernelTable): { index: number; start: number } {
+  private encodeReduce(step: ReduceStep, kernels: KernelTable): Call {
     const start = this.words.length;
     if (step.input === undefined) throw new Error("a fold on wasm needs its source in memory");
     this.pointer(step.input);
     this.pointer(step.output);
     this.words.push(step.outer, step.length, step.inner);
-    return { index: kernels.kernel(`reduce_${step.combiner}_${step.dtype}`), start };
+    const index = kernels.kernel(`reduce_${step.combiner}_${step.dtype}`);
+    return { index, start, isShared: this.isWorthSharing(step) };
   }
 
-  private encodeKernel(step: KernelStep, kernels: KernelTable): { index: number; start: number } {
+  private encodeKernel(step: KernelStep, kernels: KernelTable): Call {
     const start = this.words.length;
     for (const view of step.inputs) this.pointer(view);
     for (const view of step.outputs) this.pointer(view);
@@ -196,7 +212,8 @@ export class WasmProgram implements Program {
       this.words.push(0);
     }
     this.words.push(...step.words);
-    return { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start };
+    const index = kernels.kernel(`${step.kernel}_${step.dtype}`);
+    return { index, start, isShared: this.isWorthSharing(step) };
   }
 }
 

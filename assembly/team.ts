@@ -1,0 +1,122 @@
+// The team: workers (threads) that run one program together. A worker joins, waits for jobs, and meets the others between
+// records. All of it happens in one block of shared words that the host sets aside; without shared memory there is no team and
+// these functions do nothing. Whoever waits spins for some tens of microseconds first, because waking a sleeper takes as long.
+// Knows no kernels and no records. Read next: program.ts, which meets; bindings/backends/wasm/threads.ts, the host's side.
+
+/** Byte offsets in the block, one word to a cache line. The host reads and writes those it shares: threads.ts. */
+class Place {
+  /** generation << 8 | workers that take part. One word, so that a worker that is left out never looks at a job's other words. */
+  static readonly JOB: usize = 0;
+  static readonly SLEEPING: usize = 64;
+  static readonly JOINED: usize = 128;
+  static readonly ARRIVED: usize = 192;
+  static readonly PHASE: usize = 256;
+  static readonly WAITING: usize = 320;
+  /** Not 0 once a member stopped in the middle of a job: nobody waits for anybody any more. */
+  static readonly BROKEN: usize = 384;
+  /** The job: records, count. */
+  static readonly RECORDS: usize = 448;
+  /** Whether the host's thread may sleep: a browser's main thread may not. */
+  static readonly HOST_SLEEPS: usize = 456;
+}
+
+/** Looks at a word this often before sleeping: about 50 µs. */
+const SPINS = 30000;
+/** A sleeper looks up this often (nanoseconds), should a member have stopped without a word. */
+const NAP: i64 = 500_000_000;
+
+/** Makes the caller a member; its number, from 1. */
+export function joinTeam(team: usize): i32 {
+  if (ASC_FEATURE_THREADS) return atomic.add<i32>(team + Place.JOINED, 1) + 1;
+  return 0;
+}
+
+/** The number of workers that have joined. */
+export function teamSize(team: usize): i32 {
+  if (ASC_FEATURE_THREADS) return atomic.load<i32>(team + Place.JOINED);
+  return 0;
+}
+
+/** Waits for a job other than `seen`, which is 0 before the first. */
+export function awaitJob(team: usize, seen: i32): i32 {
+  if (ASC_FEATURE_THREADS) {
+    for (let turn = 0; turn < SPINS; turn++) {
+      const job = atomic.load<i32>(team + Place.JOB);
+      if (job != seen) return job;
+    }
+    // The host looks for sleepers after it has set the job, so one of the two always sees the other.
+    atomic.add<i32>(team + Place.SLEEPING, 1);
+    let job = atomic.load<i32>(team + Place.JOB);
+    while (job == seen) {
+      atomic.wait<i32>(team + Place.JOB, seen, -1);
+      job = atomic.load<i32>(team + Place.JOB);
+    }
+    atomic.sub<i32>(team + Place.SLEEPING, 1);
+    return job;
+  }
+  return seen;
+}
+
+/** Gives members 1 to workers - 1 the records to run. */
+export function giveJob(team: usize, records: usize, count: i32, workers: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    store<usize>(team + Place.RECORDS, records);
+    store<i32>(team + Place.RECORDS, count, 4);
+    const generation = (atomic.load<i32>(team + Place.JOB) >>> 8) + 1;
+    atomic.store<i32>(team + Place.JOB, (generation << 8) | workers);
+    if (atomic.load<i32>(team + Place.SLEEPING) > 0) atomic.notify(team + Place.JOB, -1);
+  }
+}
+
+/** The records of the job that was given last. */
+export function jobRecords(team: usize): usize {
+  return load<usize>(team + Place.RECORDS);
+}
+
+/** Their number. */
+export function jobCount(team: usize): i32 {
+  return load<i32>(team + Place.RECORDS, 4);
+}
+
+/** A word of memory, for a worker that would have to make a view of it otherwise. */
+export function readWord(address: usize): u32 {
+  return load<u32>(address);
+}
+
+/** Whether a member has stopped in the middle of a job. */
+export function isBroken(team: usize): bool {
+  if (ASC_FEATURE_THREADS) return atomic.load<i32>(team + Place.BROKEN) != 0;
+  return false;
+}
+
+/** Lets everybody who waits go on and find the team broken. */
+export function breakTeam(team: usize): void {
+  if (ASC_FEATURE_THREADS) {
+    atomic.store<i32>(team + Place.BROKEN, 1);
+    atomic.notify(team + Place.PHASE, -1);
+  }
+}
+
+/** Waits until all `workers` members are here; false if one never will be. What each wrote before is then seen by all. */
+export function meet(team: usize, worker: i32, workers: i32): bool {
+  if (ASC_FEATURE_THREADS) {
+    const phase = atomic.load<i32>(team + Place.PHASE);
+    if (atomic.add<i32>(team + Place.ARRIVED, 1) == workers - 1) {
+      atomic.store<i32>(team + Place.ARRIVED, 0);
+      atomic.add<i32>(team + Place.PHASE, 1);
+      if (atomic.load<i32>(team + Place.WAITING) > 0) atomic.notify(team + Place.PHASE, -1);
+      return true;
+    }
+    for (let turn = 0; turn < SPINS; turn++) {
+      if (atomic.load<i32>(team + Place.PHASE) != phase) return true;
+    }
+    const sleeps = worker > 0 || load<i32>(team + Place.HOST_SLEEPS) != 0;
+    if (sleeps) atomic.add<i32>(team + Place.WAITING, 1);
+    while (atomic.load<i32>(team + Place.PHASE) == phase && !isBroken(team)) {
+      if (sleeps) atomic.wait<i32>(team + Place.PHASE, phase, NAP);
+    }
+    if (sleeps) atomic.sub<i32>(team + Place.WAITING, 1);
+    return atomic.load<i32>(team + Place.PHASE) != phase;
+  }
+  return true;
+}
