@@ -3,19 +3,25 @@
 // Read next: assembly/program.ts, which walks the records; heap.ts, which owns the memory.
 import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
-import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step } from "../../graph/step.ts";
+import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step, StripStep } from "../../graph/step.ts";
+import { writesOf } from "../../graph/step.ts";
 import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
 import { lengthenRows, scratchSlot } from "./periods.ts";
 import { WasmStorage } from "./storage.ts";
+import type { Call } from "./strip-words.ts";
+import { stripWords } from "./strip-words.ts";
 import type { WasmBackend } from "./backend.ts";
 
 /** A word that holds the address of a slot (plus a constant) and is written at every run. */
-interface Patch {
-  readonly word: number;
+export interface Patch {
+  word: number;
   readonly slot: number;
   readonly offset: number;
+  /** Bytes the pointer moves in a strip loop: from strip to strip, from worker to worker. */
+  readonly advance: number;
+  readonly share: number;
 }
 
 /** Rows shorter than this are walked by the row function itself: calling it for each costs as much as a hundred elements. */
@@ -49,8 +55,7 @@ export class WasmProgram implements Program {
     const steps = segment.steps.filter((step) => !isEmpty(step));
     const calls = steps.flatMap((step) => this.encode(step, kernels, backend.workers));
     this.recordCount = calls.length;
-    for (const step of steps)
-      for (const { slot } of step.kind === "kernel" ? step.outputs : [step.output]) this.labels[slot] ??= step.label;
+    for (const step of steps) for (const { slot } of writesOf(step)) this.labels[slot] ??= step.label;
     this.bufferLabels = segment.buffers.map((_, buffer) => {
       const slot = segment.slots.findIndex((other) => other.kind === "temporary" && other.buffer === buffer);
       return this.labels[slot] ?? "run";
@@ -123,12 +128,15 @@ export class WasmProgram implements Program {
   }
 
   private pointer(view: SlotView): void {
-    this.patches.push({ word: this.words.length, slot: view.slot, offset: view.offset * bytesOf(view.dtype) });
+    const bytes = bytesOf(view.dtype);
+    const { slot, offset, advance = 0, share = 0 } = view;
+    const word = this.words.length;
+    this.patches.push({ word, slot, offset: offset * bytes, advance: advance * bytes, share: share * bytes });
     this.words.push(0);
   }
 
-  /** Writes a step's argument words; returns the table index and the start of the words of each call it takes. */
-  private encode(step: Step, kernels: KernelTable, workers: number): { index: number; start: number }[] {
+  /** Writes a step's argument words; returns the calls it takes. */
+  private encode(step: Step, kernels: KernelTable, workers: number): Call[] {
     switch (step.kind) {
       case "map": {
         const { steps, scratch } = lengthenRows(step) ?? { steps: [step], scratch: 0 };
@@ -137,6 +145,8 @@ export class WasmProgram implements Program {
       }
       case "reduce":
         return [this.encodeReduce(step, kernels)];
+      case "strips":
+        return [this.encodeStrips(step, kernels, workers)];
       case "kernel":
         this.scratchBytes = Math.max(this.scratchBytes, step.scratch);
         return [this.encodeKernel(step, kernels)];
@@ -145,31 +155,32 @@ export class WasmProgram implements Program {
     }
   }
 
-  private encodeMap(step: MapStep, kernels: KernelTable, workers: number): { index: number; start: number } {
+  private encodeMap(step: MapStep, kernels: KernelTable, workers: number): Call {
     const outer = step.shape.slice(0, -1);
     const inner = outer.length;
     const length = step.shape[inner] ?? 1;
     const stride = (view: SlotView): number => view.strides[inner] ?? 0;
     const walk = (view: SlotView): Stride => (stride(view) === 1 ? "one" : stride(view) === 0 ? "zero" : "any");
-    const outputStride = step.shape.length === 0 || stride(step.output) === 1 || length === 1 ? "one" : "any";
+    const results = [step, ...(step.also ?? [])];
+    const isDense = (view: SlotView): boolean => step.shape.length === 0 || stride(view) === 1 || length === 1;
+    const outputStrides = results.map(({ output }) => (isDense(output) ? "one" : "any"));
     const inputs = step.inputs.map((view) => ({ dtype: view.dtype, stride: walk(view) }));
     const nested = length < shortRow && inner > 0;
     const row = kernels.row({
-      expression: step.expression,
+      expressions: results.map(({ expression }) => expression),
       inputs,
-      outputStride,
+      outputStrides,
       shared: false,
       relaxed: kernels.isRelaxed,
       nested,
     });
     const start = this.words.length;
-    const operands = [step.output, ...step.inputs];
+    const operands = [...results.map(({ output }) => output), ...step.inputs];
     this.words.push(row, operands.length, outer.length, length, Number(nested), ...outer);
-    for (const view of operands) {
+    for (const [index, view] of operands.entries()) {
       this.pointer(view);
-      const isOutput = view === step.output;
       this.words.push(
-        isOutput && outputStride === "one" ? 1 : stride(view),
+        outputStrides[index] === "one" ? 1 : stride(view),
         bytesOf(view.dtype),
         ...outer.map((_, axis) => view.strides[axis] ?? 0),
       );
@@ -178,21 +189,30 @@ export class WasmProgram implements Program {
     return { index: kernels.kernel("map"), start };
   }
 
-  private encodeReduce(step: ReduceStep, kernels: KernelTable): { index: number; start: number } {
+  private encodeReduce(step: ReduceStep, kernels: KernelTable): Call {
     const start = this.words.length;
     if (step.input === undefined) throw new Error("a fold on wasm needs its source in memory");
     this.pointer(step.input);
     this.pointer(step.output);
     this.words.push(step.outer, step.length, step.inner);
-    return { index: kernels.kernel(`reduce_${step.combiner}_${step.dtype}`), start };
+    return { index: kernels.kernel(`${step.stage ?? "reduce"}_${step.combiner}_${step.dtype}`), start };
   }
 
-  private encodeKernel(step: KernelStep, kernels: KernelTable): { index: number; start: number } {
+  private encodeStrips(step: StripStep, kernels: KernelTable, workers: number): Call {
+    const body = (steps: readonly (MapStep | ReduceStep)[]): (() => Call[]) => {
+      return () => steps.map((part) => (part.kind === "map" ? this.encodeMap(part, kernels, 1) : this.encodeReduce(part, kernels)));
+    };
+    const bodies = [step.steps, ...(step.tail === undefined ? [] : [step.tail])].map(body);
+    const start = stripWords(this.words, this.patches, step.strips, bodies, workers);
+    return { index: kernels.kernel("strips"), start };
+  }
+
+  private encodeKernel(step: KernelStep, kernels: KernelTable): Call {
     const start = this.words.length;
     for (const view of step.inputs) this.pointer(view);
     for (const view of step.outputs) this.pointer(view);
     if (step.scratch > 0) {
-      this.patches.push({ word: this.words.length, slot: scratchSlot, offset: 0 });
+      this.patches.push({ word: this.words.length, slot: scratchSlot, offset: 0, advance: 0, share: 0 });
       this.words.push(0);
     }
     this.words.push(...step.words);
