@@ -3,6 +3,7 @@
 // Read next: reduce.ts for a simple one, matmul.ts for the one that matters most.
 export * from "./reduce";
 export * from "./reduce-index";
+export { finish_sum_f32, partial_sum_f32 } from "./partial";
 export * from "./scan";
 export { matmul_f32, matmul_f64, matmul_i32 } from "./matmul";
 export * from "./convolution";
@@ -13,6 +14,7 @@ export * from "./indexing";
 export * from "./eigh";
 export * from "./functions";
 export { map } from "./map";
+export { strips } from "./strips";
 export { run, runPart, runTogether } from "./program";
 export { awaitJob, breakTeam, joinTeam, readWord, teamSize } from "./team";
 export { heapBase } from "./heap";

@@ -1,7 +1,7 @@
 // argMax and argMin: in is [outer, length, inner], out is i32 [outer, inner]. The first of equal extremes wins and the
 // first NaN beats every number, as in NumPy. Rows are done in two vectorised passes (the extreme, then where it is);
-// columns four at a time. A length of 0 gives 0. Read next: fold.ts.
-import { foldRow, Largest, Smallest } from "./fold";
+// columns four at a time. A length of 0 gives 0. Read next: extreme.ts.
+import { extremeRow } from "./extreme";
 import { Share, Words } from "./words";
 
 /** Is x a better extreme than best? Only a NaN beats a number that is not smaller (larger). */
@@ -80,8 +80,7 @@ function argument<T extends number>(args: usize, worker: i32, workers: i32, larg
     if (length <= 0) {
       memory.fill(place, 0, (columns as usize) << 2);
     } else if (inner == 1) {
-      const value = largest ? foldRow<T, Largest<T>>(from, length) : foldRow<T, Smallest<T>>(from, length);
-      store<i32>(place, find<T>(from, length, value));
+      store<i32>(place, find<T>(from, length, extremeRow<T>(from, length, largest)));
     } else if (sizeof<T>() == 4 && columns == 4) {
       fourColumns<T>(from, place, length, step, largest);
     } else {

@@ -2,16 +2,13 @@
 // 8 (rows) or 16 (columns) numbers before it is widened, so the relative error of a sum of positives stays below
 // 1e-6 for any length. Returns to reduce.ts, which knows the axes.
 
-/** Adds the four lanes of x, widened. */
-function widenedSum(x: v128): f64 {
-  const low = f64x2.promote_low_f32x4(x);
-  const high = f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 1));
-  const pair = f64x2.add(low, high);
-  return f64x2.extract_lane(pair, 0) + f64x2.extract_lane(pair, 1);
-}
+/** Elements of a row that are summed by themselves: partial.ts gives chunks to several workers, with the same result. */
+export const CHUNK = 4096;
 
-export function rowSumF32(source: usize, length: i32): f64 {
-  let total: f64 = 0;
+/** The sum of at most CHUNK elements. */
+export function chunkSumF32(source: usize, length: i32): f64 {
+  let low = f64x2.splat(0);
+  let high = low;
   const end = source + ((length as usize) << 2);
   while (source + 128 <= end) {
     const stop = source + min<usize>(1024, (end - source) & ~127);
@@ -37,12 +34,24 @@ export function rowSumF32(source: usize, length: i32): f64 {
     }
     s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
     s4 = f32x4.add(f32x4.add(s4, s5), f32x4.add(s6, s7));
-    total += widenedSum(f32x4.add(s0, s4));
+    s0 = f32x4.add(s0, s4);
+    low = f64x2.add(low, f64x2.promote_low_f32x4(s0));
+    high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<i64>(s0, s0, 1, 1)));
   }
+  low = f64x2.add(low, high);
+  let total = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
   while (source < end) {
     total += load<f32>(source) as f64;
     source += 4;
   }
+  return total;
+}
+
+/** The sum of a row, chunk after chunk. */
+export function rowSumF32(source: usize, length: i32): f64 {
+  let total = chunkSumF32(source, min<i32>(length, CHUNK));
+  for (let done = CHUNK; done < length; done += CHUNK)
+    total += chunkSumF32(source + ((done as usize) << 2), min<i32>(length - done, CHUNK));
   return total;
 }
 
@@ -118,9 +127,13 @@ export function columnSumF32(source: usize, target: usize, length: i32, step: us
   while (columns > 0) {
     let total: f64 = 0;
     let row = source;
-    for (let i = 0; i < length; i++) {
-      total += load<f32>(row) as f64;
-      row += step;
+    for (let rest = length; rest > 0; rest -= 16) {
+      let sum: f64 = 0;
+      for (let i = min<i32>(16, rest); i > 0; i--) {
+        sum += load<f32>(row) as f64;
+        row += step;
+      }
+      total += sum;
     }
     store<f32>(target, total as f32);
     source += 4;

@@ -1,8 +1,9 @@
-// Reductions of one axis: in is [outer, length, inner], out is [outer, inner]. The loops are generic over a combiner;
-// f32 sums have loops of their own (reduce-sum.ts) because plain f32 accumulation loses digits.
+// Reductions of one axis: in is [outer, length, inner], out is [outer, inner]. The loops are generic over a fold of rows and
+// columns; f32 sums and float extremes have loops of their own (reduce-sum.ts, extreme.ts).
 // Empty axes give the identity. Does not know shapes of more than three axes: the caller merges them.
-// Positions of extremes are in reduce-index.ts.
-import { Combiner, foldColumns, foldRow, Largest, Product, Smallest, Sum } from "./fold";
+// Positions of extremes are in reduce-index.ts, sums in parts in partial.ts.
+import { extremeColumns, extremeRow } from "./extreme";
+import { Combiner, foldColumns, foldRow, Product, Sum } from "./fold";
 import { columnSumF32, rowSumF32 } from "./reduce-sum";
 import { Share, Words } from "./words";
 
@@ -13,13 +14,55 @@ class Strip {
   }
 }
 
-/** Words: in, out, outer, length, inner. `accurate` picks the f32 sum loops. One whole axis is one worker's. */
-function reduce<T extends number, Op extends Combiner<T>>(
-  args: usize,
-  worker: i32,
-  workers: i32,
-  accurate: bool,
-): void {
+/** How one row, or one strip of columns, is folded. */
+abstract class Fold<T extends number> {
+  abstract row(source: usize, length: i32): T;
+  abstract columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void;
+}
+
+@final
+class Plain<T extends number, Op extends Combiner<T>> extends Fold<T> {
+  @inline row(source: usize, length: i32): T {
+    return foldRow<T, Op>(source, length);
+  }
+  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
+    foldColumns<T, Op>(source, target, length, step, columns);
+  }
+}
+
+@final
+class AccurateSum extends Fold<f32> {
+  @inline row(source: usize, length: i32): f32 {
+    return rowSumF32(source, length) as f32;
+  }
+  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
+    columnSumF32(source, target, length, step, columns);
+  }
+}
+
+@final
+class Most<T extends number> extends Fold<T> {
+  @inline row(source: usize, length: i32): T {
+    return extremeRow<T>(source, length, true);
+  }
+  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
+    extremeColumns<T>(source, target, length, step, columns, true);
+  }
+}
+
+@final
+class Least<T extends number> extends Fold<T> {
+  @inline row(source: usize, length: i32): T {
+    return extremeRow<T>(source, length, false);
+  }
+  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
+    extremeColumns<T>(source, target, length, step, columns, false);
+  }
+}
+
+/** Words: in, out, outer, length, inner. One whole axis is one worker's. */
+function reduce<T extends number, F extends Fold<T>>(args: usize, worker: i32, workers: i32): void {
+  const fold = changetype<F>(0);
   const source = Words.pointer(args, 0);
   const target = Words.pointer(args, 1);
   const outer = Words.integer(args, 2);
@@ -30,9 +73,7 @@ function reduce<T extends number, Op extends Combiner<T>>(
     const end = Share.from(outer, worker + 1, workers);
     for (let i = Share.from(outer, worker, workers); i < end; i++) {
       const row = source + (i as usize) * (length as usize) * sizeof<T>();
-      const place = target + (i as usize) * sizeof<T>();
-      if (accurate) store<f32>(place, rowSumF32(row, length) as f32);
-      else store<T>(place, foldRow<T, Op>(row, length));
+      store<T>(target + (i as usize) * sizeof<T>(), fold.row(row, length));
     }
     return;
   }
@@ -48,58 +89,56 @@ function reduce<T extends number, Op extends Combiner<T>>(
     const columns = min<i32>(inner, last * width) - strip * width;
     const offset = ((strip * width) as usize) * sizeof<T>();
     const from = source + (i as usize) * (length as usize) * step + offset;
-    const place = target + (i as usize) * step + offset;
-    if (accurate) columnSumF32(from, place, length, step, columns);
-    else foldColumns<T, Op>(from, place, length, step, columns);
+    fold.columns(from, target + (i as usize) * step + offset, length, step, columns);
     item += last - strip;
   }
 }
 
 export function reduce_sum_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Sum<f32>>(args, worker, workers, true);
+  reduce<f32, AccurateSum>(args, worker, workers);
 }
 export function reduce_sum_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Sum<f64>>(args, worker, workers, false);
+  reduce<f64, Plain<f64, Sum<f64>>>(args, worker, workers);
 }
 export function reduce_sum_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Sum<i32>>(args, worker, workers, false);
+  reduce<i32, Plain<i32, Sum<i32>>>(args, worker, workers);
 }
 export function reduce_sum_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Sum<u32>>(args, worker, workers, false);
+  reduce<u32, Plain<u32, Sum<u32>>>(args, worker, workers);
 }
 export function reduce_prod_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Product<f32>>(args, worker, workers, false);
+  reduce<f32, Plain<f32, Product<f32>>>(args, worker, workers);
 }
 export function reduce_prod_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Product<f64>>(args, worker, workers, false);
+  reduce<f64, Plain<f64, Product<f64>>>(args, worker, workers);
 }
 export function reduce_prod_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Product<i32>>(args, worker, workers, false);
+  reduce<i32, Plain<i32, Product<i32>>>(args, worker, workers);
 }
 export function reduce_prod_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Product<u32>>(args, worker, workers, false);
+  reduce<u32, Plain<u32, Product<u32>>>(args, worker, workers);
 }
 export function reduce_max_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Largest<f32>>(args, worker, workers, false);
+  reduce<f32, Most<f32>>(args, worker, workers);
 }
 export function reduce_max_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Largest<f64>>(args, worker, workers, false);
+  reduce<f64, Most<f64>>(args, worker, workers);
 }
 export function reduce_max_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Largest<i32>>(args, worker, workers, false);
+  reduce<i32, Most<i32>>(args, worker, workers);
 }
 export function reduce_max_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Largest<u32>>(args, worker, workers, false);
+  reduce<u32, Most<u32>>(args, worker, workers);
 }
 export function reduce_min_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Smallest<f32>>(args, worker, workers, false);
+  reduce<f32, Least<f32>>(args, worker, workers);
 }
 export function reduce_min_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Smallest<f64>>(args, worker, workers, false);
+  reduce<f64, Least<f64>>(args, worker, workers);
 }
 export function reduce_min_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Smallest<i32>>(args, worker, workers, false);
+  reduce<i32, Least<i32>>(args, worker, workers);
 }
 export function reduce_min_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Smallest<u32>>(args, worker, workers, false);
+  reduce<u32, Least<u32>>(args, worker, workers);
 }

@@ -1,4 +1,4 @@
-// Lowers an expression to a WebAssembly module with one row function, at run time: a loop over a cursor's elements
+// Lowers expressions to a WebAssembly module with one row function, at run time: a loop over a cursor's elements
 // that keeps everything in registers and writes each result once. Transcendental functions are written out
 // (wasm-functions.ts) or imported from the kernel module. Knows no heap and no program.
 // Read next: wasm-lanes.ts for types in registers; assembly/map.ts for the cursor and the driver that calls row functions.
@@ -20,9 +20,10 @@ export type Stride = "zero" | "one" | "any";
 
 /** What a row function is made for; equal requests give equal modules. */
 export interface RowRequest {
-  readonly expression: Expression;
+  /** One result for each; equal parts are computed once. */
+  readonly expressions: readonly Expression[];
   readonly inputs: readonly { readonly dtype: DType; readonly stride: Stride }[];
-  readonly outputStride: "one" | "any";
+  readonly outputStrides: readonly ("one" | "any")[];
   /** Whether the function walks many rows: assembly/map.ts says how its cursor goes on. */
   readonly nested: boolean;
   /** Whether the memory is shared between threads: part of the module's type. */
@@ -39,9 +40,10 @@ export interface RowModule {
 
 /** The text two requests have in common if and only if one module serves both. */
 export function rowKey(request: RowRequest): string {
-  const { expression, inputs, outputStride, nested, shared, relaxed } = request;
+  const { expressions, inputs, outputStrides, nested, shared, relaxed } = request;
   const walks = inputs.map((operand) => `${operand.dtype}:${operand.stride}`).join();
-  return [expression.id, walks, outputStride, nested, shared, relaxed].map(String).join("|");
+  const ids = expressions.map((expression) => expression.id).join();
+  return [ids, walks, outputStrides.join(), nested, shared, relaxed].map(String).join("|");
 }
 
 /**
@@ -57,7 +59,7 @@ const remaining = 1;
 
 class RowEmitter {
   private readonly request: RowRequest;
-  private readonly root: Expression;
+  private readonly roots: readonly Expression[];
   private readonly order: readonly Expression[];
   private readonly width: Width;
   private readonly imported: Imported[] = [];
@@ -69,11 +71,11 @@ class RowEmitter {
   private readonly literals = new Map<string, { readonly lanes: Uint8Array; readonly local: number }>();
   private readonly pointers: number[] = [];
   private readonly strides: number[] = [];
-  private readonly outputPointer: number;
-  private readonly outputStride: number;
-  /** Rows left, and the bytes each operand, output first, moves from the end of a row to the start of the next. */
+  private readonly outputPointers: number[] = [];
+  private readonly outputStrides: number[] = [];
+  /** Rows left, and the bytes each operand, outputs first, moves from the end of a row to the start of the next. */
   private readonly rows: number;
-  private readonly turns: number[] = [];
+  private readonly turns: readonly number[];
   /** An i32 local for a byte on its way into a lane. */
   private readonly scratch: number;
   private readonly firstVector: number;
@@ -81,19 +83,21 @@ class RowEmitter {
 
   constructor(request: RowRequest) {
     this.request = request;
-    this.root = inlineFunctions(request.expression, request.relaxed);
-    this.order = topological(this.root);
+    this.roots = request.expressions.map((expression) => inlineFunctions(expression, request.relaxed));
+    this.order = [...new Set(this.roots.flatMap(topological))];
     const dtypes = [...this.order.map((node) => node.dtype), ...request.inputs.map((operand) => operand.dtype)];
     this.width = dtypes.includes("f64") ? 2 : 4;
     let next = 2;
-    this.outputPointer = next++;
-    this.outputStride = next++;
+    request.expressions.forEach(() => {
+      this.outputPointers.push(next++);
+      this.outputStrides.push(next++);
+    });
     request.inputs.forEach(() => {
       this.pointers.push(next++);
       this.strides.push(next++);
     });
     this.rows = next++;
-    for (let operand = 0; operand <= request.inputs.length; operand++) this.turns.push(next++);
+    this.turns = [...this.outputPointers, ...this.pointers].map(() => next++);
     this.scratch = next++;
     this.firstVector = next;
   }
@@ -101,11 +105,10 @@ class RowEmitter {
   emit(allocate: (bytes: number) => number): RowModule {
     const loops = new Bytes();
     const { request } = this;
-    const { inputs, outputStride } = request;
-    if (outputStride === "one") {
-      const copies = inputs.some((operand) => operand.stride === "any")
-        ? 1
-        : copiesFor(this.order, this.root !== request.expression);
+    const { inputs, outputStrides } = request;
+    if (outputStrides.every((stride) => stride === "one")) {
+      const hasFunctions = this.roots.some((root, index) => root !== request.expressions[index]);
+      const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(this.order, hasFunctions);
       if (copies > 1) this.loop(loops, this.width, copies);
       this.loop(loops, this.width);
     }
@@ -173,20 +176,21 @@ class RowEmitter {
         .byte(opcodes.i32ShiftLeft)
         .set(local);
     };
+    const pointers = [...this.outputPointers, ...this.pointers];
+    const strides = [...this.outputStrides, ...this.strides];
+    const dtypes = [...this.roots, ...this.request.inputs].map((operand) => operand.dtype);
     word(0, remaining);
-    word(1, this.outputPointer);
-    byteStride(2, this.request.expression.dtype, this.outputStride);
-    this.request.inputs.forEach((operand, index) => {
-      word(3 + 2 * index, this.pointers[index] ?? 0);
-      byteStride(4 + 2 * index, operand.dtype, this.strides[index] ?? 0);
+    pointers.forEach((pointer, operand) => {
+      word(1 + 2 * operand, pointer);
+      byteStride(2 + 2 * operand, dtypes[operand] ?? "f32", strides[operand] ?? 0);
     });
     if (!this.request.nested) return;
-    const operands = 1 + this.request.inputs.length;
+    const operands = pointers.length;
     word(1 + 2 * operands, this.rows);
     this.turns.forEach((turn, operand) => {
       word(2 + 2 * operands + operand, turn);
       body.get(turn);
-      body.get(remaining).get(operand === 0 ? this.outputStride : (this.strides[operand - 1] ?? 0));
+      body.get(remaining).get(strides[operand] ?? 0);
       body.byte(opcodes.i32Mul, opcodes.i32Sub).set(turn);
     });
   }
@@ -206,8 +210,9 @@ class RowEmitter {
 
   /** Moves to the next row, if there is one. */
   private endRow(body: Bytes): void {
+    const pointers = [...this.outputPointers, ...this.pointers];
     this.turns.forEach((turn, operand) => {
-      const pointer = operand === 0 ? this.outputPointer : (this.pointers[operand - 1] ?? 0);
+      const pointer = pointers[operand] ?? 0;
       body.get(pointer).get(turn).byte(opcodes.i32Add).set(pointer);
     });
     body.get(this.rows).integer(1).byte(opcodes.i32Sub).tee(this.rows);
@@ -231,7 +236,9 @@ class RowEmitter {
         }
       }
     }
-    for (this.copy = 0; this.copy < copies; this.copy++) this.store(body, width);
+    this.roots.forEach((root, output) => {
+      for (this.copy = 0; this.copy < copies; this.copy++) this.store(body, root, output, width);
+    });
     this.copy = 0;
     this.advanceAll(body, width, copies);
     body
@@ -244,9 +251,11 @@ class RowEmitter {
 
   /** Moves all pointers that loads and stores have not moved themselves. */
   private advanceAll(body: Bytes, width: Width | 1, copies: number): void {
-    const { expression, inputs, outputStride } = this.request;
-    const bytes = outputStride === "one" ? width * copies * bytesOf(expression.dtype) : undefined;
-    this.advance(body, this.outputPointer, bytes, this.outputStride);
+    const { inputs, outputStrides } = this.request;
+    this.roots.forEach(({ dtype }, output) => {
+      const bytes = outputStrides[output] === "one" ? width * copies * bytesOf(dtype) : undefined;
+      this.advance(body, this.outputPointers[output] ?? 0, bytes, this.outputStrides[output] ?? 0);
+    });
     inputs.forEach(({ dtype, stride }, index) => {
       const pointer = this.pointers[index] ?? 0;
       const step = this.strides[index] ?? 0;
@@ -292,9 +301,8 @@ class RowEmitter {
     }
   }
 
-  private store(body: Bytes, width: Width | 1): void {
-    const { root } = this;
-    body.get(this.outputPointer).get(this.local(root));
+  private store(body: Bytes, root: Expression, output: number, width: Width | 1): void {
+    body.get(this.outputPointers[output] ?? 0).get(this.local(root));
     storeLanes(body, root.dtype, width, this.copy * width * bytesOf(root.dtype));
   }
 

@@ -1,5 +1,5 @@
 // Lowering: the groups of one device become a segment of steps over numbered slots. The GPU gets prologues and epilogues
-// pasted into its kernels; on the CPU they are steps of their own, in place where they can be.
+// pasted into its kernels; on the CPU they are steps of their own, which strips.ts brings together again.
 // Knows the two devices' habits but none of their insides. Read next: step.ts, plan.ts.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
@@ -9,10 +9,12 @@ import { sizeOf, stridesOf } from "../core/shape.ts";
 import { constant } from "../expr/expression.ts";
 import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
-import type { Lifetime } from "./memory.ts";
-import { planMemory } from "./memory.ts";
 import type { DeviceName } from "./node.ts";
+import { planSlots } from "./slots.ts";
 import type { Attachment, Segment, Slot, SlotView, Step } from "./step.ts";
+import { viewsOf } from "./step.ts";
+import type { Surface } from "./strips.ts";
+import { withStrips } from "./strips.ts";
 
 /** A segment with the plan's buffers behind its bound slots. */
 export interface LoweredSegment extends Segment {
@@ -27,20 +29,24 @@ export interface LoweredSegment extends Segment {
   readonly groups: readonly number[];
 }
 
-/** Lowers groups (indexes into `fused.groups`) that run on one device without a transfer between them. */
+/**
+ * Lowers groups (indexes into `fused.groups`) that run on one device without a transfer between them. `isGiven` tells which
+ * buffers the caller of a run gives away.
+ */
 export function lower(
   fused: Fused,
   groups: readonly number[],
   device: DeviceName,
   workers: number,
   isNeededLater: (buffer: number) => boolean,
+  isGiven: (buffer: number) => boolean,
 ): LoweredSegment {
   const lowering = new Lowering(fused, device, workers);
   for (const index of groups) {
     const group = fused.groups[index];
     if (group !== undefined) lowering.add(group);
   }
-  return lowering.finish(groups, isNeededLater);
+  return lowering.finish(groups, isNeededLater, isGiven);
 }
 
 interface SlotDraft {
@@ -231,84 +237,51 @@ class Lowering {
     return buffers.reduce((sum, buffer) => sum + (this.fused.buffers[buffer]?.size ?? 0), 0);
   }
 
-  finish(groups: readonly number[], isNeededLater: (buffer: number) => boolean): LoweredSegment {
+  finish(
+    groups: readonly number[],
+    isNeededLater: (buffer: number) => boolean,
+    isGiven: (buffer: number) => boolean,
+  ): LoweredSegment {
     const made = new Set(groups.flatMap((index) => this.fused.groups[index]?.outputs ?? []));
+    const isTemporary = (slot: number): boolean => {
+      const id = this.drafts[slot]?.buffer;
+      return id === undefined || (made.has(id) && !isNeededLater(id));
+    };
+    const steps = this.device === "wasm" ? withStrips(this.steps, this.surface(isTemporary)) : this.steps;
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];
-    const temporaries: number[] = [];
     const slots = this.drafts.map((draft, index): Slot => {
       const { buffer: id, dtype, size } = draft;
-      const buffer = id === undefined ? undefined : this.fused.buffers[id];
-      if (buffer?.scalar !== undefined) return { kind: "scalar", index: scalars.push(buffer.scalar) - 1, dtype };
-      if (id !== undefined && !made.has(id)) return { kind: "input", index: inputs.push(id) - 1, dtype, size };
-      if (id !== undefined && isNeededLater(id)) return { kind: "output", index: outputs.push(id) - 1, dtype, size };
-      temporaries.push(index);
-      return { kind: "temporary", buffer: -1, dtype, size };
+      if (id === undefined || isTemporary(index)) return { kind: "temporary", buffer: -1, dtype, size };
+      const scalar = this.fused.buffers[id]?.scalar;
+      if (scalar !== undefined) return { kind: "scalar", index: scalars.push(scalar) - 1, dtype };
+      if (made.has(id)) return { kind: "output", index: outputs.push(id) - 1, dtype, size };
+      return { kind: "input", index: inputs.push(id) - 1, dtype, size };
     });
-    const memory = planMemory(this.lifetimes(temporaries));
-    temporaries.forEach((index, position) => {
-      const { dtype, size } = this.drafts[index] ?? { dtype: "f32" as const, size: 0 };
-      slots[index] = { kind: "temporary", buffer: memory.assignment[position] ?? 0, dtype, size };
-    });
-    return { device: this.device, slots, steps: this.steps, buffers: memory.buffers, inputs, scalars, outputs, groups };
+    const isFree = (input: number): boolean => isGiven(input) && !isNeededLater(input);
+    const { planned, buffers } = planSlots(slots, steps, this.device, (index) => isFree(inputs[index] ?? -1));
+    return { device: this.device, slots: planned, steps, buffers, inputs, scalars, outputs, groups };
   }
 
-  private lifetimes(temporaries: readonly number[]): Lifetime[] {
-    const first = new Map<number, number>();
-    const last = new Map<number, number>();
-    this.steps.forEach((step, index) => {
+  /** What strip loops ask of the segment. */
+  private surface(isTemporary: (slot: number) => boolean): Surface {
+    const touching = new Map<number, Set<Step>>();
+    for (const step of this.steps) {
       for (const { slot } of viewsOf(step)) {
-        if (!first.has(slot)) first.set(slot, index);
-        last.set(slot, index);
+        const known = touching.get(slot);
+        if (known === undefined) touching.set(slot, new Set([step]));
+        else known.add(step);
       }
-    });
-    return temporaries.map((slot) => {
-      const { dtype, size } = this.drafts[slot] ?? { dtype: "f32" as const, size: 0 };
-      const born = first.get(slot) ?? 0;
-      const bytes = size * (this.device === "webgpu" ? 4 : bytesOf(dtype));
-      return {
-        bytes,
-        first: born,
-        last: last.get(slot) ?? 0,
-        inPlaceOf: this.overwritable(slot, born, temporaries, last),
-      };
-    });
+    }
+    return {
+      workers: this.workers,
+      isLocal: (slot, steps) => isTemporary(slot) && [...(touching.get(slot) ?? [])].every((step) => steps.has(step)),
+      bytesOf: (slot) => {
+        const { dtype, size } = this.drafts[slot] ?? { dtype: "f32" as const, size: 0 };
+        return size * bytesOf(dtype);
+      },
+      temporary: (dtype, size) => this.temporary(dtype, size),
+    };
   }
-
-  /** A temporary whose last reader is the map step that makes `slot`, element for element; CPU only. */
-  private overwritable(
-    slot: number,
-    born: number,
-    temporaries: readonly number[],
-    last: ReadonlyMap<number, number>,
-  ): number | undefined {
-    const step = this.steps[born];
-    if (this.device === "webgpu" || step?.kind !== "map" || step.output.slot !== slot) return undefined;
-    const found = step.inputs.find(
-      (operand) =>
-        operand.slot !== slot &&
-        last.get(operand.slot) === born &&
-        temporaries.includes(operand.slot) &&
-        operand.offset === step.output.offset &&
-        bytesOf(operand.dtype) === bytesOf(step.output.dtype) &&
-        operand.strides.every((stride, axis) => stride === step.output.strides[axis]) &&
-        step.inputs.filter((other) => other.slot === operand.slot).length === 1 &&
-        this.drafts[operand.slot]?.size === this.drafts[slot]?.size,
-    );
-    return found === undefined ? undefined : temporaries.indexOf(found.slot);
-  }
-}
-
-/** Every slot view a step touches. */
-export function viewsOf(step: Step): SlotView[] {
-  if (step.kind === "map") return [...step.inputs, step.output];
-  const attached = step.epilogue?.inputs ?? [];
-  if (step.kind === "kernel") return [...step.inputs, ...step.outputs, ...attached];
-  return [
-    ...(step.input === undefined ? [] : [step.input]),
-    ...(step.prologue?.inputs ?? []),
-    ...attached,
-    step.output,
-  ];
 }

@@ -36,6 +36,8 @@ export interface Placement {
 export interface Surroundings {
   readonly residence: readonly (readonly (DeviceName | "host")[])[];
   readonly readBack: boolean;
+  /** Which inputs the caller may give away, so that results are written over them. */
+  readonly given?: readonly boolean[];
 }
 
 /** The GPU must win by this factor and by this many microseconds before work is moved to it. */

@@ -33,6 +33,7 @@ export function makePlan(
   costs: Costs,
   surroundings: Surroundings,
 ): Plan {
+  const { given } = surroundings;
   const fused = fuse(capture);
   const placements = place(fused, devices, costs, surroundings);
   const order = schedule(fused, placements);
@@ -59,6 +60,7 @@ export function makePlan(
       run.device,
       workers,
       (buffer) => results.has(buffer) || (lastReader.get(buffer) ?? -1) > position,
+      (buffer) => given?.[fused.buffers[buffer]?.input ?? -1] === true,
     );
   });
   const lastReads = segments.map((_, position) =>

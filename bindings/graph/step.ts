@@ -12,6 +12,15 @@ export interface SlotView {
   /** Elements from the slot's beginning. */
   readonly offset: number;
   readonly strides: readonly number[];
+  /** Inside of a strip loop: elements from one strip to the next, and from one worker's memory to the next one's. */
+  readonly advance?: number;
+  readonly share?: number;
+}
+
+/** A further result of a map over the same shape and inputs. */
+export interface MapResult {
+  readonly expression: Expression;
+  readonly output: SlotView;
 }
 
 /** Elementwise work: output[i] = expression(inputs[i]) for every i of `shape` (axes merged, none of size 1). */
@@ -23,6 +32,8 @@ export interface MapStep {
   readonly expression: Expression;
   readonly inputs: readonly SlotView[];
   readonly output: SlotView;
+  /** More results of the same loop. CPU only. */
+  readonly also?: readonly MapResult[];
 }
 
 /** An elementwise expression pasted into another step; x0 is the step's own value, x1… are `inputs` over `shape`. */
@@ -49,6 +60,8 @@ export interface ReduceStep {
   /** Applied to every folded value before it is written. WebGPU only. */
   readonly epilogue: Attachment | undefined;
   readonly output: SlotView;
+  /** One of the two halves of a long fold, with a row for each chunk between them: assembly/partial.ts. CPU only. */
+  readonly stage?: "partial" | "finish";
 }
 
 /** A structured kernel. Operands are contiguous unless the kernel's words carry strides. */
@@ -71,7 +84,22 @@ export interface KernelStep {
   readonly epilogue: Attachment | undefined;
 }
 
-export type Step = MapStep | ReduceStep | KernelStep;
+/** Steps that can be cut into rows. */
+export type RowStep = MapStep | ReduceStep;
+
+/** Steps over the same rows, run strip after strip. CPU only. */
+export interface StripStep {
+  readonly kind: "strips";
+  readonly label: string;
+  /** Strips in all, the shorter last one included. */
+  readonly strips: number;
+  /** What is done for each strip. */
+  readonly steps: readonly RowStep[];
+  /** What is done for the last strip if it is shorter. */
+  readonly tail: readonly RowStep[] | undefined;
+}
+
+export type Step = MapStep | ReduceStep | KernelStep | StripStep;
 
 /** What a slot of a plan stands for. */
 export type Slot =
@@ -80,7 +108,14 @@ export type Slot =
   /** A number the caller binds at every run. */
   | { readonly kind: "scalar"; readonly index: number; readonly dtype: DType }
   /** A result: storage made by the run and handed out; `index` into its results. */
-  | { readonly kind: "output"; readonly index: number; readonly dtype: DType; readonly size: number }
+  | {
+      readonly kind: "output";
+      readonly index: number;
+      readonly dtype: DType;
+      readonly size: number;
+      /** The index of an input whose memory it may take if the caller has given that input away. */
+      readonly over?: number | undefined;
+    }
   /** Storage that lives within the run; slots with equal `buffer` share memory, one after the other. */
   | { readonly kind: "temporary"; readonly buffer: number; readonly dtype: DType; readonly size: number };
 
@@ -90,4 +125,26 @@ export interface Segment {
   readonly steps: readonly Step[];
   /** Bytes of each temporary buffer. */
   readonly buffers: readonly number[];
+}
+
+/** Every slot view a step touches. */
+export function viewsOf(step: Step): SlotView[] {
+  if (step.kind === "map") return [...step.inputs, ...writesOf(step)];
+  if (step.kind === "strips") return step.steps.flatMap(viewsOf);
+  const attached = step.epilogue?.inputs ?? [];
+  if (step.kind === "kernel") return [...step.inputs, ...step.outputs, ...attached];
+  return [
+    ...(step.input === undefined ? [] : [step.input]),
+    ...(step.prologue?.inputs ?? []),
+    ...attached,
+    step.output,
+  ];
+}
+
+/** The slot views a step writes. */
+export function writesOf(step: Step): SlotView[] {
+  if (step.kind === "kernel") return [...step.outputs];
+  if (step.kind === "strips") return step.steps.flatMap(writesOf);
+  const further = step.kind === "map" ? (step.also ?? []) : [];
+  return [step.output, ...further.map(({ output }) => output)];
 }

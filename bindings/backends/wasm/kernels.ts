@@ -60,8 +60,10 @@ export class KernelTable {
     const key = rowKey(request);
     const known = this.rows.get(key);
     if (known !== undefined) return known;
-    const single = !request.nested && request.inputs.length <= 2 ? singles[print(request.expression)] : undefined;
-    const plain = request.expression.dtype === "f32" && request.inputs.every((operand) => operand.dtype === "f32");
+    const [expression, ...further] = request.expressions;
+    const isSingle = expression !== undefined && further.length === 0 && !request.nested && request.inputs.length <= 2;
+    const single = isSingle ? singles[print(expression)] : undefined;
+    const plain = expression?.dtype === "f32" && request.inputs.every((operand) => operand.dtype === "f32");
     const index =
       plain && single !== undefined && single in this.module.exports ? this.kernel(single) : this.emit(request);
     this.rows.set(key, index);

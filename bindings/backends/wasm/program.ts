@@ -3,26 +3,30 @@
 // Read next: assembly/program.ts, which walks the records; heap.ts, which owns the memory.
 import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
-import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step } from "../../graph/step.ts";
+import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step, StripStep } from "../../graph/step.ts";
+import { writesOf } from "../../graph/step.ts";
 import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
 import { lengthenRows, scratchSlot } from "./periods.ts";
 import { workOf } from "./sharing.ts";
 import { WasmStorage } from "./storage.ts";
+import type { Call } from "./strip-words.ts";
+import { stripWords } from "./strip-words.ts";
 import type { WasmBackend } from "./backend.ts";
 
 /** A word that holds the address of a slot (plus a constant) and is written at every run. */
-interface Patch {
-  readonly word: number;
+export interface Patch {
+  word: number;
   readonly slot: number;
   readonly offset: number;
+  /** Bytes the pointer moves in a strip loop: from strip to strip, from worker to worker. */
+  readonly advance: number;
+  readonly share: number;
 }
 
-/** One record: a function of the table and the start of its argument words. */
-interface Call {
-  readonly index: number;
-  readonly start: number;
+/** A call of a record: of all workers, or of the first alone. */
+interface RecordCall extends Call {
   readonly isShared: boolean;
 }
 
@@ -57,10 +61,12 @@ export class WasmProgram implements Program {
     this.segment = segment;
     this.heap = backend.heap;
     const steps = segment.steps.filter((step) => !isEmpty(step));
-    const calls = steps.flatMap((step) => this.encode(step, kernels, backend.workers));
+    const calls = steps.flatMap((step): RecordCall[] => {
+      const isShared = backend.workers > 1 && workOf(step) >= backend.shareFrom;
+      return this.encode(step, kernels, backend.workers).map((call) => ({ ...call, isShared }));
+    });
     this.recordCount = calls.length;
-    for (const step of steps)
-      for (const { slot } of step.kind === "kernel" ? step.outputs : [step.output]) this.labels[slot] ??= step.label;
+    for (const step of steps) for (const { slot } of writesOf(step)) this.labels[slot] ??= step.label;
     this.bufferLabels = segment.buffers.map((_, buffer) => {
       const slot = segment.slots.findIndex((other) => other.kind === "temporary" && other.buffer === buffer);
       return this.labels[slot] ?? "run";
@@ -133,12 +139,11 @@ export class WasmProgram implements Program {
     this.heap.release(this.block, false);
   }
 
-  private isWorthSharing(step: Step): boolean {
-    return this.backend.workers > 1 && workOf(step) >= this.backend.shareFrom;
-  }
-
   private pointer(view: SlotView): void {
-    this.patches.push({ word: this.words.length, slot: view.slot, offset: view.offset * bytesOf(view.dtype) });
+    const bytes = bytesOf(view.dtype);
+    const { slot, offset, advance = 0, share = 0 } = view;
+    const word = this.words.length;
+    this.patches.push({ word, slot, offset: offset * bytes, advance: advance * bytes, share: share * bytes });
     this.words.push(0);
   }
 
@@ -152,6 +157,8 @@ export class WasmProgram implements Program {
       }
       case "reduce":
         return [this.encodeReduce(step, kernels)];
+      case "strips":
+        return [this.encodeStrips(step, kernels, workers)];
       case "kernel":
         this.scratchBytes = Math.max(this.scratchBytes, step.scratch);
         return [this.encodeKernel(step, kernels)];
@@ -166,31 +173,32 @@ export class WasmProgram implements Program {
     const length = step.shape[inner] ?? 1;
     const stride = (view: SlotView): number => view.strides[inner] ?? 0;
     const walk = (view: SlotView): Stride => (stride(view) === 1 ? "one" : stride(view) === 0 ? "zero" : "any");
-    const outputStride = step.shape.length === 0 || stride(step.output) === 1 || length === 1 ? "one" : "any";
+    const results = [step, ...(step.also ?? [])];
+    const isDense = (view: SlotView): boolean => step.shape.length === 0 || stride(view) === 1 || length === 1;
+    const outputStrides = results.map(({ output }) => (isDense(output) ? "one" : "any"));
     const inputs = step.inputs.map((view) => ({ dtype: view.dtype, stride: walk(view) }));
     const nested = length < shortRow && inner > 0;
     const row = kernels.row({
-      expression: step.expression,
+      expressions: results.map(({ expression }) => expression),
       inputs,
-      outputStride,
+      outputStrides,
       shared: kernels.isShared,
       relaxed: kernels.isRelaxed,
       nested,
     });
     const start = this.words.length;
-    const operands = [step.output, ...step.inputs];
+    const operands = [...results.map(({ output }) => output), ...step.inputs];
     this.words.push(row, operands.length, outer.length, length, Number(nested), ...outer);
-    for (const view of operands) {
+    for (const [index, view] of operands.entries()) {
       this.pointer(view);
-      const isOutput = view === step.output;
       this.words.push(
-        isOutput && outputStride === "one" ? 1 : stride(view),
+        outputStrides[index] === "one" ? 1 : stride(view),
         bytesOf(view.dtype),
         ...outer.map((_, axis) => view.strides[axis] ?? 0),
       );
     }
     for (let word = 0; word < workers * (2 + 3 * operands.length); word++) this.words.push(0);
-    return { index: kernels.kernel("map"), start, isShared: this.isWorthSharing(step) };
+    return { index: kernels.kernel("map"), start };
   }
 
   private encodeReduce(step: ReduceStep, kernels: KernelTable): Call {
@@ -199,8 +207,19 @@ export class WasmProgram implements Program {
     this.pointer(step.input);
     this.pointer(step.output);
     this.words.push(step.outer, step.length, step.inner);
-    const index = kernels.kernel(`reduce_${step.combiner}_${step.dtype}`);
-    return { index, start, isShared: this.isWorthSharing(step) };
+    return { index: kernels.kernel(`${step.stage ?? "reduce"}_${step.combiner}_${step.dtype}`), start };
+  }
+
+  private encodeStrips(step: StripStep, kernels: KernelTable, workers: number): Call {
+    const body = (steps: readonly (MapStep | ReduceStep)[]): (() => Call[]) => {
+      return () =>
+        steps.map((part) =>
+          part.kind === "map" ? this.encodeMap(part, kernels, 1) : this.encodeReduce(part, kernels),
+        );
+    };
+    const bodies = [step.steps, ...(step.tail === undefined ? [] : [step.tail])].map(body);
+    const start = stripWords(this.words, this.patches, step.strips, bodies, workers);
+    return { index: kernels.kernel("strips"), start };
   }
 
   private encodeKernel(step: KernelStep, kernels: KernelTable): Call {
@@ -208,12 +227,11 @@ export class WasmProgram implements Program {
     for (const view of step.inputs) this.pointer(view);
     for (const view of step.outputs) this.pointer(view);
     if (step.scratch > 0) {
-      this.patches.push({ word: this.words.length, slot: scratchSlot, offset: 0 });
+      this.patches.push({ word: this.words.length, slot: scratchSlot, offset: 0, advance: 0, share: 0 });
       this.words.push(0);
     }
     this.words.push(...step.words);
-    const index = kernels.kernel(`${step.kernel}_${step.dtype}`);
-    return { index, start, isShared: this.isWorthSharing(step) };
+    return { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start };
   }
 }
 

@@ -15,11 +15,17 @@ const rates = { operations: 40_000, elements: 4_000, elementwise: 10_000 } as co
 export function workOf(step: Step): number {
   switch (step.kind) {
     case "map":
-      return (sizeOf(step.shape) * (2 + costOf(step.expression))) / rates.elementwise;
+      return (
+        (sizeOf(step.shape) *
+          [step, ...(step.also ?? [])].reduce((sum, { expression }) => sum + 2 + costOf(expression), 0)) /
+        rates.elementwise
+      );
     case "reduce":
       return (step.outer * step.length * step.inner * 2) / rates.elementwise;
     case "kernel":
       return Math.max((step.work?.flops ?? 0) / rates.operations, (step.work?.elements ?? 0) / rates.elements);
+    case "strips":
+      return step.strips * step.steps.reduce((sum, part) => sum + workOf(part), 0);
     default:
       return step satisfies never;
   }

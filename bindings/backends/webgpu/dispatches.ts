@@ -62,6 +62,8 @@ function launchesOf(
       const dispatch = kernelDispatch(step, slots, library);
       return step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots)) ? [] : [dispatch];
     }
+    case "strips":
+      throw new BackendError(step.label, "a strip loop is for the CPU: this is a defect of athanor; please report it");
   }
 }
 
