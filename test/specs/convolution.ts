@@ -1,18 +1,15 @@
-// Rows of bindings/ops/convolution.ts: strides, every kind of padding, dilation, groups, both formats, pooling at its edges.
+// Rows of bindings/ops/convolution.ts: strides, every kind of padding, dilation, groups, both formats.
 // Read next: spec.ts, ../reference/convolution.ts.
 import * as athanor from "../../bindings/index.ts";
 import type { NdArray } from "../reference/array.ts";
 import { map } from "../reference/array.ts";
-import type { ConvolutionOptions, Padding, PoolOptions } from "../reference/convolution.ts";
+import type { ConvolutionOptions, Padding } from "../reference/convolution.ts";
 import * as reference from "../reference/convolution.ts";
 import { permute } from "../reference/movement.ts";
-import { average, largest, reduce } from "../reference/reduction.ts";
-import type { OperandSpec, Sample, StructuredRows } from "./spec.ts";
-import { ulps, ulpsOfSum } from "./spec.ts";
+import type { Sample, StructuredRows } from "./spec.ts";
+import { ulpsOfSum } from "./spec.ts";
 
 type Conv2dOptions = NonNullable<Parameters<typeof athanor.conv2d>[2]>;
-type PoolingOptions = Parameters<typeof athanor.maxPool2d>[1];
-type AverageOptions = Parameters<typeof athanor.avgPool2d>[1];
 
 const around = (vertical: number, horizontal: number): Padding => [
   [vertical, vertical],
@@ -104,94 +101,6 @@ const winograd: Sample[] = (
   ),
 );
 
-function pool(
-  label: string,
-  operand: OperandSpec | readonly number[],
-  options: PoolingOptions,
-  plain: PoolOptions,
-  kind: "max" | "avg",
-  more: Partial<Sample> = {},
-): Sample {
-  const spec: OperandSpec = "shape" in operand ? operand : { shape: operand };
-  const call = kind === "max" ? athanor.maxPool2d : athanor.avgPool2d;
-  const expected = kind === "max" ? reference.maxPool2d : reference.avgPool2d;
-  return {
-    label,
-    operands: [{ ...spec, apart: true }],
-    call: (x) => call(x, options),
-    reference: (x) => expected(x, plain),
-    ...more,
-  };
-}
-
-function pools(kind: "max" | "avg"): Sample[] {
-  const negative = { shape: [1, 4, 4, 2], domain: [-9, -1] } as const;
-  return [
-    pool("[2,4,6,3] by 2", [2, 4, 6, 3], { window: 2 }, { window: [2, 2] }, kind),
-    pool(
-      "3 by 2, stride 1, padding 1",
-      negative,
-      { window: [3, 2], stride: 1, padding: 1 },
-      { window: [3, 2], stride: [1, 1], padding: around(1, 1) },
-      kind,
-    ),
-    pool(
-      "transposed",
-      { shape: [2, 5, 5, 2], layout: "transposed" },
-      { window: 2, stride: [1, 2] },
-      { window: [2, 2], stride: [1, 2] },
-      kind,
-    ),
-    pool("ceil mode", [1, 5, 6, 1], { window: 2, ceilMode: true }, { window: [2, 2], ceilMode: true }, kind, {
-      gpu: true,
-    }),
-    {
-      label: "NCHW",
-      operands: [{ shape: [2, 2, 3, 4], apart: true }],
-      call: (x) =>
-        kind === "max"
-          ? athanor.maxPool2d(x, { window: 2, stride: 1, dataFormat: "NCHW" })
-          : athanor.avgPool2d(x, { window: 2, stride: 1, dataFormat: "NCHW" }),
-      reference: (x) =>
-        toFirst(
-          (kind === "max" ? reference.maxPool2d : reference.avgPool2d)(toLast(x), { window: [2, 2], stride: [1, 1] }),
-        ),
-    },
-    pool(
-      "same",
-      negative,
-      { window: 3, stride: 2, padding: "same" },
-      {
-        window: [3, 3],
-        stride: [2, 2],
-        padding: reference.samePadding([4, 4], [3, 3], [2, 2], [1, 1]),
-        countIncludePad: false,
-      },
-      kind,
-    ),
-    pool("f64", { shape: [1, 4, 4, 2], dtype: "f64" }, { window: 2 }, { window: [2, 2] }, kind),
-    pool("empty batch", [0, 4, 4, 2], { window: 2 }, { window: [2, 2] }, kind),
-  ];
-}
-
-const globals = (
-  call: (x: athanor.Tensor, options?: { dataFormat?: "NHWC" | "NCHW" }) => athanor.Tensor,
-  fold: (values: readonly number[]) => number,
-): Sample[] => [
-  {
-    label: "[2,3,4,5]",
-    operands: [{ shape: [2, 3, 4, 5], apart: true }],
-    call: (x) => call(x),
-    reference: (x) => reduce(x, { axis: [1, 2] }, fold),
-  },
-  {
-    label: "NCHW",
-    operands: [{ shape: [2, 3, 4, 5], layout: "sliced", apart: true }],
-    call: (x) => call(x, { dataFormat: "NCHW" }),
-    reference: (x) => reduce(x, { axis: [2, 3] }, fold),
-  },
-];
-
 /** The input gradient of Winograd's shapes. */
 const transposed: Sample[] = (
   [
@@ -217,15 +126,7 @@ const transposed: Sample[] = (
 // Gradients are sums of products too: errors are relative to the largest.
 const ofSums = { floor: 0.5 } as const;
 
-export const convolution: StructuredRows<
-  | "conv2d"
-  | "depthwiseConv2d"
-  | "convTranspose2d"
-  | "maxPool2d"
-  | "avgPool2d"
-  | "globalMaxPool2d"
-  | "globalAveragePool2d"
-> = {
+export const convolution: StructuredRows<"conv2d" | "depthwiseConv2d" | "convTranspose2d"> = {
   conv2d: {
     tolerance: ulpsOfSum(4),
     gradient: ofSums,
@@ -360,41 +261,4 @@ export const convolution: StructuredRows<
       ...transposed,
     ],
   },
-  maxPool2d: {
-    tolerance: ulps(0),
-    samples: [
-      ...pools("max"),
-      pool(
-        "dilation 2",
-        [1, 6, 6, 2],
-        { window: 2, stride: 1, dilation: 2 },
-        { window: [2, 2], stride: [1, 1], dilation: [2, 2] },
-        "max",
-      ),
-      pool(
-        "NaN",
-        { shape: [1, 2, 4, 1], values: [1, 2, NaN, 4, 5, 6, 7, 8] },
-        { window: 2 },
-        { window: [2, 2] },
-        "max",
-        { gradient: false, gpu: true },
-      ),
-    ],
-  },
-  avgPool2d: {
-    tolerance: ulpsOfSum(2),
-    samples: [
-      ...pools("avg"),
-      pool(
-        "padding not counted",
-        [1, 4, 5, 2],
-        { window: 3, stride: 2, padding: 1, countIncludePad: false } as AverageOptions,
-        { window: [3, 3], stride: [2, 2], padding: around(1, 1), countIncludePad: false },
-        "avg",
-        { gpu: true },
-      ),
-    ],
-  },
-  globalMaxPool2d: { tolerance: ulps(0), samples: globals(athanor.globalMaxPool2d, largest) },
-  globalAveragePool2d: { tolerance: ulpsOfSum(2), samples: globals(athanor.globalAveragePool2d, average) },
 };

@@ -11,6 +11,7 @@ import { indexing } from "./indexing.ts";
 import { linalg } from "./linalg.ts";
 import { movement } from "./movement.ts";
 import { parametric } from "./parametric.ts";
+import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
 
@@ -28,7 +29,16 @@ type Part = "assemble" | "region" | "aliasOf";
 /** Elementwise ops with options. */
 export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpec>> = parametric;
 
-const families = { ...reduction, ...movement, ...assembling, ...indexing, ...contraction, ...convolution, ...linalg };
+const families = {
+  ...reduction,
+  ...movement,
+  ...assembling,
+  ...indexing,
+  ...contraction,
+  ...convolution,
+  ...pooling,
+  ...linalg,
+};
 
 /** Every remaining op. */
 export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> =
