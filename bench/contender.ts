@@ -1,5 +1,6 @@
 // What a library has to offer to be measured. Read next: ours.ts, and peers/ for the others.
-import type { Task } from "./work.ts";
+import type { Operand } from "./work/operands.ts";
+import type { Task } from "./work/task.ts";
 
 export interface Contender {
   readonly name: string;
@@ -10,7 +11,7 @@ export interface Contender {
   /** False where the library has no such operation. */
   supports(task: Task): boolean;
   /** Takes the operands to where the library computes and compiles what it compiles. */
-  prepare(task: Task, inputs: readonly Float32Array[]): Promise<Prepared>;
+  prepare(task: Task, inputs: readonly Operand[]): Promise<Prepared>;
 }
 
 export interface Prepared {

@@ -1,52 +1,93 @@
 // `npm run bench`: our own rows on each device in use, with the share of this machine's peak, measured beside each row.
-//   -- matmul conv/1x56   only work whose name contains one of these        --quick   without the largest
-//   -- --json             one object a row                                   --save    keeps them in results/
-// Read next: work.ts for what is measured, sample.ts, peak.ts.
+//   -- matmul conv/1x56   only rows whose name contains one of these        --quick   without the largest
+//   --threads 1,2         the same work on so many threads                   --simd auto,strict   on these builds of the kernels
+//   --json                one object a row                                   --save    keeps them in results/
+// Read next: work/work.ts and measurements.ts for what is measured, sample.ts, peak.ts.
 import { allowRelaxedSimd } from "../bindings/cli/relaxed-simd.ts";
+import type { InitOptions } from "../bindings/engine/index.ts";
 import { defaultEngine, init, shutdown } from "../bindings/engine/index.ts";
 import type { Contender } from "./contender.ts";
-import { ours } from "./ours.ts";
+import { measurements } from "./measurements.ts";
+import { isChosen, quick, simd, threads, words } from "./options.ts";
+import { ours, ourVersion } from "./ours.ts";
 import { Peak } from "./peak.ts";
 import type { Row } from "./row.ts";
 import { print, save, say } from "./row.ts";
 import { sample } from "./sample.ts";
-import type { Work } from "./work.ts";
-import { chosenWorks, inputsOf } from "./work.ts";
+import { inputsOf } from "./work/operands.ts";
+import type { Work } from "./work/work.ts";
+import { chosenWorks, works } from "./work/work.ts";
 
 const peak = new Peak();
 
-/** One thread's peak for this kind of work, and what the work reaches of it. A GPU has no peak here. */
-function shareOfPeak(work: Work, seconds: number): number {
-  return work.flops === undefined
-    ? (work.bytes ?? Number.NaN) / seconds / peak.stream(work.bytes ?? 0)
-    : work.flops / seconds / peak.flops();
+/** What the work reaches of one thread's peak for it; f64 fills a vector with half as many. A GPU has no peak here. */
+function shareOfPeak({ task, flops, bytes = Number.NaN }: Work, seconds: number): number {
+  if (flops === undefined) return bytes / seconds / peak.stream(bytes);
+  const lanes = task.op === "matmul" && task.dtype === "f64" ? 2 : 4;
+  return ((flops / seconds / peak.flops()) * 4) / lanes;
 }
 
 async function measure(contender: Contender, work: Work): Promise<Row> {
-  const { backend, threads } = contender;
-  const shared = { name: work.name, backend, threads, unit: work.unit };
+  const { backend, threads: used } = contender;
+  const shared = { name: work.name, backend, threads: used, unit: work.unit };
   try {
     const prepared = await contender.prepare(work.task, inputsOf(work.task));
     const seconds = await sample(prepared, work.name).finally(() => prepared.dispose());
     const value = work.amount / seconds;
     if (backend === "webgpu") return { ...shared, value, versus: null, ratio: null };
-    return { ...shared, value, versus: "peak", ratio: shareOfPeak(work, seconds) / threads };
+    return { ...shared, value, versus: "peak", ratio: shareOfPeak(work, seconds) / used };
   } catch (error) {
     return { ...shared, value: null, versus: null, ratio: null, problem: String(error) };
   }
 }
 
-const works = chosenWorks();
+/** Rows of one piece of work on every device in use. */
+async function rowsOf(work: Work): Promise<Row[]> {
+  const found: Row[] = [];
+  for (const device of defaultEngine().backends.keys()) {
+    const contender = ours(device);
+    if (contender.supports(work.task)) found.push(await measure(contender, work));
+  }
+  return found;
+}
+
+/** Beside the share of the peak: how many times as fast as the same work on one thread. */
+const speedUps = (found: readonly Row[]): Row[] =>
+  found.flatMap((row) => {
+    const single = found.find((other) => other.threads === 1 && other.backend === row.backend);
+    if (row.threads === 1 || row.value === null || !single?.value) return [];
+    return [{ ...row, versus: "1 thread", ratio: row.value / single.value }];
+  });
+
+const configurations = threads.flatMap((count) => simd.map((build): InitOptions => ({ threads: count, simd: build })));
+const chosen = chosenWorks(words, quick);
+const others = measurements.filter(({ name, long }) => isChosen(name) && !(quick && long));
+if (chosen.length + others.length === 0) {
+  const names = [...works, ...measurements].map(({ name }) => name).join(" ");
+  throw new RangeError(`nothing is called ${words.join(", ")}. There is: ${names}`);
+}
+
 allowRelaxedSimd();
-say(`${String(await init())}\n`);
-const contenders = [...defaultEngine().backends.keys()].map(ours);
 const rows: Row[] = [];
-for (const work of works) {
-  for (const contender of contenders) {
-    const row = await measure(contender, work);
-    rows.push(row);
-    print(row);
+const keep = (found: readonly Row[]): void => {
+  rows.push(...found);
+  found.forEach(print);
+};
+if (configurations.length === 1) {
+  say(`${String(await init(configurations[0] ?? {}))}\n`);
+  for (const work of chosen) keep(await rowsOf(work));
+  await shutdown();
+} else {
+  // Beside each other, so that a machine that slows down slows all of them down.
+  for (const work of chosen) {
+    const found: Row[] = [];
+    for (const configuration of configurations) {
+      await init({ ...configuration, webgpu: "off" });
+      found.push(...(await rowsOf(work)));
+      await shutdown();
+    }
+    keep([...found, ...speedUps(found)]);
   }
 }
-save(rows, { athanor: contenders[0]?.version ?? "" });
-await shutdown();
+for (const other of others) keep(await other.measure());
+save(rows, { athanor: ourVersion });

@@ -1,29 +1,30 @@
-// athanor as a contender, on one of its devices. Read next: work.ts for the tasks.
+// athanor as a contender, on one of its devices. Read next: our-nets.ts for whole nets, work/task.ts for the tasks.
 import { readFileSync } from "node:fs";
-import { valueAndGrad } from "../bindings/autodiff/index.ts";
-import type { DeviceName } from "../bindings/backends/backend.ts";
+import { vjp } from "../bindings/autodiff/index.ts";
+import type { Backend, DeviceName } from "../bindings/backends/backend.ts";
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, jit, tensorsOf, withDevice } from "../bindings/engine/index.ts";
-import { crossEntropy } from "../bindings/nn/index.ts";
 import * as ops from "../bindings/ops/index.ts";
 import type { Tensor } from "../bindings/ops/tensor.ts";
-import type { RuleState } from "../bindings/optim/index.ts";
-import { adam, sgd } from "../bindings/optim/index.ts";
 import type { Contender, Prepared } from "./contender.ts";
-import type { Task, TrainingTask } from "./work.ts";
-import { inputShapes, learningRates } from "./work.ts";
+import { inference, training } from "./our-nets.ts";
+import type { Operand } from "./work/operands.ts";
+import { inputShapes } from "./work/operands.ts";
+import type { ConvolutionTask, SingleTask, Task } from "./work/task.ts";
+
+export const ourVersion = (JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version;
 
 /** Our engine on `device`, which must be in use. */
 export function ours(device: DeviceName): Contender {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const backend = defaultEngine().backends.get(device);
   if (backend === undefined) throw new RangeError(`${device} is not in use`);
   return {
     name: "athanor",
-    version,
-    backend: device,
+    version: ourVersion,
+    backend: nameOf(backend),
     threads: backend.workers,
-    supports: () => true,
+    // The GPU has no f64.
+    supports: (task) => !(device === "webgpu" && task.op === "matmul" && task.dtype === "f64"),
     prepare: (task, inputs) => {
       const prepared = withDevice(device, () => prepare(task, inputs));
       const run = (): unknown => withDevice(device, () => prepared.run());
@@ -33,23 +34,29 @@ export function ours(device: DeviceName): Contender {
   };
 }
 
-function prepare(task: Task, inputs: readonly Float32Array[]): Prepared {
-  const shapes = inputShapes(task);
-  const operands = inputs.map((data, index) => tensor(data, { shape: shapes[index] ?? [] }));
-  return task.op === "train" ? training(task, operands) : single(operands, forward(task));
+/** The CPU by the build of its kernels: wasm-base or wasm-relaxed. */
+function nameOf(backend: Backend): string {
+  const { artefact } = backend as { readonly artefact?: string };
+  return artefact === undefined ? backend.name : `${backend.name}-${artefact}`;
 }
 
-type Forward = (x: Tensor, y: Tensor) => Tensor | readonly Tensor[];
+function prepare(task: Task, inputs: readonly Operand[]): Prepared {
+  const shapes = inputShapes(task);
+  const operands = inputs.map((data, index) => tensor(data, { shape: shapes[index] ?? [] }));
+  if (task.op === "train") return training(task, operands);
+  return single(operands, task.op === "infer" ? inference(task) : forward(task));
+}
+
+export type Forward = (...operands: [Tensor, Tensor, Tensor, ...Tensor[]]) => Tensor | readonly Tensor[];
 
 /** The first tensor that `compute` returns is the result to compare. */
 function single(operands: readonly Tensor[], compute: Forward): Prepared {
-  const compiled = jit((x: Tensor, y: Tensor) => tensorsOf(compute(x, y)));
-  const [x = tensor(0), y = x] = operands;
+  const compiled = jit((...tensors: Tensor[]) => tensorsOf(compute(...(tensors as [Tensor, Tensor, Tensor]))));
   let last: readonly Tensor[] = [];
   return {
     run: () => {
       for (const old of last) old.dispose();
-      last = compiled(x, y);
+      last = compiled(...operands);
     },
     result: () => last[0]?.data() ?? [],
     dispose: () => {
@@ -59,17 +66,18 @@ function single(operands: readonly Tensor[], compute: Forward): Prepared {
   };
 }
 
-function forward(task: Exclude<Task, TrainingTask>): Forward {
+function forward(task: SingleTask): Forward {
   switch (task.op) {
-    case "matmul":
-      return (x, y) => ops.matmul(x, y);
-    case "conv": {
-      const { stride, depthwise, inputs } = task;
-      return (x, filter) => ops.conv2d(x, filter, { stride, padding: "same", groups: depthwise ? inputs : 1 });
+    case "matmul": {
+      const options = { transposeA: task.transposed === "a", transposeB: task.transposed === "b" };
+      return (x, y) => ops.matmul(x, y, options);
     }
+    case "conv":
+      return convolution(task);
     case "pool": {
       const pool = task.kind === "max" ? ops.maxPool2d : ops.avgPool2d;
-      return (x) => pool(x, { window: task.window, stride: task.stride });
+      const compute = (x: Tensor): Tensor => pool(x, { window: task.window, stride: task.stride });
+      return task.gives === "output" ? compute : (x, dy) => vjp(compute, x)[1](dy);
     }
     case "map":
       return maps[task.name];
@@ -77,6 +85,12 @@ function forward(task: Exclude<Task, TrainingTask>): Forward {
       return (x) => ops.sum(x);
     case "softmax":
       return (x) => x.softmax();
+    case "layerNorm":
+      return (x, scale, shift) => {
+        const centred = x.sub(x.mean({ axis: -1, keepDims: true }));
+        const variance = centred.square().mean({ axis: -1, keepDims: true });
+        return centred.div(variance.add(1e-5).sqrt()).mul(scale).add(shift);
+      };
     case "eigh":
       return (x) => {
         const { values, vectors } = ops.eigh(x);
@@ -85,55 +99,25 @@ function forward(task: Exclude<Task, TrainingTask>): Forward {
   }
 }
 
+function convolution(task: ConvolutionTask): Forward {
+  const { stride, depthwise, inputs, gives } = task;
+  const options = { stride, padding: "same", groups: depthwise ? inputs : 1 } as const;
+  if (gives === "output") return (x, filter) => ops.conv2d(x, filter, options);
+  // The other operand of a gradient has no say in it; a trace drops what nothing reads.
+  const { batch, edge, window, outputs } = task;
+  if (gives === "inputGradient") {
+    const x = tensor(new Float32Array(batch * edge * edge * inputs), { shape: [batch, edge, edge, inputs] });
+    return (dy, filter) => vjp((images) => ops.conv2d(images, filter, options), x)[1](dy);
+  }
+  const shape = [window, window, depthwise ? 1 : inputs, outputs];
+  const filter = tensor(new Float32Array(shape.reduce((size, extent) => size * extent, 1)), { shape });
+  return (x, dy) => vjp((filters) => ops.conv2d(x, filters, options), filter)[1](dy);
+}
+
 const maps = {
   add: (x: Tensor, y: Tensor) => x.add(y),
   exp: (x: Tensor) => x.exp(),
   tanh: (x: Tensor) => x.tanh(),
   sigmoid: (x: Tensor) => x.sigmoid(),
   gelu: (x: Tensor) => ops.gelu(x.mul(1.1).add(0.1), { approximate: "tanh" }),
-} as const;
-
-interface Carried {
-  readonly values: readonly Tensor[];
-  readonly state: RuleState;
-  readonly loss: Tensor;
-}
-
-function training({ net }: TrainingTask, [x, y, ...values]: readonly Tensor[]): Prepared {
-  const rule = net === "mlp" ? adam() : sgd();
-  const rate = learningRates[net];
-  const labels = y!.cast("i32");
-  const compiled = jit(
-    (parameters: readonly Tensor[], state: RuleState, images: Tensor, classes: Tensor): Carried => {
-      const lossOf = (current: readonly Tensor[]): Tensor => crossEntropy(nets[net](current, images), classes);
-      const [loss, gradients] = valueAndGrad(lossOf)(parameters);
-      const next = rule.update(parameters, gradients, state, rate);
-      return { values: tensorsOf(next.parameters), state: next.state, loss };
-    },
-    { donate: [0, 1] },
-  );
-  let carried: Carried = { values, state: rule.initialState(values), loss: tensor(0) };
-  return {
-    run: () => {
-      carried.loss.dispose();
-      carried = compiled(carried.values, carried.state, x!, labels);
-    },
-    result: () => carried.loss.data(),
-    dispose: () => {
-      compiled.dispose();
-      for (const held of [x!, y!, labels, carried.loss, ...carried.values, ...tensorsOf(carried.state)]) held.dispose();
-    },
-  };
-}
-
-const dense = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => ops.matmul(x, weight).add(bias);
-
-const nets = {
-  mlp: ([w1, b1, w2, b2]: readonly Tensor[], x: Tensor): Tensor => dense(dense(x, w1!, b1!).relu(), w2!, b2!),
-  lenet: ([f1, c1, f2, c2, w1, b1, w2, b2, w3, b3]: readonly Tensor[], x: Tensor): Tensor => {
-    const coarse = ops.maxPool2d(ops.conv2d(x, f1!, { padding: "same" }).add(c1!).relu(), { window: 2 });
-    const fine = ops.maxPool2d(ops.conv2d(coarse, f2!).add(c2!).relu(), { window: 2 });
-    const hidden = dense(dense(fine.flatten(1), w1!, b1!).relu(), w2!, b2!);
-    return dense(hidden.relu(), w3!, b3!);
-  },
 } as const;

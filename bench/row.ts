@@ -2,6 +2,7 @@
 // results/ for this machine (--save). Knows no library and no clock. Read next: ops.ts, peers/race.ts.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { isKept, json } from "./options.ts";
 
 export interface Row {
   readonly name: string;
@@ -10,15 +11,13 @@ export interface Row {
   /** Null where it failed. */
   readonly value: number | null;
   readonly unit: string;
-  /** What it is compared with: "peak", or a peer and its version. */
+  /** What it is compared with: "peak", "goal", "1 thread", or a peer and its version. */
   readonly versus: string | null;
-  /** value ÷ the other's value; null where there is none. */
+  /** How many times as good as the other: above one is better than it. Null where there is none. */
   readonly ratio: number | null;
   /** Why there is no value, or why it cannot be trusted. */
   readonly problem?: string;
 }
-
-const json = process.argv.includes("--json");
 
 /** A line for people, or nothing under --json. */
 export function say(line: string): void {
@@ -32,13 +31,15 @@ export function print(row: Row): void {
   }
   const value = row.value === null ? "–" : row.value >= 100 ? row.value.toFixed(0) : row.value.toPrecision(3);
   const ratio = row.versus === null ? "" : `${row.ratio?.toFixed(2) ?? "–"} × ${row.versus}`;
-  const cells = [row.name.padEnd(30), row.backend.padEnd(8), value.padStart(8), row.unit.padEnd(9), ratio.padEnd(26)];
+  const cells = [row.name.padEnd(32), where(row).padEnd(15), value.padStart(8), row.unit.padEnd(9), ratio.padEnd(26)];
   console.log(`${cells.join(" ")} ${row.problem ?? ""}`.trimEnd());
 }
 
+const where = ({ backend, threads }: Row): string => (threads > 1 ? `${backend} ×${threads}` : backend);
+
 /** Under --save: puts the rows into the file of this machine, in place of rows of the same work, backend and opponent. */
 export function save(rows: readonly Row[], versions: Readonly<Record<string, string>>): void {
-  if (!process.argv.includes("--save")) return;
+  if (!isKept) return;
   const cpu = cpus()[0]?.model ?? process.arch;
   const machine = `${cpu} node ${process.versions.node}`.toLowerCase().replace(/[^a-z0-9.]+/g, "-");
   const path = `bench/results/${machine}.json`;

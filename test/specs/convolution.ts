@@ -183,6 +183,15 @@ export const convolution: StructuredRows<"conv2d" | "depthwiseConv2d" | "convTra
         { padding: "same" },
         { padding: sameOf([1, 5, 5], [2, 4]) },
       ),
+      // The last window of a row ends with the image: no border after it, and a pixel wider than any edge tile.
+      convolve(
+        "many channels, a border before and none after",
+        [1, 6, 6, 80],
+        [3, 3, 80, 4],
+        { padding: 1, stride: 2 },
+        { padding: around(1, 1), stride: [2, 2] },
+        { gradient: false },
+      ),
       convolve("window as large as the image", [2, 3, 4, 2], [3, 4, 2, 3], {}, {}),
       convolve("empty batch", [0, 5, 5, 2], [3, 3, 2, 3], {}, {}),
       convolve(

@@ -1,0 +1,22 @@
+// What is measured beside work: overhead, start-up, size, memory. Each gives rows; their names are known before.
+// Read next: overhead.ts, start.ts, size.ts, memory.ts.
+import { memoryMeasurements } from "./memory.ts";
+import { overheadMeasurements } from "./overhead.ts";
+import type { Row } from "./row.ts";
+import { sizeMeasurement } from "./size.ts";
+import { startMeasurement } from "./start.ts";
+
+export interface Measurement {
+  readonly name: string;
+  /** Left out by --quick. */
+  readonly long: boolean;
+  /** Starts what it needs and lets go of it. */
+  measure(): Promise<readonly Row[]>;
+}
+
+export const measurements: readonly Measurement[] = [
+  ...overheadMeasurements,
+  ...memoryMeasurements,
+  startMeasurement,
+  sizeMeasurement,
+];

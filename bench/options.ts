@@ -1,0 +1,38 @@
+// The command line of every benchmark. Read next: row.ts for what --json and --save do.
+import { parseArgs } from "node:util";
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    save: { type: "boolean", default: false },
+    threads: { type: "string", default: "1" },
+    simd: { type: "string", default: "auto" },
+  },
+});
+
+/** Without the largest; one object a row; rows are kept in results/. */
+export const { quick, json, save: isKept } = values;
+
+/** Only rows whose name contains one of these; all without. */
+export const words: readonly string[] = positionals;
+
+/** Threads to run on, one configuration each. */
+export const threads: readonly number[] = values.threads.split(",").map((entry) => {
+  const count = Number(entry);
+  if (!Number.isInteger(count) || count < 1)
+    throw new RangeError(`--threads takes numbers like 1 or 1,2, got ${entry}`);
+  return count;
+});
+
+/** Builds of the CPU kernels to run, one configuration each. */
+export const simd: readonly ("auto" | "relaxed" | "strict")[] = values.simd.split(",").map((entry) => {
+  if (entry !== "auto" && entry !== "relaxed" && entry !== "strict")
+    throw new RangeError(`--simd takes auto, relaxed, strict or several of them, got ${entry}`);
+  return entry;
+});
+
+/** True if a row of this name was asked for. */
+export const isChosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
