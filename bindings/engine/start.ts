@@ -4,7 +4,8 @@ import type { DeviceName } from "../backends/backend.ts";
 import { createWasm, WasmBackend } from "../backends/wasm/backend.ts";
 import { wasmFeatures } from "../backends/wasm/module.ts";
 import { hardwareThreads, maxThreads, whyNoThreads } from "../backends/wasm/threads.ts";
-import { createWebGPU } from "../backends/webgpu/backend.ts";
+import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
+import { findGPU } from "../backends/webgpu/find.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
 import { calibrate } from "./calibrate.ts";
 import type { Engine } from "./engine.ts";
@@ -55,7 +56,7 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
   const threads = chooseThreads(options.threads ?? "auto");
   const wasm = await createWasm({ artefact: simd === "strict" ? "base" : simd, threads: threads.used });
   engine.backends.set("wasm", wasm);
-  const gpu = webgpu === "off" ? { unavailable: 'switched off by init({ webgpu: "off" })' } : await createWebGPU();
+  const gpu = webgpu === "off" ? { unavailable: 'switched off by init({ webgpu: "off" })' } : await openGPU();
   if ("unavailable" in gpu) {
     if (webgpu === "require")
       throw new BackendError(
@@ -111,6 +112,14 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
     toString: () => inWords(devices),
   };
   reports.set(engine, report);
+}
+
+/** The GPU's backend. Its code and shaders are loaded only where there may be one to use. */
+async function openGPU(): Promise<WebGPUBackend | { readonly unavailable: string }> {
+  const gpu = await findGPU();
+  if (typeof gpu === "string") return { unavailable: gpu };
+  const { createWebGPU } = await import("../backends/webgpu/backend.ts");
+  return await createWebGPU({ gpu });
 }
 
 /** Waits for the worker threads; the report then says how many there are. */

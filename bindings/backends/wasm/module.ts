@@ -52,9 +52,9 @@ export async function loadKernels(choice: Artefact | "auto", isShared = false): 
     );
   }
   const artefact: Artefact = choice === "auto" ? (features.relaxed ? "relaxed" : "base") : choice;
-  const { bytes } = await artefacts[artefact][isShared ? "shared" : "own"]();
+  const { deflated } = await artefacts[artefact][isShared ? "shared" : "own"]();
   const { memory, maximum } = isShared ? sharedMemory() : ownMemory();
-  const { module, instance } = await WebAssembly.instantiate(decodeBase64(bytes), { env: { memory, abort } });
+  const { module, instance } = await WebAssembly.instantiate(await inflate(deflated), { env: { memory, abort } });
   const { table, heapBase } = instance.exports;
   if (!(table instanceof WebAssembly.Table) || typeof heapBase !== "function") {
     throw new BackendError(
@@ -105,9 +105,15 @@ function abort(): never {
   throw new BackendError("wasm", "a kernel stopped: this is a defect of athanor; please report it");
 }
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
+/** The bytes behind base64 of deflated bytes. Every host with SIMD in WebAssembly can inflate: Node by zlib, browsers by streams. */
+async function inflate(base64: string): Promise<Uint8Array<ArrayBuffer>> {
+  const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);
   for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
-  return bytes;
+  const host = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } };
+  const zlib = host.process?.getBuiltinModule?.("node:zlib") as
+    { inflateRawSync(data: Uint8Array): Uint8Array<ArrayBuffer> } | undefined;
+  if (zlib !== undefined) return zlib.inflateRawSync(bytes);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -1,5 +1,6 @@
 // Threads of the CPU backend: whether there can be any, starting them, and running a program on those that have joined.
-// Workers start in the background: a program uses whoever is there by then, and results do not depend on how many that are.
+// Workers start in the background when there is first something to share: a program uses whoever is there by then, and results
+// do not depend on how many that are.
 // They keep no process alive, and where they cannot be had the reason is told and everything runs on one thread.
 // Read next: worker.ts, the other side; assembly/team.ts, the waiting; engine/start.ts, which reports.
 import { BackendError } from "../../core/errors.ts";
@@ -112,14 +113,14 @@ export class Threads {
   readonly log: TableLog;
   private readonly team: number;
   private readonly exports: TeamExports;
+  private readonly assignment: Assignment;
   private readonly members: Thread[] = [];
-  private readonly starts: Promise<string | undefined>[] = [];
+  /** For each worker, once it has joined or failed, the reason for a failure; undefined before workers are started. */
+  private starts: Promise<string | undefined>[] | undefined;
   private isBroken = false;
 
-  /** Starts `wanted` − 1 workers. */
+  /** At most `wanted` threads, this one included. */
   constructor(kernels: KernelModule, heap: Heap, wanted: number) {
-    const start = starter();
-    if (start === undefined) throw new Error("threads were started where there are none");
     this.wanted = wanted;
     this.exports = kernels.exports as unknown as TeamExports;
     this.log = new TableLog(heap);
@@ -127,14 +128,20 @@ export class Threads {
     heap.view("u32", this.team, teamBytes / 4).fill(0);
     heap.view("u32", this.team + hostSleepsOffset, 1)[0] = Number(maySleep());
     const { module, memory } = kernels;
-    const assignment: Assignment = { module, memory, team: this.team, log: this.log.head };
-    for (let index = 1; index < wanted; index++) this.starts.push(this.add(start, assignment));
+    this.assignment = { module, memory, team: this.team, log: this.log.head };
   }
 
-  private add(start: Start, assignment: Assignment): Promise<string | undefined> {
+  /** Starts the workers if they are not. */
+  private start(): Promise<string | undefined>[] {
+    this.starts ??= Array.from({ length: this.wanted - 1 }, () => this.add());
+    return this.starts;
+  }
+
+  private add(): Promise<string | undefined> {
     return new Promise((resolve) => {
       try {
-        this.members.push(start(assignment, () => resolve(undefined), resolve));
+        const member = starter()?.(this.assignment, () => resolve(undefined), resolve);
+        if (member !== undefined) this.members.push(member);
       } catch (error) {
         resolve(String(error));
       }
@@ -143,6 +150,7 @@ export class Threads {
 
   /** Resolves when every worker has joined or failed: with the first reason for a failure, if there is one. */
   async joined(): Promise<string | undefined> {
+    const starts = this.start();
     // A worker that is waited for keeps the process alive; afterwards it must not.
     for (const member of this.members) member.ref?.();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -153,7 +161,7 @@ export class Threads {
     });
     try {
       return await Promise.race([
-        Promise.all(this.starts).then((reasons) => reasons.find((reason) => reason !== undefined)),
+        Promise.all(starts).then((reasons) => reasons.find((reason) => reason !== undefined)),
         late,
       ]);
     } finally {
@@ -162,8 +170,9 @@ export class Threads {
     }
   }
 
-  /** Threads that can run a program now, this one included. */
+  /** Threads that can run a program now, this one included. Asking starts the others. */
   get size(): number {
+    void this.start();
     return this.isBroken ? 1 : Math.min(this.wanted, 1 + this.exports.teamSize(this.team));
   }
 

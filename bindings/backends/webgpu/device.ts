@@ -3,13 +3,9 @@
 // Knows no tensors, buffers or shaders. Read next: limits.ts, submission.ts, backend.ts.
 import { BackendError } from "../../core/errors.ts";
 import type { AdapterDescription, GPULimits } from "./description.ts";
+import { findGPU, firstLines } from "./find.ts";
 import { featuresOf, limitsOf, readLimits } from "./limits.ts";
 import { Submission } from "./submission.ts";
-
-/** The beginning of a driver's message on one line: what follows is a listing of the shader. */
-function firstLines(message: string): string {
-  return message.trim().split("\n").slice(0, 6).join(" ").slice(0, 600);
-}
 
 export class Device {
   readonly gpu: GPUDevice;
@@ -165,23 +161,4 @@ function describe(adapter: GPUAdapter, features: readonly string[]): AdapterDesc
   const isFallback =
     adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
   return { vendor, architecture, device, description, isFallback, features };
-}
-
-/** `navigator.gpu` where there is one, else the optional package `webgpu` (Dawn for Node), else a sentence. */
-async function findGPU(): Promise<GPU | string> {
-  const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
-  if (navigator?.gpu !== undefined) return navigator.gpu;
-  const { process } = globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } };
-  if (process?.versions?.node === undefined) return "this runtime has no WebGPU (navigator.gpu is missing)";
-  // The name is a variable so that bundlers leave the import alone.
-  const name = "webgpu";
-  try {
-    const dawn = (await import(/* @vite-ignore */ name)) as { readonly create: (flags: string[]) => GPU };
-    return dawn.create([]);
-  } catch (error) {
-    const { code } = error as { readonly code?: string };
-    if (code === "ERR_MODULE_NOT_FOUND")
-      return "Node has no WebGPU of its own and the optional package webgpu is not installed: npm install webgpu";
-    return `the package webgpu could not be loaded: ${error instanceof Error ? firstLines(error.message) : String(error)}`;
-  }
 }
