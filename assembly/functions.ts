@@ -1,36 +1,9 @@
 // The scalar primitives as plain functions, for modules emitted at run time: they import f32x4_<name> (four lanes) and
-// f64_<name> and call them wasm to wasm; functions of v128 cannot be called from JavaScript. Holds no mathematics.
+// f64_<name> and call them wasm to wasm; functions of v128 cannot be called from JavaScript. Holds no mathematics. The f32
+// functions that emitted modules write out themselves (bindings/expr/wasm-functions.ts) are not here.
 // Read next: lanes.ts for f32 and integers, scalar.ts for f64.
 import { Lanes } from "./lanes";
 import { Scalar } from "./scalar";
-
-export function f32x4_exp(x: v128): v128 {
-  return Lanes.exp(x);
-}
-
-export function f32x4_exp2(x: v128): v128 {
-  return Lanes.exp2(x);
-}
-
-export function f32x4_expm1(x: v128): v128 {
-  return Lanes.expm1(x);
-}
-
-export function f32x4_log(x: v128): v128 {
-  return Lanes.log(x);
-}
-
-export function f32x4_log2(x: v128): v128 {
-  return Lanes.log2(x);
-}
-
-export function f32x4_log10(x: v128): v128 {
-  return Lanes.log10(x);
-}
-
-export function f32x4_log1p(x: v128): v128 {
-  return Lanes.log1p(x);
-}
 
 export function f32x4_sin(x: v128): v128 {
   return Lanes.sin(x);
@@ -54,34 +27,6 @@ export function f32x4_acos(x: v128): v128 {
 
 export function f32x4_atan(x: v128): v128 {
   return Lanes.atan(x);
-}
-
-export function f32x4_sinh(x: v128): v128 {
-  return Lanes.sinh(x);
-}
-
-export function f32x4_cosh(x: v128): v128 {
-  return Lanes.cosh(x);
-}
-
-export function f32x4_tanh(x: v128): v128 {
-  return Lanes.tanh(x);
-}
-
-export function f32x4_asinh(x: v128): v128 {
-  return Lanes.asinh(x);
-}
-
-export function f32x4_acosh(x: v128): v128 {
-  return Lanes.acosh(x);
-}
-
-export function f32x4_atanh(x: v128): v128 {
-  return Lanes.atanh(x);
-}
-
-export function f32x4_erf(x: v128): v128 {
-  return Lanes.erf(x);
 }
 
 export function f32x4_pow(x: v128, y: v128): v128 {

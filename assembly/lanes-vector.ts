@@ -1,7 +1,7 @@
 // The vocabulary that the scalar mathematics is written in: four f32 lanes (or two f64 lanes) in one v128.
 // Knows nothing of any particular function, of loops or of memory layout.
 // Constants come from tables in memory, read by a broadcasting load: V8 rebuilds every v128.const of a loop in each
-// turn, which costs more than the load. Read next: lanes-exponential.ts for how a function looks in it.
+// turn, which costs more than the load. Read next: lanes-trigonometric.ts for how a function looks in it.
 
 /** The sign bit, all other bits, ±infinity, 1 and 1/2: read by the methods below. */
 const COMMON: usize = memory.data<u32>([0x80000000, 0x7fffffff, 0x7f800000, 0xff800000, 0x3f800000, 0x3f000000], 16);

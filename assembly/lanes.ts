@@ -1,9 +1,9 @@
 // Every scalar primitive on four f32 lanes, under one name: what generated kernels, the structured kernels' epilogues
 // and functions.ts call. Holds no mathematics itself. Specials follow IEEE 754 and NumPy.
-// Read next: lanes-exponential.ts, lanes-logarithm.ts, lanes-trigonometric.ts, lanes-power.ts, lanes-integer.ts.
-import { ExponentialLanes } from "./lanes-exponential";
+// Exponentials and logarithms come from bindings/expr/wasm-functions.ts, which emitted kernels write out as well.
+// Read next: lanes-trigonometric.ts, lanes-power.ts, lanes-integer.ts.
+import { FunctionLanes } from "./generated/functions";
 import { IntegerLanes } from "./lanes-integer";
-import { LogarithmLanes } from "./lanes-logarithm";
 import { PowerLanes } from "./lanes-power";
 import { TrigonometricLanes } from "./lanes-trigonometric";
 import { Vector } from "./lanes-vector";
@@ -20,59 +20,64 @@ export class Lanes {
   }
 
   @inline static exp(x: v128): v128 {
-    return ExponentialLanes.exp(x);
+    return FunctionLanes.exp(x);
   }
 
   @inline static exp2(x: v128): v128 {
-    return ExponentialLanes.exp2(x);
+    return FunctionLanes.exp2(x);
   }
 
   @inline static expm1(x: v128): v128 {
-    return ExponentialLanes.expm1(x);
+    return FunctionLanes.expm1(x);
   }
 
   @inline static sinh(x: v128): v128 {
-    return ExponentialLanes.sinh(x);
+    return FunctionLanes.sinh(x);
   }
 
   @inline static cosh(x: v128): v128 {
-    return ExponentialLanes.cosh(x);
+    return FunctionLanes.cosh(x);
   }
 
   @inline static tanh(x: v128): v128 {
-    return ExponentialLanes.tanh(x);
+    return FunctionLanes.tanh(x);
+  }
+
+  /** 1 / (1 + e^-x) */
+  @inline static sigmoid(x: v128): v128 {
+    return FunctionLanes.sigmoid(x);
   }
 
   @inline static erf(x: v128): v128 {
-    return ExponentialLanes.erf(x);
+    return FunctionLanes.erf(x);
   }
 
   @inline static log(x: v128): v128 {
-    return LogarithmLanes.log(x);
+    return FunctionLanes.log(x);
   }
 
   @inline static log2(x: v128): v128 {
-    return LogarithmLanes.log2(x);
+    return FunctionLanes.log2(x);
   }
 
   @inline static log10(x: v128): v128 {
-    return LogarithmLanes.log10(x);
+    return FunctionLanes.log10(x);
   }
 
   @inline static log1p(x: v128): v128 {
-    return LogarithmLanes.log1p(x);
+    return FunctionLanes.log1p(x);
   }
 
   @inline static asinh(x: v128): v128 {
-    return LogarithmLanes.asinh(x);
+    return FunctionLanes.asinh(x);
   }
 
   @inline static acosh(x: v128): v128 {
-    return LogarithmLanes.acosh(x);
+    return FunctionLanes.acosh(x);
   }
 
   @inline static atanh(x: v128): v128 {
-    return LogarithmLanes.atanh(x);
+    return FunctionLanes.atanh(x);
   }
 
   @inline static sin(x: v128): v128 {

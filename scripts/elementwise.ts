@@ -1,10 +1,11 @@
 // Writes the single elementwise kernels: one AssemblyScript class and row function for every op of one to three f32 operands,
 // and the table by which the CPU backend finds them. Ops come from the exports of bindings/ops: there is no list to keep.
+// Also writes the AssemblyScript of the functions that bindings/expr/wasm-functions.ts holds.
 // Read next: bindings/expr/to-assembly.ts for the bodies, assembly/rows.ts for the loops.
 import type { Expression } from "../bindings/expr/expression.ts";
 import { print, topological } from "../bindings/expr/expression.ts";
 import { toAssembly } from "../bindings/expr/to-assembly.ts";
-import { hasInlined } from "../bindings/expr/wasm-functions.ts";
+import { functionForAssembly, functionNames, hasInlined } from "../bindings/expr/wasm-functions.ts";
 import type { ElementwiseFunction } from "../bindings/ops/define.ts";
 import * as ops from "../bindings/ops/index.ts";
 
@@ -92,4 +93,14 @@ import {
 export function generateSingles(): string {
   const rows = singles().map(({ key, name }) => `  ${JSON.stringify(key)}: "${name}_f32",`);
   return `${header}/** Row functions of single ops, by the printed expression. */\nexport const singles: Readonly<Partial<Record<string, string>>> = {\n${rows.join("\n")}\n};\n`;
+}
+
+/** The text of assembly/generated/functions.ts. */
+export function generateFunctions(): string {
+  const methods = functionNames.map((name) => {
+    const body = toAssembly(functionForAssembly(name));
+    if (body === undefined) throw new TypeError(`${name} needs more than f32`);
+    return `  @inline static ${name}(x: v128): v128 {\n${body}\n  }\n`;
+  });
+  return `${header.replace("ops", "expr")}import { Vector } from "../lanes-vector";\n\nexport class FunctionLanes {\n${methods.join("\n")}}\n`;
 }

@@ -31,11 +31,13 @@ export function toAssembly(root: Expression): string | undefined {
       const text =
         bound !== undefined
           ? bounded(bound, names.get(bound.value) ?? "", names.get(bound.literal) ?? "")
-          : "helper" in code
-            ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
-            : node.primitive.arity === 3
-              ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
-              : `${code.method}(${operands.join(", ")})`;
+          : "helper" in code && code.byConstant !== undefined && node.operands[1]?.kind === "constant"
+            ? `${code.helper}(${names.get(node.operands[0] ?? node) ?? ""}, ${String(node.operands[1].value)})`
+            : "helper" in code
+              ? `Lanes.${node.primitive.name}(${operands.join(", ")})`
+              : node.primitive.arity === 3 && node.operands[0]?.dtype === "bool"
+                ? `v128.bitselect(${yes ?? ""}, ${no ?? ""}, ${condition ?? ""})`
+                : `${code.method}(${operands.join(", ")})`;
       const name = `t${String(lines.length)}`;
       lines.push(`const ${name} = ${text};`);
       names.set(node, name);

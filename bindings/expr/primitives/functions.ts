@@ -1,5 +1,5 @@
-// Primitive rows: the transcendental functions. On the CPU each is a function of assembly/functions.ts, on the GPU one
-// of shaders/prelude.wgsl; their error bounds are in the generated support table.
+// Primitive rows: the transcendental functions. On the CPU each is one of ../wasm-functions.ts or assembly/functions.ts, on the GPU one
+// of shaders/prelude.wgsl; error bounds on the CPU are in docs/accuracy.md, measured errors in the generated support table.
 // Read next: ../differentiate.ts, which uses the derivatives given here.
 import type { Expression, Operand } from "../expression.ts";
 import { constant } from "../expression.ts";
