@@ -5,6 +5,8 @@ export * from "./reduce";
 export * from "./reduce-index";
 export * from "./scan";
 export { matmul_f32, matmul_f64, matmul_i32 } from "./matmul";
+export * from "./attention";
+export * from "./attention-gradient";
 export * from "./convolution";
 export * from "./convolution-gradient";
 export * from "./pooling";

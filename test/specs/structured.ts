@@ -12,6 +12,7 @@ import { linalg } from "./linalg.ts";
 import { movement } from "./movement.ts";
 import { parametric } from "./parametric.ts";
 import { reduction } from "./reduction.ts";
+import { loops, sequence } from "./sequence.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
 
 type Ops = typeof ops;
@@ -28,11 +29,20 @@ type Part = "assemble" | "region" | "aliasOf";
 /** Elementwise ops with options. */
 export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpec>> = parametric;
 
-const families = { ...reduction, ...movement, ...assembling, ...indexing, ...contraction, ...convolution, ...linalg };
+const families = {
+  ...reduction,
+  ...movement,
+  ...assembling,
+  ...indexing,
+  ...contraction,
+  ...convolution,
+  ...linalg,
+  ...sequence,
+};
 
 /** Every remaining op. */
 export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> =
   families;
 
 /** Functions outside bindings/ops. */
-export const beyond: Readonly<Record<string, StructuredSpec>> = creation;
+export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops };
