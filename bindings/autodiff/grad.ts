@@ -49,7 +49,7 @@ export function valueAndGrad<Arguments extends readonly unknown[], R, const O ex
         const result = fn(...inner);
         const value: unknown = hasAux ? (result as readonly unknown[])[0] : result;
         checkScalar("grad", value);
-        const found = backward(engine, value, ops.broadcastTo(engine.scalar(1, value.dtype), value.shape), targets);
+        const found = backward(engine, [value], [ops.broadcastTo(engine.scalar(1, value.dtype), value.shape)], targets);
         const gradients = close(engine, trees, targets, found);
         return [result, (typeof argnums === "number" ? gradients[0] : gradients) as Gradients<Arguments, O>];
       }),
@@ -97,7 +97,7 @@ export function vjp<Arguments extends readonly Tensor[]>(
             `the cotangent must have the shape of the result, ${show(result.shape)}, got ${show(cotangent.shape)}`,
           );
         }
-        return close(engine, trees, targets, backward(engine, result, cotangent, targets)) as Tensor[];
+        return close(engine, trees, targets, backward(engine, [result], [cotangent], targets)) as Tensor[];
       }),
     );
   return [value, pullback];

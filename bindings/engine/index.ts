@@ -9,6 +9,8 @@ export { checkGuards, memoryGuards } from "./guards.ts";
 export { init, memory, shutdown } from "./init.ts";
 export type { JitFunction, JitOptions } from "./jit.ts";
 export { jit } from "./jit.ts";
+export type { ScanOptions } from "./scan.ts";
+export { scan } from "./scan.ts";
 export type { Tree } from "./scopes.ts";
 export { mapTree, tensorsOf } from "./scopes.ts";
 export type { DeviceReport, InitOptions, InitReport } from "./start.ts";

@@ -19,7 +19,7 @@ import type { Tensor } from "./tensor.ts";
 import { recorderOf, requireArguments, requireList } from "./tensor.ts";
 
 /** Stride of an axis counted from the end; 0 where it is missing or has size 1 and is repeated. */
-function strideOf(layout: Layout | undefined, fromEnd: number): number {
+export function strideOf(layout: Layout | undefined, fromEnd: number): number {
   const axis = (layout?.shape.length ?? 0) - fromEnd;
   return axis < 0 || layout?.shape[axis] === 1 ? 0 : (layout?.strides[axis] ?? 0);
 }

@@ -16,6 +16,15 @@ export interface GradientContext<A> {
   readonly attributes: A;
   /** Which inputs need a gradient. */
   readonly wanted: readonly boolean[];
+  /**
+   * The gradients of a composition of ops by its operands, for rules that have no closed form of their own: `cotangents` are
+   * those of its results. Undefined where a result does not depend on an operand.
+   */
+  readonly pullback: (
+    composition: (...operands: Tensor[]) => readonly Tensor[],
+    operands: readonly Tensor[],
+    cotangents: readonly Tensor[],
+  ) => readonly (Tensor | undefined)[];
 }
 
 /** ∂loss/∂input for each input; undefined where there is none or none is wanted. */
@@ -40,6 +49,11 @@ export interface MapAttributes {
 export interface ViewOp<A> extends OpBase<A> {
   readonly kind: "view";
   readonly layout: (source: Layout, shape: Shape, attributes: A) => Layout | undefined;
+  /**
+   * Where the elements of the view lie in its source, for views that are a region of it: the gradients of several regions
+   * of one tensor are put together at once.
+   */
+  readonly region?: (attributes: A) => Region;
 }
 
 /** The monoids a reduction folds with; identity 0, 1, −∞, +∞. */

@@ -2,6 +2,8 @@
 // What is not named here is for the floors above only. Read next: README.md.
 export * from "./activation.ts";
 export * from "./arithmetic.ts";
+export { scaledDotProductAttention } from "./attention.ts";
+export type { AttentionOptions } from "./attention-arguments.ts";
 export { broadcastTo, reshape } from "./broadcasting.ts";
 export {
   bitwiseAnd,
@@ -64,6 +66,8 @@ export type { AvgPool2dOptions, MaxPool2dOptions } from "./pooling.ts";
 export { avgPool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pooling.ts";
 export type { PositionOptions } from "./positions.ts";
 export { argMax, argMin } from "./positions.ts";
+export type { CellWeights, LstmState } from "./recurrent.ts";
+export { gruCell, lstmCell } from "./recurrent.ts";
 export type { NormOptions, VarianceOptions } from "./reduction.ts";
 export { all, any, max, mean, min, norm, prod, std, sum, variance } from "./reduction.ts";
 export { stopGradient } from "./stop-gradient.ts";

@@ -61,6 +61,7 @@ const sliceOp: ViewOp<SliceAttributes> = {
   kind: "view",
   name: "slice",
   layout: (source: Layout, shape, { begin, step }) => sliceLayout(source, begin, step, shape),
+  region: (attributes) => attributes,
   gradient: ({ inputs: [x], cotangents: [dy], attributes }) =>
     x && dy ? [assemble([dy], x.shape, { pieces: [attributes], fill: 0 })] : [],
 };

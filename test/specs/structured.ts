@@ -13,6 +13,7 @@ import { movement } from "./movement.ts";
 import { parametric } from "./parametric.ts";
 import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
+import { loops, sequence } from "./sequence.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
 
 type Ops = typeof ops;
@@ -38,6 +39,7 @@ const families = {
   ...convolution,
   ...pooling,
   ...linalg,
+  ...sequence,
 };
 
 /** Every remaining op. */
@@ -45,4 +47,4 @@ export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof 
   families;
 
 /** Functions outside bindings/ops. */
-export const beyond: Readonly<Record<string, StructuredSpec>> = creation;
+export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops };

@@ -1,0 +1,36 @@
+// Bytes of working memory of the attention kernels: the sums at the heads of the loops in assembly/attention.ts and
+// attention-gradient.ts, as functions of the lengths. Too little here is memory corruption there.
+// Knows nothing of tensors. Read next: assembly/attention-panel.ts; scratch.ts for the other kernels.
+
+/** The lengths that scratch depends on. */
+export interface AttentionLengths {
+  readonly queries: number;
+  readonly keys: number;
+  /** Length of a query and a key. */
+  readonly depth: number;
+  /** Length of a value. */
+  readonly width: number;
+}
+
+const padded = (rows: number): number => Math.ceil(rows / 30) * 30;
+const packed = (rows: number, depth: number): number => Math.ceil((padded(rows) * depth * 4) / 64) * 64;
+const columns = (depth: number): number => padded(depth) * 32;
+const block = 7680;
+
+export function attentionScratch({ keys, depth, width }: AttentionLengths): (workers: number) => number {
+  const bytes = packed(keys, depth) + packed(width, keys) + columns(depth) + columns(width) + 2 * block + 64;
+  return (workers) => workers * bytes;
+}
+
+export function queryGradientScratch({ keys, depth, width }: AttentionLengths): (workers: number) => number {
+  const operands = packed(keys, depth) + packed(keys, width) + packed(depth, keys);
+  const bytes = operands + 2 * columns(depth) + columns(width) + 3 * block + 64;
+  return (workers) => workers * bytes;
+}
+
+export function keyGradientScratch({ queries, depth, width }: AttentionLengths): (workers: number) => number {
+  const rows = packed(queries, depth) + packed(queries, width);
+  const turned = packed(depth, queries) + packed(width, queries);
+  const bytes = rows + turned + 2 * columns(depth) + 2 * columns(width) + 3 * block;
+  return (workers) => workers * bytes;
+}
