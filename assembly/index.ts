@@ -15,7 +15,7 @@ export * from "./pooling-gradient";
 export { avgPool2d_f32, avgPool2d_f64 } from "./pooling-average";
 export * from "./pooling-average-gradient";
 export * from "./indexing";
-export * from "./eigh";
+export * from "./linalg/eigh";
 export * from "./functions";
 export { map } from "./map";
 export { strips } from "./strips";

@@ -9,6 +9,7 @@ export {
   DTypeError,
   DisposedError,
   FormatError,
+  LinAlgError,
   ParameterError,
   ShapeError,
 } from "./core/errors.ts";

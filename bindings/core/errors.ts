@@ -29,5 +29,8 @@ export class BackendError extends AthanorError {}
 /** An option or argument is out of its range. */
 export class ParameterError extends AthanorError {}
 
+/** A matrix for which a decomposition does not exist, or an iteration that did not converge: found while computing. */
+export class LinAlgError extends AthanorError {}
+
 /** A file or a serialised value is truncated or malformed. */
 export class FormatError extends AthanorError {}

@@ -228,6 +228,7 @@ class Lowering {
         elements: this.elements([...group.inputs.map((input) => input.buffer), ...group.outputs]),
       },
       scratch: isGpu ? 0 : (call.scratch?.(this.workers) ?? 0),
+      status: isGpu ? undefined : call.status,
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
     });
     if (!isGpu && target !== undefined) this.epilogueInPlace(label, group.epilogue, target.slot);

@@ -97,6 +97,12 @@ export interface KernelOperand extends Spec {
   readonly layout: Layout;
 }
 
+/**
+ * The error for what a WASM kernel reported: `item` counts the matrices of a batch from 0, `code` is the kernel's own.
+ * Two words a worker behind the parameters carry it (assembly/linalg/status.ts); the run throws it.
+ */
+export type KernelStatus = (item: number, code: number) => Error;
+
 /** One launch of a structured kernel. See assembly/README.md and shaders/README.md for the ABI. */
 export interface KernelCall {
   /** Name of the WGSL file and, with `_${dtype}`, of the WASM export. */
@@ -110,6 +116,8 @@ export interface KernelCall {
   readonly entry?: string;
   /** Bytes of WASM scratch for this number of workers; 0 when absent. */
   readonly scratch?: (workers: number) => number;
+  /** Present if the WASM kernel reports failures that only a run can find. */
+  readonly status?: KernelStatus;
   /** Whether a backend cannot run this call although it has the kernel (a size limit). */
   readonly unsupported?: Readonly<Partial<Record<"wasm" | "webgpu", string>>>;
 }

@@ -1,34 +1,38 @@
-// The symmetric eigenproblem: one op with two outputs, and its gradient. Users find it in linalg.
-// Read next: ../linalg/eigh.ts, assembly/eigh.ts for the method.
-import { floatOf } from "../core/dtype.ts";
-import { ShapeError } from "../core/errors.ts";
-import { show, sizeOf } from "../core/shape.ts";
+// The symmetric eigenproblem: an op with two outputs, an op for the values alone, and their gradients. Users find them in
+// linalg. Read next: ../linalg/eigh.ts, assembly/linalg/eigh.ts for the method.
+import { bytesOf } from "../core/dtype.ts";
+import { sizeOf } from "../core/shape.ts";
 import { abs, add, mul, reciprocal, sub } from "./arithmetic.ts";
 import { broadcasted, reshaped } from "./broadcasting.ts";
-import { converted, equal, lessEqual, where } from "./comparison.ts";
+import { equal, lessEqual, where } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
 import type { KernelOp } from "./descriptor.ts";
 import { iota } from "./iota.ts";
+import { matricesOf, matrixStatus, onCpuOnly, requireSquare } from "./matrices.ts";
 import { expandDims, transpose } from "./movement.ts";
 import { max } from "./reduction.ts";
 import { eighScratch } from "./scratch.ts";
 import { stopGradient } from "./stop-gradient.ts";
-import type { Tensor } from "./tensor.ts";
-import { recorderOf, requireArguments } from "./tensor.ts";
+import type { Spec, Tensor } from "./tensor.ts";
+import { recorderOf } from "./tensor.ts";
+
+/** Largest matrices that the GPU's kernel takes. */
+const largestOnGpu = 32;
 
 const eighOp: KernelOp<null> = {
   kind: "kernel",
   name: "eigh",
-  call: ([a]) => {
-    const n = a?.shape.at(-1) ?? 0;
-    const batch = sizeOf(a?.shape.slice(0, -2) ?? []);
-    const unsupported = n > 32 ? { webgpu: `eigh on webgpu takes matrices up to 32 by 32, got ${String(n)}` } : {};
+  call: ([a = empty]) => {
+    const { batch, count, rows: n } = matricesOf(a);
+    const unsupported =
+      n > largestOnGpu ? { webgpu: `eigh on webgpu takes matrices up to 32 by 32, got ${String(n)}` } : {};
     return {
       kernel: "eigh",
-      dtype: a?.dtype ?? "f32",
-      words: [batch, n],
-      workgroups: batch,
-      scratch: eighScratch(n),
+      dtype: a.dtype,
+      words: [count, n],
+      workgroups: count,
+      scratch: eighScratch(count, n, bytesOf(a.dtype)),
+      status: matrixStatus("eigh", batch),
       unsupported,
     };
   },
@@ -54,6 +58,32 @@ const eighOp: KernelOp<null> = {
   work: "factorization",
 };
 
+const empty: Spec = { shape: [0, 0], dtype: "f32" };
+
+const eigvalshOp: KernelOp<null> = {
+  kind: "kernel",
+  name: "eigvalsh",
+  call: ([a = empty]) => {
+    const { batch, count, rows: n } = matricesOf(a);
+    return {
+      kernel: "eigvalsh",
+      dtype: a.dtype,
+      words: [count, n],
+      workgroups: count,
+      scratch: eighScratch(count, n, bytesOf(a.dtype)),
+      status: matrixStatus("eigvalsh", batch),
+      unsupported: onCpuOnly("eigvalsh"),
+    };
+  },
+  gradient: ({ inputs: [a], cotangents: [dValues] }) => {
+    if (a === undefined || dValues === undefined) return [];
+    const { vectors } = eigh(a);
+    return [matmul(mul(vectors, expandDims(dValues, -2)), transpose(vectors))];
+  },
+  flops: ([a]) => 1.34 * sizeOf(a?.shape ?? []) * (a?.shape.at(-1) ?? 0),
+  work: "factorization",
+};
+
 /** True on the diagonal of [n, n]. */
 const diagonalMask = (like: Tensor, n: number): Tensor =>
   equal(iota(like.recorder, n), reshaped(iota(like.recorder, n), [n, 1]));
@@ -76,15 +106,20 @@ function inverseGaps(values: Tensor): Tensor {
  * gradient is symmetric, and leaves out what equal eigenvalues make undetermined. n ≤ 32 on the GPU.
  */
 export function eigh(a: Tensor): { readonly values: Tensor; readonly vectors: Tensor } {
-  requireArguments("eigh", { a });
-  const n = a.shape.at(-1);
-  if (n === undefined || a.rank < 2 || a.shape.at(-2) !== n)
-    throw new ShapeError("eigh", `expects square matrices, got ${show(a.shape)}`);
-  const input = converted(a, floatOf(a.dtype));
+  const input = requireSquare("eigh", a);
   const specs = [
     { shape: a.shape.slice(0, -1), dtype: input.dtype },
     { shape: a.shape, dtype: input.dtype },
   ] as const;
   const [values, vectors] = recorderOf("eigh", [a]).record(eighOp, [input], null, specs);
   return { values: values ?? input, vectors: vectors ?? input };
+}
+
+/** The eigenvalues alone. Small f32 matrices take eigh, which the GPU has too. */
+export function eigenvalues(a: Tensor): Tensor {
+  const input = requireSquare("eigvalsh", a);
+  if (input.dtype === "f32" && (a.shape.at(-1) ?? 0) <= largestOnGpu) return eigh(input).values;
+  const specs = [{ shape: a.shape.slice(0, -1), dtype: input.dtype }];
+  const [values] = recorderOf("eigvalsh", [a]).record(eigvalshOp, [input], null, specs);
+  return values ?? input;
 }

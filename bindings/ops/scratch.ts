@@ -1,5 +1,5 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, convolution.ts,
-// convolution-gradient.ts, winograd-plan.ts and eigh.ts, as functions of the parameter words. Too little here is memory
+// convolution-gradient.ts, winograd-plan.ts and linalg/, as functions of the parameter words. Too little here is memory
 // corruption there. Knows nothing of tensors. Read next: those files.
 
 const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
@@ -135,7 +135,17 @@ export function filterGradientScratch(words: readonly number[]): (workers: numbe
   return (workers) => workers * bytes;
 }
 
-/** eigh: words are batch and n. Always f64 inside. */
-export function eighScratch(n: number): (workers: number) => number {
-  return (workers) => workers * 8 * (2 * n * n + 6 * n + 8);
+/** What `matrices` of a batch need when each worker takes one at a time: as in assembly/linalg/eigh.ts. */
+const shared =
+  (batch: number, bytes: number): ((workers: number) => number) =>
+  (workers) =>
+    Math.min(workers, batch) * bytes;
+
+/** eigh and eigvalsh of `batch` n×n matrices. */
+export function eighScratch(batch: number, n: number, size: number): (workers: number) => number {
+  const pitch = n < 64 ? up(n, 4) : up(n, 16) + 16;
+  const reflectors = (Math.ceil(n / 32) + 1) * 1024 + 7680;
+  const lines = 3 * up(n * size, 16) + 8 * n;
+  const frame = 256 + 88 * n;
+  return shared(batch, up(size * (2 * n * pitch + n * n + reflectors) + lines + frame + gemm(n, n, n, size) + 129, 64));
 }

@@ -5,6 +5,7 @@ import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
 import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step, StripStep } from "../../graph/step.ts";
 import { writesOf } from "../../graph/step.ts";
+import type { KernelStatus } from "../../ops/descriptor.ts";
 import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
@@ -30,6 +31,12 @@ interface RecordCall extends Call {
   readonly isShared: boolean;
 }
 
+/** Where a kernel reports failures: two words for each worker. */
+interface Report {
+  readonly word: number;
+  readonly status: KernelStatus;
+}
+
 /** Rows shorter than this are walked by the row function itself: calling it for each costs as much as a hundred elements. */
 const shortRow = 128;
 /** Words of a record: table index, pointer to the arguments, whether all workers run it. */
@@ -48,6 +55,7 @@ export class WasmProgram implements Program {
   private readonly bufferLabels: readonly string[];
   private readonly scratchLabel: string;
   private readonly patches: Patch[] = [];
+  private readonly reports: Report[] = [];
   private readonly block: number;
   private readonly records: number;
   private readonly recordCount: number;
@@ -126,6 +134,7 @@ export class WasmProgram implements Program {
           this.heap.view(slot.dtype, this.scalarBase + slot.index * scalarBytes, 1)[0] = scalars[slot.index] ?? 0;
       }
       this.backend.run(this.records, this.recordCount, this.isShared);
+      this.throwReported();
       return results;
     } catch (error) {
       for (const storage of results) (storage as WasmStorage | undefined)?.release();
@@ -137,6 +146,18 @@ export class WasmProgram implements Program {
 
   dispose(): void {
     this.heap.release(this.block, false);
+  }
+
+  /** Throws for the first failure that a kernel reported. Workers share a batch in order, so the first worker's is first. */
+  private throwReported(): void {
+    if (this.reports.length === 0) return;
+    const words = this.heap.view("i32", this.block, this.words.length);
+    for (const { word, status } of this.reports) {
+      for (let worker = 0; worker < this.backend.workers; worker++) {
+        const item = words[word + 2 * worker] ?? 0;
+        if (item > 0) throw status(item - 1, words[word + 2 * worker + 1] ?? 0);
+      }
+    }
   }
 
   private pointer(view: SlotView): void {
@@ -161,7 +182,7 @@ export class WasmProgram implements Program {
         return [this.encodeStrips(step, kernels, workers)];
       case "kernel":
         this.scratchBytes = Math.max(this.scratchBytes, step.scratch);
-        return [this.encodeKernel(step, kernels)];
+        return [this.encodeKernel(step, kernels, workers)];
       default:
         return step satisfies never;
     }
@@ -222,7 +243,7 @@ export class WasmProgram implements Program {
     return { index: kernels.kernel("strips"), start };
   }
 
-  private encodeKernel(step: KernelStep, kernels: KernelTable): Call {
+  private encodeKernel(step: KernelStep, kernels: KernelTable, workers: number): Call {
     const start = this.words.length;
     for (const view of step.inputs) this.pointer(view);
     for (const view of step.outputs) this.pointer(view);
@@ -231,6 +252,10 @@ export class WasmProgram implements Program {
       this.words.push(0);
     }
     this.words.push(...step.words);
+    if (step.status !== undefined) {
+      this.reports.push({ word: this.words.length, status: step.status });
+      for (let word = 0; word < 2 * workers; word++) this.words.push(0);
+    }
     return { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start };
   }
 }

@@ -1,0 +1,157 @@
+// Householder reduction of a symmetric matrix (lower triangle) to tridiagonal form, from the last row up, so that every
+// reflector is a contiguous row. One pass over the triangle a step applies the last step's rank-2 update and multiplies
+// the result by the next reflector, two rows at a time: half the memory traffic of doing one after the other.
+//
+//   S  n x n   lower triangle in; row k later holds reflector v of step k in its first k places, the last of them 1
+//   H(k) = I - tau[k] v vᵀ;  T = H(1) … H(n-1) A H(n-1) … H(1);  d, e in f64, e[i] joins i and i + 1
+//
+// Read next: vector.ts; back-transform.ts, which applies the reflectors again.
+import { Tile } from "../matmul-tile";
+import { addScaled, dot, Lane } from "./vector";
+
+/** Numbers that `tridiagonalise` works with beside the matrix: three rows of T, each `linePitch` bytes. */
+export function linePitch<T extends number>(n: i32): usize {
+  return (Lane.bytes<T>(n) + 15) & ~15;
+}
+
+/** Row 0 of the triangle, one element: see updateTwo. */
+function updateFirst<T extends number>(s: usize, v: usize, w: usize, u: usize, p: usize): void {
+  const x = (load<T>(s) - load<T>(v) * load<T>(w) - load<T>(w) * load<T>(v)) as T;
+  store<T>(s, x);
+  store<T>(p, (load<T>(p) + x * load<T>(u)) as T);
+}
+
+/**
+ * Rows i and i + 1 of the triangle: s -= v[i] w + w[i] v, and what these rows and, by symmetry, these columns add to
+ * p = S u. `step` is the bytes between rows.
+ */
+function updateTwo<T extends number>(s: usize, step: usize, v: usize, w: usize, u: usize, p: usize, i: i32): void {
+  const at = Lane.bytes<T>(i);
+  const next = at + sizeof<T>();
+  const t = s + step;
+  const a0 = v128.neg<T>(v128.load_splat<T>(v + at));
+  const b0 = v128.neg<T>(v128.load_splat<T>(w + at));
+  const u0 = v128.load_splat<T>(u + at);
+  const a1 = v128.neg<T>(v128.load_splat<T>(v + next));
+  const b1 = v128.neg<T>(v128.load_splat<T>(w + next));
+  const u1 = v128.load_splat<T>(u + next);
+  let sum0 = i32x4.splat(0);
+  let sum1 = sum0;
+  let j: usize = 0;
+  while (j + 16 <= at) {
+    const wj = v128.load(w + j);
+    const vj = v128.load(v + j);
+    const uj = v128.load(u + j);
+    const x = Tile.madd<T>(b0, vj, Tile.madd<T>(a0, wj, v128.load(s + j)));
+    v128.store(s + j, x);
+    sum0 = Tile.madd<T>(x, uj, sum0);
+    const y = Tile.madd<T>(b1, vj, Tile.madd<T>(a1, wj, v128.load(t + j)));
+    v128.store(t + j, y);
+    sum1 = Tile.madd<T>(y, uj, sum1);
+    v128.store(p + j, Tile.madd<T>(u1, y, Tile.madd<T>(u0, x, v128.load(p + j))));
+    j += 16;
+  }
+  const va = load<T>(v + at);
+  const wa = load<T>(w + at);
+  const ua = load<T>(u + at);
+  const vb = load<T>(v + next);
+  const wb = load<T>(w + next);
+  const ub = load<T>(u + next);
+  let rest0 = Lane.total<T>(sum0) as T;
+  let rest1 = Lane.total<T>(sum1) as T;
+  while (j < at) {
+    const wj = load<T>(w + j);
+    const vj = load<T>(v + j);
+    const uj = load<T>(u + j);
+    const x = (load<T>(s + j) - va * wj - wa * vj) as T;
+    store<T>(s + j, x);
+    rest0 = (rest0 + x * uj) as T;
+    const y = (load<T>(t + j) - vb * wj - wb * vj) as T;
+    store<T>(t + j, y);
+    rest1 = (rest1 + y * uj) as T;
+    store<T>(p + j, (load<T>(p + j) + ua * x + ub * y) as T);
+    j += sizeof<T>();
+  }
+  // The corner: s[i], t[i] and t[i + 1].
+  const x = (load<T>(s + at) - va * wa - wa * va) as T;
+  const y = (load<T>(t + at) - vb * wa - wb * va) as T;
+  const z = (load<T>(t + next) - vb * wb - wb * vb) as T;
+  store<T>(s + at, x);
+  store<T>(t + at, y);
+  store<T>(t + next, z);
+  store<T>(p + at, (load<T>(p + at) + rest0 + x * ua + y * ub) as T);
+  store<T>(p + next, (load<T>(p + next) + rest1 + y * ua + z * ub) as T);
+}
+
+/**
+ * Makes the reflector that sends row x, `count` long, to beta times the last unit vector; x becomes v. Stores beta and
+ * returns tau, 0 where there is nothing to reflect.
+ */
+function reflector<T extends number>(x: usize, count: i32, beta: usize): f64 {
+  const last = x + Lane.bytes<T>(count - 1);
+  const alpha = load<T>(last) as f64;
+  const rest = dot<T>(x, x, count - 1);
+  store<T>(last, 1 as T);
+  if (rest == 0) {
+    store<f64>(beta, alpha);
+    memory.fill(x, 0, Lane.bytes<T>(count - 1));
+    return 0;
+  }
+  const norm = Math.sqrt(alpha * alpha + rest);
+  const b = alpha > 0 ? -norm : norm;
+  const factor = 1 / (alpha - b);
+  for (let j: usize = 0; j < Lane.bytes<T>(count - 1); j += sizeof<T>()) {
+    store<T>(x + j, ((load<T>(x + j) as f64) * factor) as T);
+  }
+  store<f64>(beta, b);
+  return (b - alpha) / b;
+}
+
+/** Reduces S, `pitch` elements a row. d, e, tau: n numbers each; lines: 3 * linePitch bytes. */
+export function tridiagonalise<T extends number>(
+  n: i32,
+  s: usize,
+  pitch: i32,
+  d: usize,
+  e: usize,
+  tau: usize,
+  lines: usize,
+): void {
+  const step = Lane.bytes<T>(pitch);
+  const line = linePitch<T>(n);
+  let w = lines;
+  let p = lines + line;
+  // The update that is still to be applied: v wᵀ + w vᵀ. Before the first step, nothing.
+  let v = lines + 2 * line;
+  memory.fill(lines, 0, 3 * line);
+  for (let k = n - 1; k >= 1; k--) {
+    const row = s + (k as usize) * step;
+    const at = Lane.bytes<T>(k);
+    const a = load<T>(v + at) as f64;
+    const b = load<T>(w + at) as f64;
+    addScaled<T>(row, w, -a, k + 1);
+    addScaled<T>(row, v, -b, k + 1);
+    store<f64>(d + ((k as usize) << 3), load<T>(row + at) as f64);
+    const factor = reflector<T>(row, k, e + (((k - 1) as usize) << 3));
+    store<f64>(tau + ((k as usize) << 3), factor);
+    memory.fill(p, 0, line);
+    let i = k & 1;
+    if (i == 1) updateFirst<T>(s, v, w, row, p);
+    for (; i < k; i += 2) updateTwo<T>(s + (i as usize) * step, step, v, w, row, p, i);
+    // w = tau (p - (tau / 2)(pᵀ v) v)
+    const half = -0.5 * factor * factor * dot<T>(p, row, k);
+    for (let j: usize = 0; j < at; j += sizeof<T>()) {
+      store<T>(p + j, (factor * (load<T>(p + j) as f64) + half * (load<T>(row + j) as f64)) as T);
+    }
+    const free = w;
+    w = p;
+    p = free;
+    v = row;
+  }
+  if (n > 0) {
+    // Row 0 has been through the last step's pass but for the update that step itself asked for: it is 1 x 1.
+    const last = n > 1 ? (load<T>(v) as f64) * (load<T>(w) as f64) * 2 : 0;
+    store<f64>(d, (load<T>(s) as f64) - last);
+    store<f64>(e + (((n - 1) as usize) << 3), 0);
+  }
+}
