@@ -147,7 +147,7 @@ describe("mixed graphs", () => {
 
   test("explain names both devices and the transfers between them", async () => {
     const text = String(await explain(mixture(ramp())));
-    for (const part of ["webgpu", "wasm", "matmul", "eigh", "moved"]) expect(text).toContain(part);
+    for (const part of ["webgpu", "wasm", "matmul", "eigvalsh", "moved"]) expect(text).toContain(part);
   });
 });
 

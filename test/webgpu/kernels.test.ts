@@ -243,7 +243,7 @@ describe("chains, folds and kernels", () => {
         const views = slots.map((_, at) => view(at, dtype, [1]));
         // All sizes are 0, so the kernel finds nothing to do.
         const step: KernelStep = {
-          ...{ kind: "kernel", label: `${kernel} ${dtype}`, kernel, dtype, words: new Array<number>(20).fill(0) },
+          ...{ kind: "kernel", label: `${kernel} ${dtype}`, kernel, dtype, words: new Array<number>(32).fill(0) },
           ...{
             inputs: views.slice(0, inputs),
             outputs: views.slice(inputs),
