@@ -26,9 +26,10 @@ export interface MemoryReport {
 export interface Program {
   /**
    * Runs the segment. `inputs[i]` binds the slot of kind input and index i; likewise `scalars`. Returns the storages
-   * of the output slots by index, each held once for the caller. Synchronous on both devices: on the GPU it submits.
+   * of the output slots by index, each held once for the caller: new ones, or inputs that `given` allows to overwrite.
+   * Synchronous on both devices: on the GPU it submits.
    */
-  run(inputs: readonly Storage[], scalars: readonly number[]): Storage[];
+  run(inputs: readonly Storage[], scalars: readonly number[], given?: readonly boolean[]): Storage[];
   /** Lets go of what was compiled for this program only. */
   dispose(): void;
 }

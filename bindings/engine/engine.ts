@@ -35,6 +35,8 @@ export interface RunOptions {
   /** Whether the host reads the results. */
   readonly readBack?: boolean;
   readonly trace?: RunTrace;
+  /** Inputs that callers of the plan may give away. */
+  readonly given?: readonly boolean[];
 }
 
 /** A trace in progress: what jit needs to know of random keys drawn inside it. */
@@ -262,10 +264,7 @@ export class Engine implements Reader {
     const captured = capture(values);
     if (captured.targets.length === 0) return;
     const compiled = this.plan(captured, options);
-    this.finish(
-      captured,
-      await drive(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace)),
-    );
+    this.finish(captured, await drive(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options)));
   }
 
   /** The same without waiting; throws a BackendError where that is impossible. */
@@ -291,7 +290,7 @@ export class Engine implements Reader {
     const advice = "part of the work waits for webgpu. Use await x.data()";
     this.finish(
       captured,
-      driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options.trace), op, advice),
+      driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options), op, advice),
     );
   }
 
@@ -312,7 +311,11 @@ export class Engine implements Reader {
     const residence = captured.inputs.map((value): (DeviceName | "host")[] =>
       value.copies.size > 0 ? [...value.copies.keys()] : ["host"],
     );
-    const plan = makePlan(captured, devices, this.costs, { residence, readBack: options.readBack ?? false });
+    const plan = makePlan(captured, devices, this.costs, {
+      residence,
+      readBack: options.readBack ?? false,
+      ...(options.given === undefined ? {} : { given: options.given }),
+    });
     return compilePlan(plan, this.backends);
   }
 

@@ -20,7 +20,10 @@ import { requireFunction, tensorsOf } from "./scopes.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
-  /** Arguments whose tensors the call uses up: they are disposed, and their memory serves the results. */
+  /**
+   * Arguments whose tensors the call uses up: they are disposed, and results are written over them where the graph allows
+   * it and nobody else holds them. Parameters and optimiser state of a training step stay where they are.
+   */
   readonly donate?: readonly number[];
 }
 
@@ -44,6 +47,8 @@ type Source =
 interface Traced {
   readonly captured: Capture;
   readonly sources: readonly Source[];
+  /** Whether a source is an argument that is given away and not returned as it is. */
+  readonly given: readonly boolean[];
   /** For every scalar of the graph, the argument leaf it is, or its fixed value. */
   readonly scalarSources: readonly (number | { readonly fixed: number })[];
   /** Rebuilds the result tree from one tensor per leaf. */
@@ -73,7 +78,7 @@ export function jit<Arguments extends readonly unknown[], R>(
     const key = signature(args, engine.preferred);
     let traced = traces.get(key);
     if (traced === undefined) {
-      traced = trace(engine, fn, args);
+      traced = trace(engine, fn, args, donatedLeaves(args, options.donate ?? []));
       traces.set(key, traced);
     }
     const result = run(engine, traced, leaves);
@@ -104,6 +109,17 @@ function flatten(tree: unknown): (Tensor | number)[] {
   return [];
 }
 
+/** The leaves, by their place among all, of the arguments given away. */
+function donatedLeaves(args: readonly unknown[], donate: readonly number[]): Set<number> {
+  const donated = new Set<number>();
+  let leaf = 0;
+  args.forEach((argument, index) => {
+    const end = leaf + flatten(argument).length;
+    for (; leaf < end; leaf++) if (donate.includes(index)) donated.add(leaf);
+  });
+  return donated;
+}
+
 function signature(tree: unknown, device: DeviceName | undefined): string {
   const describe = (item: unknown): string => {
     if (isTensor(item)) return `${item.dtype}[${item.shape.join()}]`;
@@ -132,6 +148,7 @@ function trace<Arguments extends readonly unknown[]>(
   engine: Engine,
   fn: (...args: Arguments) => unknown,
   args: Arguments,
+  donated: ReadonlySet<number>,
 ): Traced {
   const state: Trace = { keys: [] };
   const placeholders = new Map<Value, number>();
@@ -160,7 +177,7 @@ function trace<Arguments extends readonly unknown[]>(
           "the function returned a promise. A compiled function is synchronous; read its results outside",
         );
       }
-      traced = analyse(engine, state, result, placeholders, numbers);
+      traced = analyse(engine, state, result, placeholders, numbers, donated);
     });
   } finally {
     engine.trace = before;
@@ -175,6 +192,7 @@ function analyse(
   result: unknown,
   placeholders: Map<Value, number>,
   numbers: Map<Value, number>,
+  donated: ReadonlySet<number>,
 ): Traced {
   const tensors = tensorsOf(result);
   const values = tensors.map((tensor) => engine.valueOf(tensor, "jit"));
@@ -199,6 +217,12 @@ function analyse(
     const index = captured.targets.indexOf(value);
     return index >= 0 ? index : sourceOf(value);
   });
+  const returned = new Set(
+    leaves.flatMap((leaf) => (typeof leaf === "object" && leaf.kind === "argument" ? [leaf.index] : [])),
+  );
+  const given = sources.map(
+    (source) => source.kind === "argument" && donated.has(source.index) && !returned.has(source.index),
+  );
   const rebuild = (make: (leaf: number) => Tensor): unknown => {
     let leaf = 0;
     return replaceLeaves(result, (item) => (typeof item === "number" ? item : make(leaf++)));
@@ -207,11 +231,21 @@ function analyse(
   return {
     captured: { ...captured, targets: [], covered: [], inputs: [], scalarValues: [] },
     sources,
+    given,
     scalarSources,
     rebuild,
     leaves,
     plans: new Map(),
   };
+}
+
+/** Whether one tensor, bound once, is all that holds the value and its memory. */
+function isUnshared(inputs: readonly Value[], index: number): boolean {
+  const value = inputs[index];
+  if (value?.holders !== 1 || value.consumers > 0) return false;
+  return (
+    inputs.indexOf(value) === inputs.lastIndexOf(value) && [...value.copies.values()].every((copy) => !copy.isShared)
+  );
 }
 
 /** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU. */
@@ -239,13 +273,15 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
   const key = `${devices}|${residence}`;
   let compiled = traced.plans.get(key);
   if (compiled === undefined) {
-    compiled = engine.compile({ ...traced.captured, inputs });
+    compiled = engine.compile({ ...traced.captured, inputs }, { given: traced.given });
     traced.plans.set(key, compiled);
   }
   if (mustWait(compiled, inputs)) return undefined;
   let results: Result[];
   try {
-    results = driveSync(runPlan(compiled, inputs, scalars, engine.backends), "jit", "the plan waits for webgpu");
+    const given = traced.given.map((isGiven, index) => isGiven && isUnshared(inputs, index));
+    const plan = runPlan(compiled, inputs, scalars, engine.backends, { given });
+    results = driveSync(plan, "jit", "the plan waits for webgpu");
   } finally {
     traced.sources.forEach((source, index) => {
       if (source.kind === "key") inputs[index]?.free();

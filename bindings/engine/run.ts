@@ -81,13 +81,20 @@ class Bound {
   }
 }
 
+/** What a run may be told beside its operands. */
+export interface RunExtras {
+  readonly trace?: RunTrace | undefined;
+  /** Inputs whose memory nobody needs after the run: results may be written over them. */
+  readonly given?: readonly boolean[];
+}
+
 /** Runs a plan. Yields only where it has to wait; returns the results in the order of `plan.fused.results`. */
 export function* runPlan(
   compiled: CompiledPlan,
   inputs: readonly Value[],
   scalars: readonly number[],
   backends: Backends,
-  trace?: RunTrace,
+  { trace, given }: RunExtras = {},
 ): Generator<Promise<unknown>, Result[], unknown> {
   const { plan, programs } = compiled;
   const bound = new Map<number, Bound>();
@@ -106,7 +113,8 @@ export function* runPlan(
       }
       const numbers = segment.scalars.map((scalar) => scalars[scalar] ?? Number.NaN);
       const started = trace === undefined ? 0 : performance.now();
-      const outputs = programs[position]?.run(storages, numbers) ?? [];
+      const free = segment.inputs.map((buffer) => given?.[plan.fused.buffers[buffer]?.input ?? -1] === true);
+      const outputs = programs[position]?.run(storages, numbers, free) ?? [];
       if (trace !== undefined) {
         if (trace.wait) yield backend.idle();
         trace.segments.push(performance.now() - started);

@@ -41,12 +41,12 @@ export function lower(
   isNeededLater: (buffer: number) => boolean,
   isGiven: (buffer: number) => boolean,
 ): LoweredSegment {
-  const lowering = new Lowering(fused, device, workers);
+  const lowering = new Lowering(fused, device, workers, isGiven);
   for (const index of groups) {
     const group = fused.groups[index];
     if (group !== undefined) lowering.add(group);
   }
-  return lowering.finish(groups, isNeededLater, isGiven);
+  return lowering.finish(groups, isNeededLater);
 }
 
 interface SlotDraft {
@@ -59,14 +59,16 @@ class Lowering {
   private readonly fused: Fused;
   private readonly device: DeviceName;
   private readonly workers: number;
+  private readonly isGiven: (buffer: number) => boolean;
   private readonly drafts: SlotDraft[] = [];
   private readonly slotOfBuffer = new Map<number, number>();
   private readonly steps: Step[] = [];
 
-  constructor(fused: Fused, device: DeviceName, workers: number) {
+  constructor(fused: Fused, device: DeviceName, workers: number, isGiven: (buffer: number) => boolean) {
     this.fused = fused;
     this.device = device;
     this.workers = workers;
+    this.isGiven = isGiven;
   }
 
   add(group: Group): void {
@@ -136,27 +138,35 @@ class Lowering {
     };
   }
 
-  /** On the CPU: the epilogue as a map step over the kernel's own result, in place. */
-  private epilogueInPlace(label: string, epilogue: Epilogue | undefined, target: number): void {
+  /**
+   * On the CPU: where a kernel with this epilogue writes. That is where the epilogue writes, which then works in place, unless
+   * it can be written over an operand that the caller gives away.
+   */
+  private rawSlot(epilogue: Epilogue | undefined, target: number): number {
+    const { dtype, size } = this.drafts[target] ?? { dtype: "f32" as const, size: 0 };
+    const isOver = epilogue?.tile.operands.some(({ buffer, layout }) => {
+      const own = this.fused.buffers[buffer];
+      return this.isGiven(buffer) && own?.size === size && own.dtype === dtype && isContiguous(layout);
+    });
+    return isOver === true ? this.temporary(dtype, size) : target;
+  }
+
+  /** On the CPU: the epilogue as a map step over the kernel's own result. */
+  private epilogueApart(label: string, epilogue: Epilogue | undefined, raw: number, target: number): void {
     if (epilogue === undefined) return;
     const { tile } = epilogue;
     const own = stridesOf(tile.shape);
     const walk = mergeWalk(tile.shape, [own, ...tile.operands.map((operand) => operand.layout.strides)]);
-    const [outputStrides = [], ...inputStrides] = walk.strides;
-    const output: SlotView = {
-      slot: target,
-      dtype: this.drafts[target]?.dtype ?? "f32",
-      offset: 0,
-      strides: outputStrides,
-    };
+    const [strides = [], ...inputStrides] = walk.strides;
+    const { dtype } = this.drafts[target] ?? { dtype: "f32" as const };
     const others = tile.operands.map((operand, index) => this.view(operand, inputStrides[index] ?? []));
     this.steps.push({
       kind: "map",
       label,
       shape: walk.shape,
       expression: tile.expression,
-      inputs: [output, ...others],
-      output,
+      inputs: [{ slot: raw, dtype, offset: 0, strides }, ...others],
+      output: { slot: target, dtype, offset: 0, strides },
     });
   }
 
@@ -179,7 +189,8 @@ class Lowering {
     const [operand] = source.operands;
     const direct = isIdentity(source) && operand !== undefined && isContiguous(operand.layout);
     const isGpu = this.device === "webgpu";
-    const output: SlotView = { slot: target, dtype, offset: 0, strides: [inner, 1] };
+    const raw = isGpu ? target : this.rawSlot(group.epilogue, target);
+    const output: SlotView = { slot: raw, dtype, offset: 0, strides: [inner, 1] };
     let folded: SlotView | undefined;
     if (direct) folded = this.view(operand, [length * inner, inner, 1]);
     else if (!isGpu) {
@@ -202,7 +213,7 @@ class Lowering {
       epilogue,
       output,
     });
-    if (!isGpu) this.epilogueInPlace(label, group.epilogue, target);
+    if (!isGpu) this.epilogueApart(label, group.epilogue, raw, target);
   }
 
   private kernel(group: KernelGroup): void {
@@ -212,14 +223,15 @@ class Lowering {
       const slot = this.slot(buffer);
       return { slot, dtype: this.drafts[slot]?.dtype ?? "f32", offset: 0, strides: [1] };
     });
-    const [target] = outputs;
+    const [target] = group.outputs.map((buffer) => this.slot(buffer));
+    const raw = isGpu || target === undefined ? target : this.rawSlot(group.epilogue, target);
     this.steps.push({
       kind: "kernel",
       label,
       kernel: call.kernel,
       dtype: call.dtype,
       inputs: group.inputs.map((operand) => this.view(operand, operand.layout.strides)),
-      outputs,
+      outputs: raw === target ? outputs : outputs.map((view) => ({ ...view, slot: raw ?? view.slot })),
       words: call.words,
       workgroups: call.workgroups,
       entry: call.entry ?? "main",
@@ -231,18 +243,14 @@ class Lowering {
       status: isGpu ? undefined : call.status,
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
     });
-    if (!isGpu && target !== undefined) this.epilogueInPlace(label, group.epilogue, target.slot);
+    if (!isGpu && target !== undefined) this.epilogueApart(label, group.epilogue, raw ?? target, target);
   }
 
   private elements(buffers: readonly number[]): number {
     return buffers.reduce((sum, buffer) => sum + (this.fused.buffers[buffer]?.size ?? 0), 0);
   }
 
-  finish(
-    groups: readonly number[],
-    isNeededLater: (buffer: number) => boolean,
-    isGiven: (buffer: number) => boolean,
-  ): LoweredSegment {
+  finish(groups: readonly number[], isNeededLater: (buffer: number) => boolean): LoweredSegment {
     const made = new Set(groups.flatMap((index) => this.fused.groups[index]?.outputs ?? []));
     const isTemporary = (slot: number): boolean => {
       const id = this.drafts[slot]?.buffer;
@@ -260,7 +268,7 @@ class Lowering {
       if (made.has(id)) return { kind: "output", index: outputs.push(id) - 1, dtype, size };
       return { kind: "input", index: inputs.push(id) - 1, dtype, size };
     });
-    const isFree = (input: number): boolean => isGiven(input) && !isNeededLater(input);
+    const isFree = (input: number): boolean => this.isGiven(input) && !isNeededLater(input);
     const { planned, buffers } = planSlots(slots, steps, this.device, (index) => isFree(inputs[index] ?? -1));
     return { device: this.device, slots: planned, steps, buffers, inputs, scalars, outputs, groups };
   }

@@ -17,6 +17,8 @@ export interface Stored {
   readonly size: number;
   /** Bytes on the device. */
   readonly bytes: number;
+  /** True if more than one holds it. */
+  readonly isShared: boolean;
   retain(): void;
   release(): void;
 }

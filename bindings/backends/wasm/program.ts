@@ -97,7 +97,7 @@ export class WasmProgram implements Program {
     this.heap.view("i32", this.block, this.words.length).set(this.words);
   }
 
-  run(inputs: readonly WasmStorage[], scalars: readonly number[]): WasmStorage[] {
+  run(inputs: readonly WasmStorage[], scalars: readonly number[], given: readonly boolean[] = []): WasmStorage[] {
     const { slots, buffers } = this.segment;
     const held: number[] = [];
     const results: WasmStorage[] = [];
@@ -118,7 +118,10 @@ export class WasmProgram implements Program {
           case "temporary":
             return temporaries[slot.buffer] ?? 0;
           case "output": {
-            const storage = WasmStorage.allocate(this.backend, slot.dtype, slot.size, this.labels[index] ?? "run");
+            const taken = given[slot.over ?? -1] === true ? inputs[slot.over ?? -1] : undefined;
+            taken?.retain();
+            const storage =
+              taken ?? WasmStorage.allocate(this.backend, slot.dtype, slot.size, this.labels[index] ?? "run");
             results[slot.index] = storage;
             return storage.pointer;
           }

@@ -31,6 +31,10 @@ export class WasmStorage implements Storage {
     return new WasmStorage(backend, dtype, size, backend.heap.allocate(bytesFor(dtype, size), op));
   }
 
+  get isShared(): boolean {
+    return this.holders > 1;
+  }
+
   retain(): void {
     this.holders++;
   }

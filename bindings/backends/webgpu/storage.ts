@@ -43,6 +43,10 @@ export class GPUStorage implements Storage {
     this.#origin = submission;
   }
 
+  get isShared(): boolean {
+    return this.#holders > 1;
+  }
+
   retain(): void {
     this.requireHeld("retain");
     this.#holders += 1;
