@@ -98,10 +98,12 @@ export class ConvolutionShape {
     memory.fill(scratch, 0, target - scratch);
     for (let i = 0; i < this.h; i++) {
       copyRun(source, target, this.w * this.c);
-      if (pitch != row) memory.fill(target + row, 0, pitch - row);
+      if (pitch != row && i + 1 < this.h) memory.fill(target + row, 0, pitch - row);
       source += row;
       target += pitch;
     }
+    // The rest of the last row and the rows below it.
+    if (this.h > 0) target -= pitch - row;
     const end = scratch + (this.paddedH as usize) * pitch;
     if (target < end) memory.fill(target, 0, end - target);
     return scratch;

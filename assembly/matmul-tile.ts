@@ -45,7 +45,7 @@ export class Tile {
 }
 
 /** One row of C takes (or adds) its two vectors. */
-function storeRow<T extends number>(c: usize, x: v128, y: v128, accumulate: bool): void {
+export function storeRow<T extends number>(c: usize, x: v128, y: v128, accumulate: bool): void {
   if (accumulate) {
     x = v128.add<T>(v128.load(c), x);
     y = v128.add<T>(v128.load(c, 16), y);
