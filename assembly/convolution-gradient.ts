@@ -12,6 +12,8 @@
 //   conv2dFilterGradient  pointwise: workers * gemm(C, O, N*H*W);  depthwise: workers * (image + 64)
 //     otherwise: workers * (image + 256 + up(G, 30) * 1024 + (256 + up(G, 30)) * pitch)
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
+import { Planes } from "./convolution-planar";
+import { planarFilterGradient } from "./convolution-planar-gradient";
 import { addRun, ConvolutionShape, copyRun, WindowRuns } from "./convolution-shape";
 import { matmulScratch, multiply } from "./matmul";
 import { packColumns, packRows } from "./matmul-pack";
@@ -285,6 +287,10 @@ export function conv2dFilterGradient_f32(args: usize, worker: i32, workers: i32)
       const image = shape.padImage(x, n, scratch);
       depthwiseFilterGradient(shape, image, dy + ((n * plane) as usize) * rowBytes, dw, from, end);
     }
+    return;
+  }
+  if (Planes.suits(shape)) {
+    planarFilterGradient(shape, x, dy, dw, scratch, worker, workers);
     return;
   }
   const outputs = shape.outputs;

@@ -93,16 +93,18 @@ export class ConvolutionShape {
     if (!this.isPadded) return source;
     const pitch = ((this.paddedW * this.c) as usize) << 2;
     const before = ((this.padLeft * this.c) as usize) << 2;
-    const end = scratch + (this.paddedH as usize) * pitch;
     // Only the border is cleared; what lies after one row and before the next, at once. Nothing may lie after the last row.
     let target = scratch + (this.padTop as usize) * pitch + before;
     memory.fill(scratch, 0, target - scratch);
     for (let i = 0; i < this.h; i++) {
       copyRun(source, target, this.w * this.c);
-      if (pitch != row) memory.fill(target + row, 0, min<usize>(pitch - row, end - target - row));
+      if (pitch != row && i + 1 < this.h) memory.fill(target + row, 0, pitch - row);
       source += row;
       target += pitch;
     }
+    // The rest of the last row and the rows below it.
+    if (this.h > 0) target -= pitch - row;
+    const end = scratch + (this.paddedH as usize) * pitch;
     if (target < end) memory.fill(target, 0, end - target);
     return scratch;
   }

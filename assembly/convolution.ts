@@ -1,15 +1,18 @@
 // conv2d: x [N, H, W, C], w [KH, KW, C/groups, O], out [N, OH, OW, O]. An implicit matrix product: windows of blocks of
 // pixels are packed straight from the image into row panels (no im2col buffer), weights are packed once per call, and
 // the register tile of the matrix product does the rest. Pointwise filters are that product itself, depthwise ones have
-// a kernel of their own, and so have dense 3 x 3 ones with enough channels (winograd.ts). Knows no bias or activation:
+// a kernel of their own, and so have dense 3 x 3 ones with enough channels (winograd.ts) and few channels
+// (convolution-planar.ts). Knows no bias or activation:
 // the host runs an epilogue over the output.
 //
 // Scratch in bytes (s = the words, PH/PW = size with border, see convolution-shape.ts; up(x, u) = ceil(x / u) * u):
 //   pointwise: workers * gemm(N*H*W, O, C)           where gemm is the formula in matmul.ts with s = 4
 //   otherwise: workers * (image + 256 + 120 * min(K, 256) * 4 + groups * K * up(O/groups, 8) * 4), each term up to 64
 //              image = 0 when PH = H and PW = W, else up(PH * PW * C * 4, 64);  K = KH * KW * C/groups
+//   few channels: planes() of bindings/ops/scratch.ts
 //   depthwise: workers * (image + 64)               Winograd: workers * Winograd.bytes, see winograd-plan.ts
 import { depthwise } from "./depthwise";
+import { convolvePlanes, Planes } from "./convolution-planar";
 import { ConvolutionShape, WindowRuns } from "./convolution-shape";
 import { matmulScratch, multiply } from "./matmul";
 import { interleaveRows, packColumns } from "./matmul-pack";
@@ -199,6 +202,10 @@ export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   }
   if (shape.isDepthwise) {
     depthwise(shape, x, w, out, scratch + (shape.paddedBytes + 64) * (worker as usize), worker, workers);
+    return;
+  }
+  if (Planes.suits(shape)) {
+    convolvePlanes(shape, x, w, out, scratch, worker, workers);
     return;
   }
   const depth = shape.depth;

@@ -97,12 +97,26 @@ interface PaddedPlane extends Plane {
   readonly left: number;
 }
 
+/** Whether a convolution is done on planes, and the bytes of planes and table: convolution-planar.ts. */
+function planes(words: readonly number[]): number | undefined {
+  const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, , kh = 0, kw = 0, strideH = 1, strideW = 1, top = 0, left = 0] = words;
+  const [dilationH = 1, dilationW = 1, groups = 1] = words.slice(13);
+  if (groups !== 1 || c > 4 || kh * kw === 1 || ow < 8) return undefined;
+  const paddedH = Math.max((oh - 1) * strideH + (kh - 1) * dilationH + 1, top + h);
+  const paddedW = Math.max((ow - 1) * strideW + (kw - 1) * dilationW + 1, left + w);
+  const reach = up(ow, 8) + Math.floor(((kw - 1) * dilationW) / strideW);
+  const pitch = up(Math.max(reach, Math.ceil(paddedW / strideW)), 4);
+  return up(c * strideW * paddedH * pitch * 4, 64) + up(kh * kw * c * 4, 64);
+}
+
 /** conv2d. */
 export function convolutionScratch(words: readonly number[]): (workers: number) => number {
   const [n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
   if (suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left }))
     return (workers) => workers * winograd(n, c, oh, ow, o);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
+  const planar = planes(words);
+  if (planar !== undefined) return (workers) => workers * (planar + depth * 4 * (120 + up(outputs, 8)) + 256);
   const block = up(120 * Math.min(depth, 256) * 4, 64);
   const weights = up(groups * depth * up(outputs / groups, 8) * 4, 64);
   const bytes = isPointwise
@@ -129,6 +143,14 @@ export function inputGradientScratch(words: readonly number[]): (workers: number
 /** conv2dFilterGradient. */
 export function filterGradientScratch(words: readonly number[]): (workers: number) => number {
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
+  const planar = planes(words);
+  if (planar !== undefined) {
+    const [, , , , oh = 0, ow = 0] = words;
+    const vectors = Math.ceil(ow / 4);
+    const rows = Math.min(oh, Math.ceil(64 / vectors));
+    const step = (Math.ceil((outputs + 2) / 4) | 1) * 64;
+    return (workers) => workers * (planar + rows * vectors * step + depth * (outputs + 2) * 16);
+  }
   const lanes = up(outputs / groups, 30);
   const general = image + 256 + lanes * 1024 + (256 + lanes) * windowPitch(depth);
   const bytes = isPointwise ? gemm(inputs, outputs, pixels, 4) : isDepthwise ? image + 64 : general;

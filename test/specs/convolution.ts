@@ -210,6 +210,24 @@ export const convolution: StructuredRows<"conv2d" | "depthwiseConv2d" | "convTra
         { padding: around(1, 1) },
         { gradient: false, gpu: true },
       ),
+      // Few channels: planes, with panels of windows that go on in the next row, few outputs, and phases of a stride.
+      convolve("few channels, 5 filters", [2, 3, 11, 1], [2, 3, 1, 5], { padding: [0, 1] }, { padding: around(0, 1) }),
+      convolve(
+        "few channels, stride 2 by 2",
+        [1, 4, 18, 3],
+        [3, 4, 3, 9],
+        { padding: 1, stride: 2 },
+        { padding: around(1, 1), stride: [2, 2] },
+        { gradient: { ...ofSums, second: false } },
+      ),
+      convolve(
+        "few channels, dilation 2, stride 3",
+        [1, 5, 30, 2],
+        [2, 3, 2, 8],
+        { dilation: 2, stride: [1, 3] },
+        { dilation: [2, 2], stride: [1, 3] },
+        { gradient: { ...ofSums, second: false } },
+      ),
       ...winograd,
       {
         ...convolve("laid out otherwise", [1, 4, 4, 2], [3, 3, 2, 2], { padding: 1 }, { padding: around(1, 1) }),
