@@ -120,7 +120,10 @@ export function accumulate(
   }
 }
 
-/** Hides scores: row r and lane c belong to positions that are apart by `shift` + r - c; later keys have it above 0. */
+/**
+ * Hides the scores of keys behind their query. `shift` is the position of row 0 less that of lane 0; rows are keys
+ * (`keysDown`) or queries.
+ */
 export function hideLater(scores: usize, count: i32, shift: i32, keysDown: bool): void {
   for (let r = 0; r < count; r++) {
     for (let c = 0; c < Panel.LANES; c++) {
@@ -196,9 +199,8 @@ export function scaleLanes(sums: usize, rows: i32, low: v128, high: v128): void 
   }
 }
 
-/** Writes the first `valid` lanes of sums [rows][8] as rows of `rows` neighbours, one behind the other. */
-export function storeTurned(sums: usize, rows: i32, valid: i32, target: usize): void {
-  const step = (rows as usize) * 4;
+/** Writes the first `valid` lanes of sums [rows][8] as rows of `rows` neighbours, `step` bytes apart. */
+export function storeTurned(sums: usize, rows: i32, valid: i32, target: usize, step: usize): void {
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
     interleaveFour<f32>(sums, sums + 32, sums + 64, sums + 96, valid, target, step);

@@ -81,7 +81,7 @@ function finish(state: usize, sums: usize, width: i32, valid: i32, out: usize, l
   const zero = i32x4.splat(0);
   const one = Vector.one();
   scaleLanes(sums, width, whereZero(low, zero, f32x4.div(one, low)), whereZero(high, zero, f32x4.div(one, high)));
-  storeTurned(sums, width, valid, out);
+  storeTurned(sums, width, valid, out, (width as usize) * 4);
   const infinity = Vector.infinity();
   v128.store(state, whereZero(low, infinity, f32x4.add(v128.load(state), Lanes.log(low))));
   v128.store(state, whereZero(high, infinity, f32x4.add(v128.load(state, 16), Lanes.log(high))), 16);

@@ -22,15 +22,18 @@ export function attentionScratch({ keys, depth, width }: AttentionLengths): (wor
   return (workers) => workers * bytes;
 }
 
-export function queryGradientScratch({ keys, depth, width }: AttentionLengths): (workers: number) => number {
-  const operands = packed(keys, depth) + packed(keys, width) + packed(depth, keys);
-  const bytes = operands + 2 * columns(depth) + columns(width) + 3 * block + 64;
-  return (workers) => workers * bytes;
-}
+/** Panels of keys that the gradient takes at once. */
+const group = 8;
 
-export function keyGradientScratch({ queries, depth, width }: AttentionLengths): (workers: number) => number {
-  const rows = packed(queries, depth) + packed(queries, width);
-  const turned = packed(depth, queries) + packed(width, queries);
-  const bytes = rows + turned + 2 * columns(depth) + 2 * columns(width) + 3 * block;
+export function attentionGradientScratch({
+  queries,
+  keys,
+  depth,
+  width,
+}: AttentionLengths): (workers: number) => number {
+  const ofQueries = packed(queries, depth) + packed(queries, width) + packed(depth, queries) + packed(width, queries);
+  const ofKeys = packed(keys, depth) + packed(keys, width) + packed(depth, keys);
+  const operands = Math.max(ofQueries + columns(keys) * Math.ceil(depth / 8), ofKeys);
+  const bytes = operands + 2 * (columns(depth) + columns(width)) * group + (3 + group) * block + 256;
   return (workers) => workers * bytes;
 }

@@ -1,18 +1,18 @@
-// Scaled dot-product attention as one kernel that stores no array of queries times keys, and two kernels for its gradients.
+// Scaled dot-product attention as one kernel that stores no array of queries times keys, and one for its gradients.
 // What the kernels do not do is said in ordinary ops that do make that array: f64, gradients of a mask, and the
 // gradients of the gradients. Read next: attention-arguments.ts for the operands, assembly/attention.ts for the method.
 import { add, div, mul, sub } from "./arithmetic.ts";
 import type { AttentionOptions } from "./attention-arguments.ts";
 import { attentionArguments } from "./attention-arguments.ts";
-import { attentionScratch, keyGradientScratch, queryGradientScratch } from "./attention-scratch.ts";
+import { attentionGradientScratch, attentionScratch } from "./attention-scratch.ts";
 import { reshaped, sum, sumTo } from "./broadcasting.ts";
 import { equal, greater, isFinite, where } from "./comparison.ts";
 import { matmul, strideOf } from "./contraction.ts";
 import type { KernelCall, KernelOp, KernelOperand } from "./descriptor.ts";
 import { exp } from "./exponential.ts";
 import { iota } from "./iota.ts";
-import { stack } from "./joining.ts";
-import { transpose } from "./movement.ts";
+import { concat, stack } from "./joining.ts";
+import { range, transpose } from "./movement.ts";
 import { max } from "./reduction.ts";
 import { stopGradient } from "./stop-gradient.ts";
 import type { Spec, Tensor } from "./tensor.ts";
@@ -47,12 +47,15 @@ function lengthsOf(inputs: readonly Spec[]): Lengths {
   };
 }
 
-/** What the kernels share: the words, and workgroups for `rows` rows of results of at most `columns`. */
+/** Workgroups for a product's result of `rows` by `columns`. */
+const tiles = (rows: number, columns: number): number => Math.ceil(rows / 16) * Math.ceil(columns / 64);
+
+/** What the kernels share: the words, and workgroups for each product of the batch. */
 function call(
   kernel: string,
   inputs: readonly KernelOperand[],
   { causal, masked }: Masking,
-  launch: (lengths: Lengths) => { readonly rows: number; readonly columns: number },
+  groups: (lengths: Lengths) => number,
   scratch: (lengths: Lengths) => (workers: number) => number,
 ): KernelCall {
   const lengths = lengthsOf(inputs);
@@ -60,12 +63,11 @@ function call(
   const strides = inputs
     .slice(0, 4)
     .flatMap((operand) => [2, 1, 4, 3].map((fromEnd) => strideOf(operand.layout, fromEnd)));
-  const { rows, columns } = launch(lengths);
   return {
     kernel,
     dtype: "f32",
     words: [batch0, batch1, queries, keys, depth, width, Number(causal) + 2 * Number(masked), ...strides],
-    workgroups: batch0 * batch1 * Math.ceil(rows / 16) * Math.ceil(columns / 64),
+    workgroups: batch0 * batch1 * groups(lengths),
     scratch: scratch(lengths),
   };
 }
@@ -84,7 +86,7 @@ const attentionOp: KernelOp<Masking> = {
   kind: "kernel",
   name: "scaledDotProductAttention",
   call: (inputs, _outputs, masking) =>
-    call("attention", inputs, masking, ({ queries, width }) => ({ rows: queries, columns: width }), attentionScratch),
+    call("attention", inputs, masking, ({ queries, width }) => tiles(queries, width), attentionScratch),
   accepts,
   gradient: ({ inputs, outputs: [result, logarithms], cotangents: [slope], attributes, wanted, pullback }) => {
     const [query, key, value, mask] = inputs;
@@ -92,22 +94,19 @@ const attentionOp: KernelOp<Masking> = {
     const statistics = stack([logarithms, sum(mul(slope, result), { axis: -1 })], { axis: -1 });
     const all = [query, key, value, mask, slope, statistics];
     const gradients: (Tensor | undefined)[] = [undefined, undefined, undefined, undefined];
-    const batch = slope.shape.slice(0, -2);
-    const record = (op: KernelOp<Masking>, ...shapes: readonly (readonly number[])[]): Tensor[] =>
-      recorderOf(op.name, all).record(
-        op,
-        all,
-        attributes,
-        shapes.map((shape) => ({ shape: [...batch, ...shape.slice(-2)], dtype: "f32" as const })),
-      );
-    if (wanted[0] === true) {
-      const [found] = record(queryGradientOp, query.shape);
-      gradients[0] = found && sumTo(found, query.shape);
-    }
-    if (wanted[1] === true || wanted[2] === true) {
-      const [forKey, forValue] = record(keyGradientOp, key.shape, value.shape);
-      gradients[1] = forKey && sumTo(forKey, key.shape);
-      gradients[2] = forValue && sumTo(forValue, value.shape);
+    if (wanted.slice(0, 3).includes(true)) {
+      const batch = slope.shape.slice(0, -2);
+      const [keys = 0, depth = 0] = key.shape.slice(-2);
+      const both = depth + (value.shape.at(-1) ?? 0);
+      const specs = [
+        { shape: [...batch, ...query.shape.slice(-2)], dtype: "f32" as const },
+        { shape: [...batch, keys, both], dtype: "f32" as const },
+      ];
+      const [forQuery, side] = recorderOf("attentionGradient", all).record(gradientOp, all, attributes, specs);
+      if (forQuery === undefined || side === undefined) return [];
+      gradients[0] = sumTo(forQuery, query.shape);
+      gradients[1] = sumTo(range(side, side.rank - 1, 0, depth), key.shape);
+      gradients[2] = sumTo(range(side, side.rank - 1, depth, both), value.shape);
     }
     if (wanted[3] === true) {
       const [found] = pullback((bias) => [composed(query, key, value, bias, attributes)], [mask], [slope]);
@@ -119,51 +118,31 @@ const attentionOp: KernelOp<Masking> = {
   work: "contraction",
 };
 
-const queryGradientOp: KernelOp<Masking> = {
+/** Gradients of the queries, and of keys and values side by side: a GPU has no ninth buffer. */
+const gradientOp: KernelOp<Masking> = {
   kind: "kernel",
-  name: "attentionQueryGradient",
+  name: "attentionGradient",
   call: (inputs, _outputs, masking) =>
     call(
-      "attentionQueryGradient",
+      "attentionGradient",
       inputs,
       masking,
-      ({ queries, depth }) => ({ rows: queries, columns: depth }),
-      queryGradientScratch,
+      ({ queries, keys, depth, width }) => tiles(queries, depth) + tiles(keys, Math.max(depth, width)),
+      attentionGradientScratch,
     ),
   accepts,
   // The statistics are functions of the other operands, so their part is in the gradients of those.
   gradient: ({ inputs, cotangents, attributes, pullback }) =>
     pullback(
-      (query, key, value, mask, slope) => [matmul(scoreSlopes(query, key, value, mask, slope, attributes).slopes, key)],
-      inputs.slice(0, 5),
-      cotangents,
-    ),
-  flops: (inputs, _outputs, masking) => flops(inputs, masking, ({ depth, width }) => 2 * depth + width),
-  work: "contraction",
-};
-
-const keyGradientOp: KernelOp<Masking> = {
-  kind: "kernel",
-  name: "attentionKeyGradient",
-  call: (inputs, _outputs, masking) =>
-    call(
-      "attentionKeyGradient",
-      inputs,
-      masking,
-      ({ keys, depth, width }) => ({ rows: keys, columns: Math.max(depth, width) }),
-      keyGradientScratch,
-    ),
-  accepts,
-  gradient: ({ inputs, cotangents, attributes, pullback }) =>
-    pullback(
       (query, key, value, mask, slope) => {
         const { weights, slopes } = scoreSlopes(query, key, value, mask, slope, attributes);
-        return [matmul(transpose(slopes), query), matmul(transpose(weights), slope)];
+        const forKey = matmul(transpose(slopes), query);
+        return [matmul(slopes, key), concat([forKey, matmul(transpose(weights), slope)], { axis: -1 })];
       },
       inputs.slice(0, 5),
       cotangents,
     ),
-  flops: (inputs, _outputs, masking) => flops(inputs, masking, ({ depth, width }) => 2 * depth + 2 * width),
+  flops: (inputs, _outputs, masking) => flops(inputs, masking, ({ depth, width }) => 3 * depth + 2 * width),
   work: "contraction",
 };
 

@@ -1,6 +1,8 @@
-// The gradients of attention.wgsl by keys and values: dK = dS^T Q and dV = P^T dO, made anew in blocks of 32 queries as in
-// attentionQueryGradient.wgsl. Workgroups: batch0 * batch1 * ceil(keys / 16) * ceil(max(depth, width) / 64), each of 64
-// invocations: 16 keys, one column of both results for each invocation. Read next: bindings/ops/attention.ts.
+// The gradients of attention.wgsl: dQ = dS K, dK = dS^T Q and dV = P^T dO with dS = P (dO V^T - delta), made anew in blocks
+// of 32 from each query's logarithm and delta = sum(dO O), which are pairs in `statistics`. dO and statistics are
+// contiguous; dK and dV lie side by side. Workgroups: batch0 * batch1 * (ceil(queries / 16) * ceil(depth / 64) +
+// ceil(keys / 16) * ceil(max(depth, width) / 64)), each of 64 invocations: first those of 16 queries, then those of 16
+// keys, one column for each invocation. Words as in assembly/attention.ts. Read next: bindings/ops/attention.ts.
 
 struct Parameters {
   offset0: u32,
@@ -40,14 +42,14 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> mask: array<f32>;
 @group(0) @binding(4) var<storage, read> slope: array<f32>;
 @group(0) @binding(5) var<storage, read> statistics: array<f32>;
-@group(0) @binding(6) var<storage, read_write> keyOutput: array<f32>;
-@group(0) @binding(7) var<storage, read_write> valueOutput: array<f32>;
+@group(0) @binding(6) var<storage, read_write> queryOutput: array<f32>;
+@group(0) @binding(7) var<storage, read_write> sideOutput: array<f32>;
 @group(0) @binding(8) var<uniform> parameters: Parameters;
 
 // Marks a score that does not count.
 const hidden = -3.4e38;
 
-// Weights of 16 keys by 32 queries, and cotangents of their scores.
+// Weights of 16 keys by 32 queries, and cotangents of their scores (or of those of 16 queries by 32 keys).
 var<workgroup> weights: array<f32, 512>;
 var<workgroup> slopes: array<f32, 512>;
 
@@ -99,22 +101,42 @@ fn bases(batch: i32) -> vec4<i32> {
   );
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) invocation: u32,
-) {
-  let lane = i32(invocation);
-  let chunks = (max(parameters.depth, parameters.width) + 63) / 64;
-  let blocks = (parameters.keys + 15) / 16;
-  let item = i32(linear_workgroup(group, groups));
-  if (item >= parameters.batch0 * parameters.batch1 * blocks * chunks) {
-    return;
+fn query_block(batch: i32, first: i32, column: i32, lane: i32) {
+  let base = bases(batch);
+  var result: array<f32, 16>;
+  // The last keys that any query of the block sees.
+  let end = select(parameters.keys, min(parameters.keys, first + 16), (parameters.flags & 1) != 0);
+  for (var start = 0; start < end; start += 32) {
+    for (var i = lane; i < 512; i += 64) {
+      let q = first + i / 32;
+      let k = start + i % 32;
+      var own = vec2<f32>(0.0, 0.0);
+      if (q < parameters.queries && k < end) {
+        own = weight_and_slope(base, batch, q, k);
+      }
+      slopes[i] = own.y;
+    }
+    workgroupBarrier();
+    if (column < parameters.depth) {
+      let count = min(32, end - start);
+      for (var j = 0; j < count; j++) {
+        let x = key[base.y + (start + j) * parameters.keyRow + column * parameters.keyColumn];
+        for (var i = 0; i < 16; i++) {
+          result[i] += slopes[i * 32 + j] * x;
+        }
+      }
+    }
+    workgroupBarrier();
   }
-  let batch = item / (blocks * chunks);
-  let first = item / chunks % blocks * 16;
-  let column = item % chunks * 64 + lane;
+  for (var i = 0; i < 16; i++) {
+    let q = first + i;
+    if (q < parameters.queries && column < parameters.depth) {
+      queryOutput[(batch * parameters.queries + q) * parameters.depth + column] = result[i];
+    }
+  }
+}
+
+fn key_block(batch: i32, first: i32, column: i32, lane: i32) {
   let base = bases(batch);
   var forKey: array<f32, 16>;
   var forValue: array<f32, 16>;
@@ -154,11 +176,34 @@ fn main(
     let row = batch * parameters.keys + first + i;
     if (first + i < parameters.keys) {
       if (column < parameters.depth) {
-        keyOutput[row * parameters.depth + column] = forKey[i];
+        sideOutput[row * (parameters.depth + parameters.width) + column] = forKey[i];
       }
       if (column < parameters.width) {
-        valueOutput[row * parameters.width + column] = forValue[i];
+        sideOutput[row * (parameters.depth + parameters.width) + parameters.depth + column] = forValue[i];
       }
     }
+  }
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) invocation: u32,
+) {
+  let lane = i32(invocation);
+  let products = parameters.batch0 * parameters.batch1;
+  let queryChunks = (parameters.depth + 63) / 64;
+  let keyChunks = (max(parameters.depth, parameters.width) + 63) / 64;
+  let queryItems = (parameters.queries + 15) / 16 * queryChunks;
+  let keyItems = (parameters.keys + 15) / 16 * keyChunks;
+  let item = i32(linear_workgroup(group, groups));
+  if (item < products * queryItems) {
+    let own = item % queryItems;
+    query_block(item / queryItems, own / queryChunks * 16, own % queryChunks * 64 + lane, lane);
+  } else if (item < products * (queryItems + keyItems)) {
+    let rest = item - products * queryItems;
+    let own = rest % keyItems;
+    key_block(rest / keyItems, own / keyChunks * 16, own % keyChunks * 64 + lane, lane);
   }
 }
