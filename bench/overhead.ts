@@ -19,35 +19,32 @@ async function microseconds(name: string, run: () => void): Measured {
   return 1e6 * (await sample({ run, result: () => [], dispose: () => undefined }, name));
 }
 
-type RunRecords = (records: number, count: number, worker: number, workers: number) => void;
-
 /**
  * A compiled function of 200 products of 4 × 4 matrices, each needing the one before: a call less the kernels alone, which
  * are run by the program that the call has written.
  */
 async function plan(): Measured {
-  const backend = defaultEngine().backends.get("wasm") as unknown as { runRecords: RunRecords };
-  const original = backend.runRecords;
+  const backend = defaultEngine().backends.get("wasm") as unknown as { run?: (...program: readonly unknown[]) => void };
   let kernels = (): void => undefined;
-  // Programs take the function when they are compiled, with which the first call passes by here.
-  backend.runRecords = (...program) => {
-    kernels = () => original(...program);
-    original(...program);
-  };
   const chain = jit((x: Tensor) => {
     let y = x;
     for (let step = 0; step < 200; step++) y = matmul(y, x);
     return y;
   });
   const x = tiny();
-  try {
-    const whole = await microseconds("plan", () => chain(x).dispose());
-    return whole - (await microseconds("kernels", () => kernels()));
-  } finally {
-    backend.runRecords = original;
-    chain.dispose();
-    x.dispose();
-  }
+  // One call through a property that covers the method shows what is run.
+  const run = backend.run!.bind(backend);
+  backend.run = (...program) => {
+    kernels = () => run(...program);
+    run(...program);
+  };
+  chain(x).dispose();
+  delete backend.run;
+  const whole = await microseconds("plan", () => chain(x).dispose());
+  const alone = await microseconds("kernels", () => kernels());
+  chain.dispose();
+  x.dispose();
+  return whole - alone;
 }
 
 /** One addition of sixteen numbers: recorded, its plan looked up, run, and its result read. */

@@ -72,3 +72,16 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
+
+/** How the rows stand against the best opponent of each piece of work. */
+export function summarise(rows: readonly Row[], opponent: string): void {
+  const hardest = [...new Set(rows.map(({ name }) => name))].flatMap((name) => {
+    const ratios = rows.flatMap((row) => (row.name === name && row.ratio !== null ? row.ratio : []));
+    return ratios.length === 0 ? [] : { name, ratio: Math.min(...ratios) };
+  });
+  const behind = hardest.filter(({ ratio }) => ratio < 1).map(({ name, ratio }) => `${name} ${ratio.toFixed(2)}`);
+  const middle = median(hardest.map(({ ratio }) => ratio)).toFixed(2);
+  const ahead = hardest.length - behind.length;
+  say(`\nahead of ${opponent} in ${ahead} of ${hardest.length}, median ratio to it ${middle}`);
+  if (behind.length > 0) say(`behind in ${behind.join(", ")}`);
+}

@@ -12,6 +12,8 @@ import type { Row } from "./row.ts";
 export interface Program {
   readonly name: string;
   readonly source: string;
+  /** Where its imports are looked up. */
+  readonly folder: string;
 }
 
 export const ourProgram: Program = {
@@ -20,22 +22,23 @@ export const ourProgram: Program = {
     import { matmul, tensor } from "./bindings/index.ts";
     const x = tensor([[1, 2], [3, 4]]);
     console.log((await matmul(x, x).data())[0]);`,
+  folder: ".",
 };
 
-export const emptyProgram: Program = { name: "empty node", source: "console.log(1);" };
+export const emptyProgram: Program = { name: "empty node", source: "console.log(1);", folder: "." };
 
 const rounds = 15;
 
 /**
  * Milliseconds of every program from the start of its process to its end, the fastest of some rounds taken in turns. Programs
- * are bundled and minified as an application would be; what they import is looked up from `folder`.
+ * are bundled and minified as an application would be.
  */
-export async function startTimes(programs: readonly Program[], folder: string): Promise<readonly number[]> {
-  const cache = resolve(folder, "node_modules/.cache/athanor/start");
+export async function startTimes(programs: readonly Program[]): Promise<readonly number[]> {
+  const cache = resolve("node_modules/.cache/athanor/start");
   mkdirSync(cache, { recursive: true });
   const files = programs.map((_, index) => resolve(cache, `start-${process.pid}-${index}.mjs`));
   try {
-    for (const [index, { source }] of programs.entries()) await bundle(source, folder, files[index]!);
+    for (const [index, program] of programs.entries()) await bundle(program, files[index]!);
     const best = programs.map(() => Number.POSITIVE_INFINITY);
     for (let round = 0; round < rounds; round++) {
       for (const [index, file] of files.entries()) {
@@ -52,7 +55,12 @@ export async function startTimes(programs: readonly Program[], folder: string): 
   }
 }
 
-async function bundle(source: string, folder: string, outfile: string): Promise<void> {
+/** What CommonJS packages in a bundle expect to find. */
+const commonJs = `import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+const __dirname = import.meta.dirname ?? "/";`;
+
+async function bundle({ source, folder }: Program, outfile: string): Promise<void> {
   const { outputFiles } = await build({
     stdin: { contents: source, resolveDir: resolve(folder), loader: "ts" },
     write: false,
@@ -62,8 +70,7 @@ async function bundle(source: string, folder: string, outfile: string): Promise<
     format: "esm",
     target: "node20",
     external: ["webgpu"],
-    // What is loaded by a dynamic import stays out of the way until it is needed, in one file or in several.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    banner: { js: commonJs },
     logLevel: "error",
   });
   writeFileSync(outfile, outputFiles[0]!.contents);
@@ -73,7 +80,7 @@ export const startMeasurement: Measurement = {
   name: "start/first-result",
   long: false,
   measure: async (): Promise<readonly Row[]> => {
-    const [ours = Number.NaN, empty = Number.NaN] = await startTimes([ourProgram, emptyProgram], ".");
+    const [ours = Number.NaN, empty = Number.NaN] = await startTimes([ourProgram, emptyProgram]);
     const shared = { name: "start/first-result", backend: "wasm", threads: 1, unit: "ms" };
     return [{ ...shared, value: ours, versus: emptyProgram.name, ratio: empty / ours }];
   },

@@ -1,10 +1,11 @@
 // jax-js under jit on its WebAssembly backend. Its operations use their operands up unless handed a .ref. It has channels
-// first, no optimisers and no pooling of its own, so those are written here. Read next: ../contender.ts.
+// first, no optimisers and no pooling of its own, so those are written here and in jax-nets.ts. Read next: ../contender.ts.
 import type { Array as JaxArray } from "@jax-js/jax";
 import type { Contender, Prepared } from "../contender.ts";
-import type { MapName, Task, TrainingTask } from "../work.ts";
-import { inputShapes, learningRates } from "../work.ts";
-import { channelsFirst, channelsLast, outputsFirst, permuted, reordered } from "./layout.ts";
+import { inputShapes } from "../work/operands.ts";
+import type { ConvolutionTask, MapName, PoolingTask, SingleTask } from "../work/task.ts";
+import { channelsFirst, channelsLast, outputsFirst, outputsLast, permuted, reordered } from "./layout.ts";
+import { trainer } from "./jax-nets.ts";
 import { versionOf } from "./versions.ts";
 
 export async function jaxjs(): Promise<Contender> {
@@ -20,11 +21,13 @@ export async function jaxjs(): Promise<Contender> {
   const array = (data: Float32Array, shape: readonly number[]): JaxArray =>
     np.array(data as Float32Array<ArrayBuffer>, { shape: [...shape] });
 
-  function single(task: Exclude<Task, TrainingTask>, inputs: readonly Float32Array[]): Prepared {
+  function single(task: SingleTask, inputs: readonly Float32Array[]): Prepared {
     const images = task.op === "conv" || task.op === "pool";
     const operands = inputShapes(task).map((shape, index) => {
       if (!images) return array(inputs[index]!, shape);
-      const order = index === 0 ? channelsFirst : outputsFirst;
+      // The second operand of a gradient may be another image.
+      const isImage = index === 0 || task.op === "pool" || (task.op === "conv" && task.gives === "filterGradient");
+      const order = isImage ? channelsFirst : outputsFirst;
       return array(permuted(inputs[index]!, shape, order), reordered(shape, order));
     });
     const compiled = jax.jit(forward(task));
@@ -38,7 +41,9 @@ export async function jaxjs(): Promise<Contender> {
       result: async () => {
         const [first] = last;
         const data = await first!.ref.data();
-        return images ? permuted(data as Float32Array, first!.shape, channelsLast) : (data as Float32Array);
+        if (!images) return data as Float32Array;
+        const isFilter = task.op === "conv" && task.gives === "filterGradient";
+        return permuted(data as Float32Array, first!.shape, isFilter ? outputsLast : channelsLast);
       },
       dispose: () => {
         tree.dispose([...last, ...operands]);
@@ -47,26 +52,61 @@ export async function jaxjs(): Promise<Contender> {
     };
   }
 
-  function forward(task: Exclude<Task, TrainingTask>): (...operands: JaxArray[]) => JaxArray[] {
+  function forward(task: SingleTask): (...operands: JaxArray[]) => JaxArray[] {
     switch (task.op) {
       case "matmul":
-        return (x, y) => [np.matmul(x!, y!)];
-      case "conv": {
-        const { stride, depthwise, inputs } = task;
-        const options = { featureGroupCount: depthwise ? inputs : 1 };
-        return (x, filter) => [lax.convGeneralDilated(x!, filter!, [stride, stride], "SAME", options)];
-      }
+        return (x, y) => [
+          np.matmul(task.transposed === "a" ? np.transpose(x!) : x!, task.transposed === "b" ? np.transpose(y!) : y!),
+        ];
+      case "conv":
+        return convolution(task);
       case "pool":
-        return (x) => [pool(x!, task.kind === "max" ? np.max : np.mean, task.window, task.stride)];
+        return pooling(task);
       case "map":
         return maps[task.name];
       case "sum":
         return (x) => [np.sum(x!)];
       case "softmax":
         return (x) => [nn.softmax(x!)];
+      case "layerNorm":
+        return (x, scale, shift) => {
+          const centred = x!.ref.sub(np.mean(x!, -1, { keepdims: true }));
+          const variance = np.mean(np.square(centred.ref), -1, { keepdims: true });
+          return [
+            centred
+              .div(np.sqrt(variance.add(1e-5)))
+              .mul(scale!)
+              .add(shift!),
+          ];
+        };
       case "eigh":
         return (x) => np.linalg.eigh(x!);
     }
+  }
+
+  function convolution({ batch, edge, inputs, outputs, window, stride, depthwise, gives }: ConvolutionTask) {
+    const options = { featureGroupCount: depthwise ? inputs : 1 };
+    const convolve = (x: JaxArray, filter: JaxArray): JaxArray =>
+      lax.convGeneralDilated(x, filter, [stride, stride], "SAME", options);
+    if (gives === "output") return (x?: JaxArray, filter?: JaxArray) => [convolve(x!, filter!)];
+    if (gives === "inputGradient")
+      return (dy?: JaxArray, filter?: JaxArray) => {
+        const inner = (x: JaxArray): JaxArray => np.sum(convolve(x, filter!).mul(dy!));
+        return [jax.grad(inner)(np.zeros([batch, inputs, edge, edge])) as JaxArray];
+      };
+    return (x?: JaxArray, dy?: JaxArray) => {
+      const inner = (filter: JaxArray): JaxArray => np.sum(convolve(x!, filter).mul(dy!));
+      return [jax.grad(inner)(np.zeros([outputs, depthwise ? 1 : inputs, window, window])) as JaxArray];
+    };
+  }
+
+  function pooling({ kind, window, stride, gives }: PoolingTask) {
+    const pooled = (x: JaxArray): JaxArray => pool(x, kind === "max" ? np.max : np.mean, window, stride);
+    if (gives === "output") return (x?: JaxArray) => [pooled(x!)];
+    return (x?: JaxArray, dy?: JaxArray) => {
+      const inner = (images: JaxArray): JaxArray => np.sum(pooled(images).mul(dy!));
+      return [jax.grad(inner)(x!) as JaxArray];
+    };
   }
 
   const pool = (x: JaxArray, reduce: (x: JaxArray) => JaxArray, window: number, stride: number): JaxArray =>
@@ -80,96 +120,18 @@ export async function jaxjs(): Promise<Contender> {
     gelu: (x) => [nn.gelu(x!.mul(1.1).add(0.1), { approximate: true })],
   };
 
-  const dense = (x: JaxArray, weight: JaxArray, bias: JaxArray): JaxArray => np.matmul(x, weight).add(bias);
-  const convolved = (x: JaxArray, filter: JaxArray, bias: JaxArray, padding: "SAME" | "VALID"): JaxArray => {
-    const y = lax.convGeneralDilated(x, filter, [1, 1], padding).add(np.reshape(bias, [1, -1, 1, 1]));
-    return pool(nn.relu(y), np.max, 2, 2);
-  };
-  const nets = {
-    mlp: ([w1, b1, w2, b2]: JaxArray[], x: JaxArray): JaxArray => dense(nn.relu(dense(x, w1!, b1!)), w2!, b2!),
-    lenet: ([f1, c1, f2, c2, w1, b1, w2, b2, w3, b3]: JaxArray[], x: JaxArray): JaxArray => {
-      const fine = convolved(convolved(x, f1!, c1!, "SAME"), f2!, c2!, "VALID");
-      const hidden = nn.relu(dense(np.reshape(fine, [-1, 400]), w1!, b1!));
-      return dense(nn.relu(dense(hidden, w2!, b2!)), w3!, b3!);
-    },
-  };
-
-  interface Carried extends Record<string, JaxArray[]> {
-    readonly values: JaxArray[];
-    /** Adam's means of gradients and of their squares; empty for SGD. */
-    readonly means: JaxArray[];
-    readonly squares: JaxArray[];
-    readonly loss: JaxArray[];
-  }
-
-  function training({ net, batch }: TrainingTask, inputs: readonly Float32Array[]): Prepared {
-    const shapes = inputShapes({ op: "train", net, batch });
-    const operand = (index: number): JaxArray => {
-      const shape = shapes[index]!;
-      if (index !== 1 && shape.length === 4) {
-        const order = index === 0 ? channelsFirst : outputsFirst;
-        return array(permuted(inputs[index]!, shape, order), reordered(shape, order));
-      }
-      // The first dense layer of LeNet takes what the convolutions left, channels first.
-      if (net === "lenet" && shape[0] === 400)
-        return array(permuted(inputs[index]!, [5, 5, 16, shape[1]!], [2, 0, 1, 3]), shape);
-      return array(inputs[index]!, shape);
-    };
-    const x = operand(0);
-    const classes = Float32Array.from({ length: batch * 10 }, (_, index) =>
-      inputs[1]![Math.floor(index / 10)] === index % 10 ? 1 : 0,
-    );
-    const y = array(classes, [batch, 10]);
-    const values = shapes.slice(2).map((_, index) => operand(index + 2));
-    const zeros = (): JaxArray[] => (net === "mlp" ? shapes.slice(2).map((shape) => np.zeros([...shape])) : []);
-    const lossOf = (current: JaxArray[], images: JaxArray, targets: JaxArray): JaxArray =>
-      np.sum(nn.logSoftmax(nets[net](current, images)).mul(targets)).mul(-1 / batch);
-    const compiled = jax.jit(
-      (held: Carried, images: JaxArray, targets: JaxArray, rate: JaxArray, root: JaxArray): Carried => {
-        const [loss, gradients] = jax.valueAndGrad(lossOf)(tree.ref(held.values), images, targets) as [
-          JaxArray,
-          JaxArray[],
-        ];
-        if (net === "lenet") {
-          root.dispose();
-          const next = held.values.map((p, index) => p.sub(gradients[index]!.mul(rate.ref)));
-          return { values: next, means: [], squares: [], loss: [loss] };
-        }
-        const means = held.means.map((m, index) => m.mul(0.9).add(gradients[index]!.ref.mul(0.1)));
-        const squares = held.squares.map((v, index) => v.mul(0.999).add(np.square(gradients[index]!).mul(0.001)));
-        const next = held.values.map((p, index) => {
-          const denominator = np.sqrt(squares[index]!.ref).mul(root.ref).add(1e-8);
-          return p.sub(means[index]!.ref.div(denominator).mul(rate.ref));
-        });
-        return { values: next, means, squares, loss: [loss] };
-      },
-    );
-    let held: Carried = { values, means: zeros(), squares: zeros(), loss: [] };
-    let step = 0;
-    return {
-      run: async () => {
-        step++;
-        tree.dispose(held.loss);
-        const corrected = net === "mlp" ? learningRates.mlp / (1 - 0.9 ** step) : learningRates.lenet;
-        const root = 1 / Math.sqrt(1 - 0.999 ** step);
-        held = compiled({ ...held, loss: [] }, x.ref, y.ref, np.array(corrected), np.array(root)) as Carried;
-        await jax.blockUntilReady(held);
-      },
-      result: async () => (await held.loss[0]!.ref.data()) as Float32Array,
-      dispose: () => {
-        tree.dispose([held, x, y]);
-        compiled.dispose();
-      },
-    };
-  }
-
   return {
     ...{ name: "jax-js", version: versionOf("@jax-js/jax"), backend: "wasm", threads: 1 },
-    supports: () => true,
-    prepare: (task, inputs) => {
+    // Its step of the larger ResNet block takes a quarter of a minute.
+    supports: (task) =>
+      task.op !== "infer" &&
+      !(task.op === "matmul" && task.dtype === "f64") &&
+      !(task.op === "train" && task.net === "resblock" && task.batch > 4),
+    prepare: (task, operands) => {
+      const inputs = operands as readonly Float32Array[];
       // onnxruntime leaves a global Worker behind, by which jax-js would take its memory to be shared.
       globalThis.Worker = Worker;
-      return Promise.resolve(task.op === "train" ? training(task, inputs) : single(task, inputs));
+      return Promise.resolve(task.op === "train" ? trainer(jax)(task, inputs) : single(task as SingleTask, inputs));
     },
   };
 }

@@ -25,6 +25,8 @@ export const channelsFirst = [0, 3, 1, 2] as const;
 export const channelsLast = [0, 2, 3, 1] as const;
 /** HWIO to OIHW. */
 export const outputsFirst = [3, 2, 0, 1] as const;
+/** OIHW to HWIO. */
+export const outputsLast = [2, 3, 1, 0] as const;
 
 export const reordered = (shape: readonly number[], order: readonly number[]): number[] =>
   order.map((axis) => shape[axis]!);

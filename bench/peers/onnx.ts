@@ -1,6 +1,7 @@
 // Writes a chain of ONNX operators as a model file: just enough of protobuf and of onnx.proto3. Read next: ort.ts.
 
-type Attribute = number | string | readonly number[];
+/** Numbers are integers unless wrapped. */
+type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface Operator {
   readonly type: string;
@@ -38,6 +39,11 @@ function message(...fields: readonly Field[]): Uint8Array {
 }
 
 function attribute(name: string, value: Attribute): Uint8Array {
+  if (typeof value === "object" && "float" in value) {
+    // Field 2 in its 32 bits.
+    const bits = new Uint8Array(Float32Array.of(value.float).buffer);
+    return Buffer.concat([message([1, name], [20, 1]), Uint8Array.of(2 * 8 + 5), bits]);
+  }
   const [kind, ...fields]: readonly [number, ...Field[]] =
     typeof value === "number"
       ? [2, [3, value]]

@@ -1,38 +1,40 @@
-// onnxruntime-web on its WebAssembly backend: graphs of one to three operators through run(), which copies operands and
-// results; filters are initializers, both operands of a product are inputs. Read next: onnx.ts, ../contender.ts.
+// onnxruntime-web on its WebAssembly backend: graphs through run(), which copies operands and results; filters and the
+// parameters of nets are initializers, both operands of a product are inputs. Read next: ort-graph.ts, ../contender.ts.
 import * as ort from "onnxruntime-web";
 import type { Contender } from "../contender.ts";
-import type { Task } from "../work.ts";
-import { inputShapes, outputEdge, samePadding } from "../work.ts";
+import { inputShapes } from "../work/operands.ts";
+import type { Task } from "../work/task.ts";
 import { channelsFirst, channelsLast, outputsFirst, permuted, reordered } from "./layout.ts";
-import type { Operator, Value } from "./onnx.ts";
+import type { Value } from "./onnx.ts";
 import { model } from "./onnx.ts";
+import { graphOf } from "./ort-graph.ts";
 import { versionOf } from "./versions.ts";
 
-export function onnxruntime(): Contender {
-  ort.env.wasm.numThreads = 1;
+export function onnxruntime(threads: number): Contender {
+  ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
   return {
-    ...{ name: "ort-web", version: versionOf("onnxruntime-web"), backend: "wasm", threads: 1 },
-    supports: ({ op }) => op !== "eigh" && op !== "train",
+    ...{ name: "ort-web", version: versionOf("onnxruntime-web"), backend: "wasm", threads },
+    supports: (task) => {
+      if (task.op === "matmul") return task.dtype === "f32";
+      if (task.op === "conv") return task.gives !== "filterGradient";
+      return task.op !== "eigh" && task.op !== "train" && !(task.op === "pool" && task.gives === "inputGradient");
+    },
     prepare: async (task, inputs) => {
-      const images = task.op === "conv" || task.op === "pool";
       const values = inputShapes(task).map((shape, index): Value => {
-        const name = "xy"[index]!;
-        const data = inputs[index]!;
-        if (!images) return { name, shape, data };
+        const name = index === 0 ? "x" : `p${index}`;
+        const data = inputs[index] as Float32Array;
         const order = index === 0 ? channelsFirst : outputsFirst;
+        if (shape.length !== 4) return { name, shape, data };
         return { name, shape: reordered(shape, order), data: permuted(data, shape, order) };
       });
-      const held = values.map(({ name, shape, data }, index): Value => {
-        return task.op === "conv" && index === 1 ? { name, shape, data: data! } : { name, shape };
-      });
-      const { operators, constants, shape } = graph(task);
+      const held = values.map((value, index): Value => (isConstant(task, index) ? value : without(value)));
+      const { operators, constants, shape } = graphOf(task);
       const bytes = model(operators, [...held, ...constants], { name: "z", shape });
       const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
       const feeds = Object.fromEntries(
         values
-          .filter((_, index) => held[index]!.data === undefined)
+          .filter((_, index) => !isConstant(task, index))
           .map(({ name, shape: sizes, data }) => [name, new ort.Tensor("float32", data!, [...sizes])]),
       );
       let last: ort.Tensor | undefined;
@@ -42,7 +44,7 @@ export function onnxruntime(): Contender {
         },
         result: () => {
           const data = last!.data as Float32Array;
-          return images ? permuted(data, last!.dims, channelsLast) : data;
+          return last!.dims.length === 4 ? permuted(data, last!.dims, channelsLast) : data;
         },
         dispose: () => void session.release(),
       };
@@ -50,61 +52,6 @@ export function onnxruntime(): Contender {
   };
 }
 
-interface Graph {
-  readonly operators: readonly Operator[];
-  readonly constants: readonly Value[];
-  readonly shape: readonly number[];
-}
+const isConstant = ({ op }: Task, index: number): boolean => index > 0 && (op === "conv" || op === "infer");
 
-function graph(task: Task): Graph {
-  const one = (type: string, shape: readonly number[], attributes: Operator["attributes"] = {}, two = false): Graph => {
-    return { operators: [{ type, inputs: two ? ["x", "y"] : ["x"], output: "z", attributes }], constants: [], shape };
-  };
-  switch (task.op) {
-    case "matmul":
-      return one("MatMul", [task.m, task.n], {}, true);
-    case "conv": {
-      const { batch, edge, inputs, outputs, stride, depthwise } = task;
-      const [before, after] = samePadding(task);
-      const out = Math.ceil(edge / stride);
-      const attributes = {
-        ...{ strides: [stride, stride], pads: [before, before, after, after], group: depthwise ? inputs : 1 },
-      };
-      return one("Conv", [batch, outputs, out, out], attributes, true);
-    }
-    case "pool": {
-      const { kind, batch, channels, window, stride } = task;
-      const out = outputEdge(task);
-      const attributes = { kernel_shape: [window, window], strides: [stride, stride] };
-      return one(kind === "max" ? "MaxPool" : "AveragePool", [batch, channels, out, out], attributes);
-    }
-    case "map":
-      if (task.name === "gelu") return gelu(task.count);
-      return one(
-        { add: "Add", exp: "Exp", tanh: "Tanh", sigmoid: "Sigmoid" }[task.name],
-        [task.count],
-        {},
-        task.name === "add",
-      );
-    case "sum":
-      return one("ReduceSum", [], { keepdims: 0 });
-    case "softmax":
-      return one("Softmax", [task.rows, task.columns], {});
-    case "eigh":
-    case "train":
-      throw new Error(`no ${task.op}`);
-  }
-}
-
-const gelu = (count: number): Graph => ({
-  operators: [
-    { type: "Mul", inputs: ["x", "a"], output: "ax" },
-    { type: "Add", inputs: ["ax", "b"], output: "line" },
-    { type: "Gelu", inputs: ["line"], output: "z", attributes: { approximate: "tanh" } },
-  ],
-  constants: [
-    { name: "a", shape: [], data: Float32Array.of(1.1) },
-    { name: "b", shape: [], data: Float32Array.of(0.1) },
-  ],
-  shape: [count],
-});
+const without = ({ name, shape }: Value): Value => ({ name, shape });

@@ -46,7 +46,7 @@ function convolution(sizes: readonly number[], gives: readonly Gives[]): readonl
   const name = depthwise ? `conv/dw-${shape}-${filter}` : `conv/${shape}-${outputs}-${filter}`;
   const flops = 2 * batch * Math.ceil(edge / stride) ** 2 * window ** 2 * inputs * (depthwise ? 1 : outputs);
   const task = { batch, edge, inputs, outputs: depthwise ? inputs : outputs, window, stride, depthwise };
-  const suffixes: Readonly<Record<Gives, string>> = { output: "", inputGradient: "-dx", filterGradient: "-df" };
+  const suffixes: Readonly<Record<Gives, string>> = { output: "", inputGradient: "/dx", filterGradient: "/df" };
   return gives.map((given) => computing(name + suffixes[given], { op: "conv", ...task, gives: given }, flops));
 }
 
@@ -55,7 +55,7 @@ function pooling(kind: PoolingTask["kind"], window: number, gives: PoolingTask["
   // The gradient of a maximum reads what it was taken from.
   const outputs = 64 * outputEdge(task) ** 2;
   const inputs = 64 * 112 ** 2 * (gives === "inputGradient" && kind === "max" ? 2 : 1);
-  const name = `pool/${kind}${window}x${window}s2${gives === "output" ? "" : "-dx"}`;
+  const name = `pool/${kind}${window}x${window}s2${gives === "output" ? "" : "/dx"}`;
   return moving(name, task, 4 * (inputs + outputs));
 }
 
