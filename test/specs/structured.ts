@@ -1,6 +1,7 @@
 // The table of ops that are not elementwise functions: one row for every other function that bindings/ops exports, and the
 // rows of creation. The types say so: an op without a row does not compile.
 // Read next: elementwise.ts for the other table, reduction.ts … for rows.
+import type * as matrices from "../../bindings/linalg/index.ts";
 import type * as ops from "../../bindings/ops/index.ts";
 import { assembling } from "./assembling.ts";
 import { contraction } from "./contraction.ts";
@@ -14,6 +15,7 @@ import { parametric } from "./parametric.ts";
 import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
+import { systems } from "./systems.ts";
 
 type Ops = typeof ops;
 
@@ -44,5 +46,8 @@ const families = {
 export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> =
   families;
 
+/** Every function of bindings/linalg. */
+const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = { ...linalg, ...systems };
+
 /** Functions outside bindings/ops. */
-export const beyond: Readonly<Record<string, StructuredSpec>> = creation;
+export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...decompositions };
