@@ -6,7 +6,7 @@ import { Into, product } from "./product";
 import { addScaled, dot, Lane } from "./vector";
 
 /** Reflectors in a block, and rows in a strip. */
-const BLOCK: i32 = 32;
+export const BLOCK: i32 = 32;
 const STRIP: i32 = 120;
 
 /** Elements of scratch. The host computes the same number. */
@@ -15,7 +15,7 @@ export function backTransformScratch(n: i32): i32 {
 }
 
 /** M [count, count] of a block whose rows V begin at `v` and are `length` long; `gram` holds V Vᵀ. */
-function blockFactor<T extends number>(count: i32, gram: usize, tau: usize, m: usize): void {
+export function blockFactor<T extends number>(count: i32, gram: usize, tau: usize, m: usize): void {
   const line = Lane.bytes<T>(BLOCK);
   for (let j = 0; j < count; j++) {
     const column = Lane.bytes<T>(j);

@@ -11,14 +11,10 @@ import { divide } from "./divide";
 import { frameBytes, Indices, openFrame } from "./merge";
 import { productScratch } from "./product";
 import { diagonalise } from "./ql";
+import { rowPitch, Scratch } from "./scratch";
 import { Status } from "./status";
 import { linePitch, tridiagonalise } from "./tridiagonal";
 import { Lane, largestOf, powerBelow, scale, transposeRows } from "./vector";
-
-/** Elements between rows: a power of two would put all rows into a few sets of the cache. */
-function rowPitch(n: i32): i32 {
-  return n < 64 ? (n + 3) & ~3 : ((n + 15) & ~15) + 16;
-}
 
 /** Bytes of one matrix's scratch. The host computes the same number. */
 function eighScratch<T extends number>(n: i32): usize {
@@ -133,8 +129,7 @@ function eigh<T extends number>(args: usize, worker: i32, workers: i32, wantsVec
   const square = Lane.bytes<T>(n * n);
   const begin = Share.from(batch, worker, workers);
   const end = Share.from(batch, worker + 1, workers);
-  // Fewer matrices than workers: at most one each, and scratch for as many.
-  const slot = batch < workers ? begin : worker;
+  const slot = Scratch.slot(batch, worker, workers);
   const scratch = Words.pointer(args, first) + (slot as usize) * eighScratch<T>(n);
   for (let i = begin; i < end; i++) {
     const values = Words.pointer(args, 1) + Lane.bytes<T>(n) * (i as usize);

@@ -1,3 +1,12 @@
 // Linear algebra: re-exports only.
+export { cholesky } from "./cholesky.ts";
 export type { EigenDecomposition } from "./eigh.ts";
 export { eigh, eigvalsh } from "./eigh.ts";
+export type { LUDecomposition } from "./lu.ts";
+export { det, lu, slogdet } from "./lu.ts";
+export type { QRDecomposition } from "./qr.ts";
+export { qr } from "./qr.ts";
+export type { SolveOptions } from "./solve.ts";
+export { inv, solve } from "./solve.ts";
+export type { TriangularOptions } from "./triangular.ts";
+export { solveTriangular } from "./triangular.ts";

@@ -3,9 +3,11 @@
 import { floatOf } from "../core/dtype.ts";
 import { LinAlgError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
-import { show, sizeOf } from "../core/shape.ts";
-import { converted } from "./comparison.ts";
+import { broadcastPair, show, sizeOf } from "../core/shape.ts";
+import { broadcasted, reshaped } from "./broadcasting.ts";
+import { converted, equal } from "./comparison.ts";
 import type { KernelStatus } from "./descriptor.ts";
+import { iota } from "./iota.ts";
 import type { Spec, Tensor } from "./tensor.ts";
 import { requireArguments } from "./tensor.ts";
 
@@ -40,6 +42,24 @@ export function requireSquare(op: string, a: Tensor, name = "a"): Tensor {
   if (a.rank < 2 || a.shape.at(-2) !== a.shape.at(-1))
     throw new ShapeError(op, `expects square matrices, got ${show(a.shape)}`);
   return converted(a, floatOf(a.dtype));
+}
+
+/** Two operands with their batch axes broadcast to each other. */
+export function alignBatches(op: string, a: Tensor, b: Tensor): readonly [a: Tensor, b: Tensor] {
+  const batch = broadcastPair(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  if (batch === undefined) {
+    throw new ShapeError(
+      op,
+      `batch axes do not broadcast: a is ${show(a.shape)}, b is ${show(b.shape)}. All axes but the last two must be equal or 1`,
+    );
+  }
+  return [broadcasted(a, [...batch, ...a.shape.slice(-2)]), broadcasted(b, [...batch, ...b.shape.slice(-2)])];
+}
+
+/** The [n, n] identity, of the type and for the engine of `like`. */
+export function identityLike(like: Tensor, n: number): Tensor {
+  const index = iota(like.recorder, n);
+  return converted(equal(index, reshaped(index, [n, 1])), like.dtype);
 }
 
 /** Which matrix of a batch, in words. */

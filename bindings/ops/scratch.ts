@@ -163,11 +163,57 @@ const shared =
   (workers) =>
     Math.min(workers, batch) * bytes;
 
+/** Elements between rows of a working copy: rowPitch of assembly/linalg/scratch.ts. */
+const rowPitch = (n: number): number => (n < 64 ? up(n, 4) : up(n, 16) + 16);
+
+/** Bytes of a leaf of a triangular solve. */
+const triangle = 2048;
+
 /** eigh and eigvalsh of `batch` n×n matrices. */
 export function eighScratch(batch: number, n: number, size: number): (workers: number) => number {
-  const pitch = n < 64 ? up(n, 4) : up(n, 16) + 16;
+  const pitch = rowPitch(n);
   const reflectors = (Math.ceil(n / 32) + 1) * 1024 + 7680;
   const lines = 3 * up(n * size, 16) + 8 * n;
   const frame = 256 + 88 * n;
   return shared(batch, up(size * (2 * n * pitch + n * n + reflectors) + lines + frame + gemm(n, n, n, size) + 129, 64));
+}
+
+/** cholesky of `batch` n×n matrices. */
+export function choleskyScratch(batch: number, n: number, size: number): (workers: number) => number {
+  return shared(batch, up(size * n * rowPitch(n) + triangle + gemm(n, n, n, size), 64));
+}
+
+/** triangularSolve: n×n matrices, m columns. */
+export function triangularScratch(batch: number, n: number, m: number, size: number): (workers: number) => number {
+  return shared(batch, triangle + gemm(n, m, n, size));
+}
+
+/** One elimination: as in assembly/linalg/elimination.ts. */
+function elimination(m: number, n: number, size: number): number {
+  const widest = Math.max(m, n);
+  return up(64 + size * 16 * m + triangle + gemm(widest, widest, widest, size), 64);
+}
+
+/** lu of `batch` m×n matrices. */
+export function luScratch(batch: number, m: number, n: number, size: number): (workers: number) => number {
+  return shared(batch, elimination(m, n, size));
+}
+
+/** solve and determinant: n×n matrices, m columns. */
+export function solveScratch(batch: number, n: number, m: number, size: number): (workers: number) => number {
+  return shared(batch, up(size * n * rowPitch(n) + 4 * n, 64) + elimination(n, Math.max(n, m), size));
+}
+
+/** One reduction of an m×n matrix, whose reflectors are applied to `widest` columns at most: assembly/linalg/qr.ts. */
+function reduction(m: number, n: number, widest: number, size: number): number {
+  const k = Math.min(m, n);
+  const blocks = (Math.ceil(k / 32) + 1) * 1024;
+  const elements = m * rowPitch(n) + k * rowPitch(m) + blocks + 64 * widest;
+  const largest = Math.max(m, widest);
+  return up(64 + size * elements + 8 * (k + 1) + gemm(largest, largest, m, size) + 64, 64);
+}
+
+/** qr of `batch` m×n matrices with p columns of Q. */
+export function qrScratch(batch: number, m: number, n: number, p: number, size: number): (workers: number) => number {
+  return shared(batch, reduction(m, n, Math.max(n, p), size));
 }

@@ -1,6 +1,7 @@
 // The table of ops that are not elementwise functions: one row for every other function that bindings/ops exports, and the
 // rows of creation. The types say so: an op without a row does not compile.
 // Read next: elementwise.ts for the other table, reduction.ts … for rows.
+import type * as matrices from "../../bindings/linalg/index.ts";
 import type * as ops from "../../bindings/ops/index.ts";
 import { assembling } from "./assembling.ts";
 import { contraction } from "./contraction.ts";
@@ -15,6 +16,7 @@ import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 import { loops, sequence } from "./sequence.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
+import { systems } from "./systems.ts";
 
 type Ops = typeof ops;
 
@@ -46,5 +48,8 @@ const families = {
 export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof parametric>, StructuredSpec>> =
   families;
 
+/** Every function of bindings/linalg. */
+const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = { ...linalg, ...systems };
+
 /** Functions outside bindings/ops. */
-export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops };
+export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops, ...decompositions };

@@ -1,0 +1,111 @@
+// Triangular systems L X = B, B overwritten by X, by halves: the rows below lose a product, leaves of 16 are solved in strips
+// of columns that stay in registers. Any strides of L: an upper triangle is a lower one read backwards, a transposed one
+// has its strides exchanged. Read next: cholesky.ts, lu.ts.
+import { Tile } from "../matmul-tile";
+import { Into, product } from "./product";
+import { Lane } from "./vector";
+
+/** Rows of a leaf. */
+const LEAF: i32 = 16;
+
+/** Bytes of the block that leaves are copied to. The host computes the same number. */
+export const TRIANGLE_BYTES: usize = 16 * 16 * 8;
+
+/** One column of a leaf. */
+function solveColumn<T extends number>(n: i32, block: usize, b: usize, step: usize): void {
+  for (let i = 0; i < n; i++) {
+    const line = block + Lane.bytes<T>(i * LEAF);
+    const place = b + (i as usize) * step;
+    let sum = load<T>(place);
+    for (let k = 0; k < i; k++) sum = (sum + load<T>(line + Lane.bytes<T>(k)) * load<T>(b + (k as usize) * step)) as T;
+    store<T>(place, (sum / load<T>(line + Lane.bytes<T>(i))) as T);
+  }
+}
+
+/** Two vectors of columns of a leaf. */
+function solveStrip<T extends number>(n: i32, block: usize, b: usize, step: usize): void {
+  for (let i = 0; i < n; i++) {
+    let l = block + Lane.bytes<T>(i * LEAF);
+    const end = l + Lane.bytes<T>(i);
+    const place = b + (i as usize) * step;
+    let x = v128.load(place);
+    let y = v128.load(place, 16);
+    let row = b;
+    while (l < end) {
+      const factor = v128.load_splat<T>(l);
+      x = Tile.madd<T>(factor, v128.load(row), x);
+      y = Tile.madd<T>(factor, v128.load(row, 16), y);
+      l += sizeof<T>();
+      row += step;
+    }
+    const pivot = v128.load_splat<T>(l);
+    v128.store(place, v128.div<T>(x, pivot));
+    v128.store(place, v128.div<T>(y, pivot), 16);
+  }
+}
+
+/**
+ * Solves L X = B in place: L [n, n] lower, strides in elements; B [n, m], rows `bRow` elements apart. With `unit` the diagonal
+ * is 1 and not read. `block` is TRIANGLE_BYTES of scratch.
+ */
+export function substitute<T extends number>(
+  n: i32,
+  m: i32,
+  l: usize,
+  lRow: i32,
+  lColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  if (n <= 0 || m <= 0) return;
+  const size = sizeof<T>() as isize;
+  if (n > LEAF) {
+    const half = ((n >> 1) + LEAF - 1) & ~(LEAF - 1);
+    const below = (l + (half as isize) * (lRow as isize) * size) as usize;
+    const corner = (below + (half as isize) * (lColumn as isize) * size) as usize;
+    const rest = (b + (half as isize) * (bRow as isize) * size) as usize;
+    substitute<T>(half, m, l, lRow, lColumn, unit, b, bRow, block, packing);
+    product<T>(Into.SUBTRACT, n - half, m, half, below, lRow, lColumn, b, bRow, 1, rest, bRow, packing);
+    substitute<T>(n - half, m, corner, lRow, lColumn, unit, rest, bRow, block, packing);
+    return;
+  }
+  // The negated triangle, its diagonal as it is.
+  for (let i = 0; i < n; i++) {
+    const line = block + Lane.bytes<T>(i * LEAF);
+    const from = (l + (i as isize) * (lRow as isize) * size) as usize;
+    for (let k = 0; k < i; k++) {
+      store<T>(line + Lane.bytes<T>(k), -load<T>((from + (k as isize) * (lColumn as isize) * size) as usize) as T);
+    }
+    const pivot = unit ? (1 as T) : load<T>((from + (i as isize) * (lColumn as isize) * size) as usize);
+    store<T>(line + Lane.bytes<T>(i), pivot);
+  }
+  const step = ((bRow as isize) * size) as usize;
+  const width = 2 * Lane.count<T>();
+  let j = 0;
+  for (; j + width <= m; j += width) solveStrip<T>(n, block, b + Lane.bytes<T>(j), step);
+  for (; j < m; j++) solveColumn<T>(n, block, b + Lane.bytes<T>(j), step);
+}
+
+/** The same for an upper triangle U X = B. */
+export function substituteUpper<T extends number>(
+  n: i32,
+  m: i32,
+  u: usize,
+  uRow: i32,
+  uColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  if (n <= 0) return;
+  const size = sizeof<T>() as isize;
+  const last = (n - 1) as isize;
+  const corner = (u + last * ((uRow as isize) + (uColumn as isize)) * size) as usize;
+  const bottom = (b + last * (bRow as isize) * size) as usize;
+  substitute<T>(n, m, corner, -uRow, -uColumn, unit, bottom, -bRow, block, packing);
+}
