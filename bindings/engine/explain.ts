@@ -1,8 +1,11 @@
 // explain: runs the pending work below tensors and tells, kernel by kernel, where it ran and why.
 // Read next: graph/place.ts for the reasons; engine.ts.
 import type { DeviceName } from "../backends/backend.ts";
+import { showBytes } from "../core/bytes.ts";
 import { ParameterError } from "../core/errors.ts";
 import { capture } from "../graph/capture.ts";
+import type { Footprint } from "../graph/footprint.ts";
+import { footprintOf } from "../graph/footprint.ts";
 import { workOf } from "../graph/place.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { calibrate } from "./calibrate.ts";
@@ -38,6 +41,8 @@ export interface Explanation {
     readonly to: DeviceName;
     readonly bytes: number;
   }[];
+  /** Bytes the run held at once, at most, against those of all its tensors together. */
+  readonly memory: Footprint;
   toString(): string;
   toJSON(): unknown;
 }
@@ -77,11 +82,13 @@ export async function explain(target: Tensor | readonly Tensor[] | (() => unknow
     kernels: segment.steps.length,
     milliseconds: trace.segments[index] ?? 0,
   }));
-  const data = { kernels, segments, transfers: trace.transfers };
+  const data = { kernels, segments, transfers: trace.transfers, memory: footprintOf(captured, plan) };
   return { ...data, toString: () => table(data), toJSON: () => data };
 }
 
-function table({ kernels, segments, transfers }: Pick<Explanation, "kernels" | "segments" | "transfers">): string {
+type Told = Omit<Explanation, "toString" | "toJSON">;
+
+function table({ kernels, segments, transfers, memory }: Told): string {
   if (kernels.length === 0) return "nothing to compute: the tensor is stored already";
   const rows = [["op", "device", "predicted", "bytes", "reason"]];
   for (const kernel of kernels)
@@ -94,5 +101,6 @@ function table({ kernels, segments, transfers }: Pick<Explanation, "kernels" | "
     lines.push(`ran ${String(segment.kernels)} kernels on ${segment.device} in ${segment.milliseconds.toFixed(3)} ms`);
   for (const transfer of transfers)
     lines.push(`moved ${String(transfer.bytes)} bytes from ${transfer.from} to ${transfer.to}`);
+  lines.push(`held ${showBytes(memory.peak)} at most; all its tensors together are ${showBytes(memory.sum)}`);
   return lines.join("\n");
 }

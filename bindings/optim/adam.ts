@@ -48,7 +48,8 @@ function moments(name: string, options: AdamOptions & { readonly weightDecay: nu
     update: (parameters, gradients, state, rate) => {
       const step = add(state.step as Tensor, 1);
       const stepSize = div(rate, correction(beta1, step));
-      const rootCorrection = sqrt(correction(beta2, step));
+      // Times the reciprocal rather than by the root: one division for all elements.
+      const rootCorrection = div(1, sqrt(correction(beta2, step)));
       const shrink = decoupled && weightDecay !== 0 ? decayFactor(rate, weightDecay) : 1;
       const [next, mean, squares] = mapTreesInto(
         3,
@@ -57,7 +58,7 @@ function moments(name: string, options: AdamOptions & { readonly weightDecay: nu
           const g = !decoupled && weightDecay !== 0 ? add(gradient, mul(p, weightDecay)) : gradient;
           const nextM = add(mul(m, beta1), mul(g, 1 - beta1));
           const nextV = add(mul(v, beta2), mul(square(g), 1 - beta2));
-          const denominator = add(div(sqrt(nextV), rootCorrection), epsilon);
+          const denominator = add(mul(sqrt(nextV), rootCorrection), epsilon);
           const kept = shrink === 1 ? p : mul(p, shrink);
           return [sub(kept, mul(div(nextM, denominator), stepSize)), nextM, nextV];
         },

@@ -137,6 +137,21 @@ describe.each([1, 2])("%i threads", (threads) => {
   });
 });
 
+test("explain tells the memory of a plan: a chain in place, a strip loop with next to none", async () => {
+  await shutdown();
+  await init({ webgpu: "off", tune: "off", threads: 1 });
+  const bytes = 4 * 1000 * 1000;
+  const x = athanor.tensor(dataOf([1000, 1000]), { shape: [1000, 1000] });
+  const soft = athanor.softmax(x);
+  const told = await athanor.explain(soft);
+  // The operand, the differences, the powers, the result; maxima, the same without a gradient, sums and their reciprocals.
+  expect(told.memory.sum).toBe(4 * bytes + 4 * 4000);
+  expect(told.memory.peak).toBeGreaterThanOrEqual(2 * bytes);
+  expect(told.memory.peak).toBeLessThan(2 * bytes + 128 * 1024);
+  expect(String(told)).toMatch(/held 7\.\d MiB at most; all its tensors together are 15\.3 MiB/);
+  for (const tensor of [x, soft]) tensor.dispose();
+});
+
 test("a maximum along rows and columns: NaN, infinities, zeros of both signs", async () => {
   await shutdown();
   await init({ webgpu: "off", tune: "off", threads: 1 });
