@@ -1,5 +1,9 @@
 // Neural networks: the public face of bindings/nn.
 export * from "./activations.ts";
+export type { MultiheadAttentionMasks, MultiheadAttentionOptions } from "./attention.ts";
+export { MultiheadAttention } from "./attention.ts";
+export type { CellOptions, RNNCellOptions } from "./cells.ts";
+export { GRUCell, LSTMCell, RNNCell } from "./cells.ts";
 export type { ConvolutionOptions } from "./convolution.ts";
 export { Conv2d } from "./convolution.ts";
 export { Dropout } from "./dropout.ts";
@@ -13,5 +17,7 @@ export type { AnyModule } from "./module.ts";
 export { Module } from "./module.ts";
 export { Parameter, withValues } from "./parameter.ts";
 export { AvgPool2d, Flatten, MaxPool2d } from "./pooling.ts";
+export type { LSTMState, RecurrentOptions, RNNOptions } from "./recurrent.ts";
+export { GRU, LSTM, RNN } from "./recurrent.ts";
 export type { Layer } from "./sequential.ts";
 export { Sequential, sequential } from "./sequential.ts";
