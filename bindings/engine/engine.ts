@@ -12,11 +12,12 @@ import { makePlan } from "../graph/plan.ts";
 import type { ConstantAttributes, ConstantOp, Op } from "../ops/descriptor.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { CostModel } from "./cost-model.ts";
+import { Finalizers } from "./finalizers.ts";
 import type { Reader } from "./handle.ts";
 import { Handle } from "./handle.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { CompiledPlan, Result, RunTrace } from "./run.ts";
-import { compilePlan, drive, driveSync, dropPlan, mustWait, runPlan } from "./run.ts";
+import { compilePlan, drive, dropPlan, mustWait, runAtOnce, runPlan } from "./run.ts";
 import { Scopes } from "./scopes.ts";
 
 /** A chain of pending ops longer than this is run without being asked for, so that a loop that never reads stays small. */
@@ -47,7 +48,9 @@ export interface Trace {
 export class Engine implements Reader {
   readonly backends: Map<DeviceName, Backend> = new Map<DeviceName, Backend>();
   readonly costs: CostModel = new CostModel();
-  readonly scopes: Scopes = new Scopes();
+  readonly scopes: Scopes = new Scopes((tensor) => {
+    if (tensor instanceof Handle) this.finalizers.watch(tensor);
+  });
   /** Whether predictions come from measurements of this machine. */
   isTuned = true;
   /** Device that ops are recorded for, set by withDevice. */
@@ -56,9 +59,7 @@ export class Engine implements Reader {
   trace: Trace | undefined;
   private readonly transforms: Node[][] = [];
   private readonly plans = new LeastRecentlyUsed<string, CompiledPlan>(maxPlans, dropPlan);
-  private readonly finalizers = new FinalizationRegistry<Value>((value) => {
-    value.release();
-  });
+  private readonly finalizers = new Finalizers();
   private start: (() => Promise<void>) | undefined;
   private starting: Promise<void> | undefined;
   private queue: { readonly value: Value; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
@@ -120,14 +121,14 @@ export class Engine implements Reader {
   handle(value: Value): Handle {
     const handle = new Handle(this, value);
     if (this.scopes.isOpen) this.scopes.add(handle);
-    else this.finalizers.register(handle, value, handle);
+    else this.finalizers.watch(handle);
     return handle;
   }
 
   /** Called by a handle that was disposed. */
   forget(handle: Handle): void {
     this.scopes.remove(handle);
-    this.finalizers.unregister(handle);
+    this.finalizers.forget(handle);
   }
 
   /** The value behind a tensor of this engine; `op` names who asks. */
@@ -288,10 +289,8 @@ export class Engine implements Reader {
     }
     const compiled = this.plan(captured, options);
     const advice = "part of the work waits for webgpu. Use await x.data()";
-    this.finish(
-      captured,
-      driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options), op, advice),
-    );
+    const results = runAtOnce(compiled, captured.inputs, captured.scalars, this.backends, { op, advice, ...options });
+    this.finish(captured, results);
   }
 
   /** The compiled plan for a capture, from the cache if its structure was seen before. */
@@ -338,10 +337,8 @@ export class Engine implements Reader {
     if (captured.targets.length === 0) return true;
     const compiled = this.plan(captured);
     if (mustWait(compiled, captured.inputs)) return false;
-    this.finish(
-      captured,
-      driveSync(runPlan(compiled, captured.inputs, captured.scalars, this.backends), "flush", "cannot wait"),
-    );
+    const context = { op: "flush", advice: "cannot wait" };
+    this.finish(captured, runAtOnce(compiled, captured.inputs, captured.scalars, this.backends, context));
     return true;
   }
 

@@ -27,6 +27,8 @@ export class Handle implements Tensor {
   readonly recorder: Reader;
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Whether the garbage collector will let go of the value if nobody disposes the tensor; the engine's note. */
+  isWatched = false;
   private held: Value | undefined;
 
   /** Takes one hold on `value`. */

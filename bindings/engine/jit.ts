@@ -15,7 +15,7 @@ import { defaultEngine, engineOf } from "./default.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { Engine, Trace } from "./engine.ts";
 import type { CompiledPlan, Result } from "./run.ts";
-import { driveSync, dropPlan, mustWait, runPlan } from "./run.ts";
+import { dropPlan, mustWait, runAtOnce } from "./run.ts";
 import { requireFunction, tensorsOf } from "./scopes.ts";
 
 /** Options of `jit`. */
@@ -280,8 +280,8 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
   let results: Result[];
   try {
     const given = traced.given.map((isGiven, index) => isGiven && isUnshared(inputs, index));
-    const plan = runPlan(compiled, inputs, scalars, engine.backends, { given });
-    results = driveSync(plan, "jit", "the plan waits for webgpu");
+    const context = { op: "jit", advice: "the plan waits for webgpu", given };
+    results = runAtOnce(compiled, inputs, scalars, engine.backends, context);
   } finally {
     traced.sources.forEach((source, index) => {
       if (source.kind === "key") inputs[index]?.free();

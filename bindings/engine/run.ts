@@ -13,8 +13,16 @@ export type Backends = ReadonlyMap<DeviceName, Backend>;
 export interface CompiledPlan {
   readonly plan: Plan;
   readonly programs: readonly Program[];
+  /** How the plan's inputs and results are those of its only program; undefined for plans that need more. */
+  readonly direct: Direct | undefined;
   /** Runs under way, some of which may be waiting for the GPU, and whether the programs go when the last has ended. */
   readonly use: { runs: number; isDropped: boolean };
+}
+
+/** Of every input of a program the plan's input it is; of every result of the plan the program's output it is. */
+interface Direct {
+  readonly inputs: readonly number[];
+  readonly results: readonly number[];
 }
 
 /** What happened during a run, for explain. */
@@ -35,7 +43,17 @@ export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
     for (const program of programs) program.dispose();
     throw error;
   }
-  return { plan, programs, use: { runs: 0, isDropped: false } };
+  return { plan, programs, direct: directOf(plan), use: { runs: 0, isDropped: false } };
+}
+
+function directOf({ segments, fused }: Plan): Direct | undefined {
+  const [segment] = segments;
+  if (segment === undefined || segments.length > 1) return undefined;
+  const inputs = segment.inputs.map((buffer) => fused.buffers[buffer]?.input ?? -1);
+  const results = fused.results.map((buffer) => segment.outputs.indexOf(buffer));
+  // Every output is one result, held once: none is an input or asked for twice.
+  const isOneToOne = results.length === segment.outputs.length && new Set(results).size === results.length;
+  return isOneToOne && !inputs.includes(-1) && !results.includes(-1) ? { inputs, results } : undefined;
 }
 
 /** Lets go of a plan's programs, once no run needs them any more. */
@@ -86,6 +104,41 @@ export interface RunExtras {
   readonly trace?: RunTrace | undefined;
   /** Inputs whose memory nobody needs after the run: results may be written over them. */
   readonly given?: readonly boolean[];
+}
+
+/** Runs a plan of one program whose inputs are all on its device: nothing is moved, nothing can be let go meanwhile. */
+function runDirect(
+  { plan, programs, direct }: CompiledPlan,
+  inputs: readonly Value[],
+  scalars: readonly number[],
+  given: readonly boolean[] | undefined,
+): Result[] | undefined {
+  const [segment] = plan.segments;
+  const [program] = programs;
+  if (direct === undefined || segment === undefined || program === undefined) return undefined;
+  const storages: Storage[] = [];
+  for (const input of direct.inputs) {
+    const copy = inputs[input]?.copies.get(segment.device);
+    if (copy === undefined) return undefined;
+    storages.push(copy as Storage);
+  }
+  const numbers: number[] = [];
+  for (const scalar of segment.scalars) numbers.push(scalars[scalar] ?? Number.NaN);
+  const free = given === undefined ? undefined : direct.inputs.map((input) => given[input] === true);
+  const outputs = program.run(storages, numbers, free);
+  return direct.results.map((output) => ({ storage: outputs[output]! }));
+}
+
+/** Runs a plan at once. `op` and `advice` make the error if it has to wait. */
+export function runAtOnce(
+  compiled: CompiledPlan,
+  inputs: readonly Value[],
+  scalars: readonly number[],
+  backends: Backends,
+  context: RunExtras & { readonly op: string; readonly advice: string },
+): Result[] {
+  const direct = context.trace === undefined ? runDirect(compiled, inputs, scalars, context.given) : undefined;
+  return direct ?? driveSync(runPlan(compiled, inputs, scalars, backends, context), context.op, context.advice);
 }
 
 /** Runs a plan. Yields only where it has to wait; returns the results in the order of `plan.fused.results`. */
@@ -196,7 +249,7 @@ export function mustWait({ plan }: CompiledPlan, inputs: readonly Value[]): bool
 }
 
 /** Drives a run that must not wait. `advice` completes the message if it has to. */
-export function driveSync<T>(run: Generator<Promise<unknown>, T, unknown>, op: string, advice: string): T {
+function driveSync<T>(run: Generator<Promise<unknown>, T, unknown>, op: string, advice: string): T {
   const step = run.next();
   if (step.done === true) return step.value;
   step.value.catch(() => undefined);

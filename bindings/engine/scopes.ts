@@ -38,6 +38,12 @@ export function requireFunction(op: string, value: unknown): void {
 /** The stack of open scopes. */
 export class Scopes {
   private readonly stack: Set<Tensor>[] = [];
+  private readonly outlives: (tensor: Tensor) => void;
+
+  /** `outlives` is told of every tensor that leaves the outermost scope. */
+  constructor(outlives: (tensor: Tensor) => void) {
+    this.outlives = outlives;
+  }
 
   get isOpen(): boolean {
     return this.stack.length > 0;
@@ -73,8 +79,9 @@ export class Scopes {
     } finally {
       this.stack.pop();
       for (const tensor of scope) {
-        if (kept.has(tensor)) this.add(tensor);
-        else tensor.dispose();
+        if (!kept.has(tensor)) tensor.dispose();
+        else if (this.isOpen) this.add(tensor);
+        else this.outlives(tensor);
       }
     }
   }

@@ -49,6 +49,9 @@ export interface Capture {
 /** Ops whose results are kept if a tensor still holds them: they are dear to compute again. */
 const isDear = (node: Node): boolean => node.op.kind === "kernel" || node.op.kind === "reduce";
 
+/** Captures so far: a value that bears another number was not met by this one. */
+let captures = 0;
+
 /** How a capture treats what it meets. */
 export interface CaptureOptions {
   /** Values that will be bound later: leaves although nothing is stored. */
@@ -69,13 +72,18 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
   const scalars: number[] = [];
   const scalarValues: Value[] = [];
   const covered: Node[] = [];
-  const indexes = new Map<Value, number>();
   const shared = new Map<string, readonly number[]>();
-  const inside = new Map<Value, number>();
   const keys: string[] = [];
+  const number = ++captures;
+
+  const note = (value: Value, index: number): void => {
+    value.capture = number;
+    value.captureIndex = index;
+    value.captureConsumers = 0;
+  };
 
   const addLeaf = (value: Value): void => {
-    indexes.set(value, values.length);
+    note(value, values.length);
     if (value.isConstant) {
       values.push({ shape: value.shape, dtype: value.dtype, input: undefined, scalar: scalars.length });
       scalars.push((value.node?.attributes as ConstantAttributes).value);
@@ -89,8 +97,11 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
   };
 
   const addNode = (node: Node): void => {
-    const operands = node.inputs.map((value) => indexes.get(value) ?? -1);
-    for (const value of node.inputs) inside.set(value, (inside.get(value) ?? 0) + 1);
+    const operands: number[] = [];
+    for (const value of node.inputs) {
+      operands.push(value.captureIndex);
+      value.captureConsumers++;
+    }
     covered.push(node);
     const key = nodeKey(node, operands);
     let outputs = shared.get(key);
@@ -102,29 +113,32 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
       shared.set(key, outputs);
       keys.push(key);
     }
-    const own = outputs;
-    node.outputs.forEach((value, index) => indexes.set(value, own[index] ?? -1));
+    for (const [index, value] of node.outputs.entries()) note(value, outputs[index] ?? -1);
   };
 
   const isLeaf = (value: Value): boolean =>
     value.isStored || value.isConstant || value.node === undefined || placeholders?.has(value) === true;
-  // An explicit stack: recorded chains may be thousands of nodes deep.
-  const stack: { value: Value; next: number }[] = roots.map((value) => ({ value, next: 0 })).reverse();
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const { value } = top;
-    if (indexes.has(value)) stack.pop();
-    else if (isLeaf(value)) {
-      addLeaf(value);
-      stack.pop();
-    } else {
+  // An explicit stack: recorded chains may be thousands of nodes deep. Beside each value the operand to look at next.
+  const stack = [...roots].reverse();
+  const next = roots.map(() => 0);
+  for (let value = stack.at(-1); value !== undefined; value = stack.at(-1)) {
+    const isMet = value.capture === number;
+    if (!isMet && !isLeaf(value)) {
       const node = value.node;
-      const operand = node?.inputs[top.next++];
-      if (operand !== undefined) stack.push({ value: operand, next: 0 });
-      else {
-        if (node !== undefined) addNode(node);
-        stack.pop();
+      const position = next[next.length - 1] ?? 0;
+      next[next.length - 1] = position + 1;
+      const operand = node?.inputs[position];
+      if (operand !== undefined) {
+        if (operand.capture !== number) {
+          stack.push(operand);
+          next.push(0);
+        }
+        continue;
       }
-    }
+      if (node !== undefined) addNode(node);
+    } else if (!isMet) addLeaf(value);
+    stack.pop();
+    next.pop();
   }
 
   const targets: Value[] = [...new Set(roots)].filter((value) => !value.isStored);
@@ -132,12 +146,12 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
   for (const node of rootsOnly ? [] : covered) {
     for (const value of node.outputs) {
       if (asked.has(value) || value.isStored) continue;
-      const neededOutside = value.consumers > (inside.get(value) ?? 0);
+      const neededOutside = value.consumers > value.captureConsumers;
       const held = value.holders > value.consumers && isDear(node);
       if (neededOutside || held) targets.push(value);
     }
   }
-  const wanted = targets.map((value) => indexes.get(value) ?? -1);
+  const wanted = targets.map((value) => value.captureIndex);
   return {
     key: `${keys.join(";")}>${wanted.join()}`,
     values,
@@ -151,9 +165,10 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
   };
 }
 
-function residence(value: Value): string {
-  const names: DeviceName[] = [...value.copies.keys()];
-  return names.length === 0 ? "host" : names.sort().join("+");
+function residence({ copies }: Value): string {
+  if (copies.size === 0) return "host";
+  if (copies.size > 1) return [...copies.keys()].sort().join("+");
+  return copies.has("wasm") ? "wasm" : "webgpu";
 }
 
 function nodeKey(node: Node, operands: readonly number[]): string {

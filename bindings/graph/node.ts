@@ -23,20 +23,26 @@ export interface Stored {
   release(): void;
 }
 
+const noCopies: ReadonlyMap<DeviceName, Stored> = new Map();
+
 /** One result of a node, or data from the host. */
 export class Value {
   readonly shape: Shape;
   readonly dtype: DType;
   /** The node that computes it; undefined for host data. */
   readonly node: Node | undefined;
-  /** Copies on devices; equal where there are two. */
-  readonly copies: Map<DeviceName, Stored> = new Map<DeviceName, Stored>();
+  /** Copies on devices; equal where there are two. Most values are never stored and share an empty map. */
+  copies: ReadonlyMap<DeviceName, Stored> = noCopies;
   /** The host's own copy, until a device has one. */
   host: TypedArray | undefined;
   /** Tensors and pending nodes that need the value. */
   holders = 0;
   /** How many of the holders are pending nodes. */
   consumers = 0;
+  /** Notes of the capture that met the value last: which one that was, the value's index there, and consumers inside of it. */
+  capture = 0;
+  captureIndex = -1;
+  captureConsumers = 0;
 
   constructor(shape: Shape, dtype: DType, node: Node | undefined, host?: TypedArray) {
     this.shape = shape;
@@ -65,8 +71,8 @@ export class Value {
 
   /** Lets go once. What nobody holds any more is freed, together with pending work that only it needed. */
   release(): void {
-    const dropped: Value[] = [];
-    if (--this.holders === 0) dropped.push(this);
+    if (--this.holders !== 0) return;
+    const dropped: Value[] = [this];
     for (let value = dropped.pop(); value !== undefined; value = dropped.pop()) {
       value.free();
       const node = value.node;
@@ -77,8 +83,10 @@ export class Value {
 
   /** Frees the device copies. The value can still be computed again while its node has inputs. */
   free(): void {
-    for (const copy of this.copies.values()) copy.release();
-    this.copies.clear();
+    if (this.copies !== noCopies) {
+      for (const copy of this.copies.values()) copy.release();
+      this.copies = noCopies;
+    }
     this.host = undefined;
   }
 
@@ -86,7 +94,7 @@ export class Value {
   store(storage: Stored): void {
     const name = storage.backend.name;
     if (this.copies.has(name)) storage.release();
-    else this.copies.set(name, storage);
+    else this.copies = new Map(this.copies).set(name, storage);
   }
 }
 
