@@ -1,6 +1,7 @@
 // Clusters: steps that go over the same rows of the same memory are brought together, wherever in the segment they stand, so
 // that they can run strip by strip. Order is kept where one step needs what another wrote.
 // Knows steps and slots, no device. Read next: rows.ts; strips.ts, which cuts clusters into strips; join-maps.ts.
+import type { RowView } from "./rows.ts";
 import { foldsAcross, isPartition, isRowStep, rowBytes, rowsOf, rowViews } from "./rows.ts";
 import type { RowStep, Step } from "./step.ts";
 import { viewsOf, writesOf } from "./step.ts";
@@ -16,14 +17,26 @@ const maxRowBytes = 256 * 1024;
 /** How far back a step looks for company: segments of thousands of steps are planned in reasonable time. */
 const lookback = 64;
 
+/** Slots that steps touch, that they write, and that they walk along. */
 interface Touched {
-  readonly reads: ReadonlySet<number>;
+  readonly touches: ReadonlySet<number>;
   readonly writes: ReadonlySet<number>;
+  readonly walks: ReadonlySet<number>;
 }
 
 function touchedBy(steps: readonly Step[]): Touched {
-  const writes = new Set(steps.flatMap((step) => writesOf(step).map(({ slot }) => slot)));
-  return { reads: new Set(steps.flatMap((step) => viewsOf(step).map(({ slot }) => slot))), writes };
+  const touches = new Set<number>();
+  const walks = new Set<number>();
+  for (const { slot, strides } of steps.flatMap(viewsOf)) {
+    touches.add(slot);
+    if (strides.some((stride) => stride !== 0)) walks.add(slot);
+  }
+  return { touches, walks, writes: new Set(steps.flatMap(writesOf).map(({ slot }) => slot)) };
+}
+
+function both(a: Touched, b: Touched): Touched {
+  const union = (x: ReadonlySet<number>, y: ReadonlySet<number>): Set<number> => new Set([...x, ...y]);
+  return { touches: union(a.touches, b.touches), walks: union(a.walks, b.walks), writes: union(a.writes, b.writes) };
 }
 
 const meet = (a: ReadonlySet<number>, b: ReadonlySet<number>): boolean => {
@@ -32,8 +45,8 @@ const meet = (a: ReadonlySet<number>, b: ReadonlySet<number>): boolean => {
   return false;
 };
 
-/** Whether the order of the two matters. `reads` holds what is written too. */
-const depend = (a: Touched, b: Touched): boolean => meet(a.writes, b.reads) || meet(a.reads, b.writes);
+/** Whether the order of the two matters. */
+const depend = (a: Touched, b: Touched): boolean => meet(a.writes, b.touches) || meet(a.touches, b.writes);
 
 /** Items with what they touch, in an order that may be changed where nothing depends on it. */
 export class Sequence<T> {
@@ -50,22 +63,22 @@ export class Sequence<T> {
 
   /**
    * Appends an item, joined with an earlier one if `join` gives something for the two and one of them can be moved to
-   * the other past everything in between.
+   * the other past everything in between. `mayJoin` says quickly where that is out of the question.
    */
-  add(item: T, join: (earlier: T, later: T) => T | undefined): void {
+  add(item: T, mayJoin: (earlier: T) => boolean, join: (earlier: T, later: T) => T | undefined): void {
     const own = touchedBy(this.stepsOf(item));
     const { entries } = this;
-    // What is passed on the way back: the later item must not depend on it to move up, nor it on the earlier to move that down.
-    const passed: Touched[] = [];
+    // To move up, the item must not depend on anything passed on the way; to be moved down to it, nothing passed on the earlier.
+    let movesUp = true;
     for (let index = entries.length - 1; index >= Math.max(0, entries.length - lookback); index--) {
       const candidate = entries[index];
       if (candidate === undefined) break;
-      if (meet(candidate.touched.reads, own.reads)) {
-        const movesUp = passed.every((other) => !depend(other, own));
-        const movesDown = movesUp || passed.every((other) => !depend(candidate.touched, other));
-        const joined = movesUp || movesDown ? join(candidate.item, item) : undefined;
+      const { item: earlier, touched } = candidate;
+      if (mayJoin(earlier) && meet(touched.walks, own.walks)) {
+        const movesDown = (): boolean => entries.slice(index + 1).every((other) => !depend(touched, other.touched));
+        const joined = movesUp || movesDown() ? join(earlier, item) : undefined;
         if (joined !== undefined) {
-          const entry = { item: joined, touched: touchedBy(this.stepsOf(joined)) };
+          const entry = { item: joined, touched: both(touched, own) };
           if (movesUp) entries[index] = entry;
           else {
             entries.splice(index, 1);
@@ -74,7 +87,7 @@ export class Sequence<T> {
           return;
         }
       }
-      passed.push(candidate.touched);
+      if (movesUp && depend(touched, own)) movesUp = false;
     }
     entries.push({ item, touched: own });
   }
@@ -83,14 +96,15 @@ export class Sequence<T> {
 /** The steps in clusters, in an order in which they can run. */
 export function clusterSteps(steps: readonly Step[]): Cluster[] {
   const sequence = new Sequence<Cluster>((cluster) => cluster.steps);
-  for (const step of steps)
-    sequence.add({ steps: [step], rows: isRowStep(step) ? rowsOf(step) : 1 }, (earlier, later) => join(earlier, later));
+  for (const step of steps) {
+    const rows = isRowStep(step) ? rowsOf(step) : 1;
+    sequence.add({ steps: [step], rows }, (earlier) => commonDivisor(earlier.rows, rows) > 1, join);
+  }
   return sequence.items;
 }
 
 function join(a: Cluster, b: Cluster): Cluster | undefined {
   const rows = commonDivisor(a.rows, b.rows);
-  if (rows <= 1) return undefined;
   const steps = [...a.steps, ...b.steps].filter(isRowStep);
   const isCut = foldsAcross(steps).every((step) => step.length === rows);
   if (!isCut || !shareRows(a, b, rows) || !stayInRows(steps, rows) || rowBytes(steps, rows) > maxRowBytes)
@@ -106,29 +120,35 @@ function commonDivisor(a: number, b: number): number {
 
 /** Whether some memory that both go along moves alike from row to row. */
 function shareRows(a: Cluster, b: Cluster, rows: number): boolean {
-  const moves = (cluster: Cluster): Set<string> => {
-    const views = cluster.steps.filter(isRowStep).flatMap((step) => rowViews(step, rows));
-    const moving = views.filter(({ advance }) => advance !== undefined && advance !== 0);
-    return new Set(moving.map(({ view, advance }) => `${String(view.slot)}:${String(advance)}`));
-  };
-  const known = moves(a);
-  for (const move of moves(b)) if (known.has(move)) return true;
-  return false;
+  const advances = new Map<number, Set<number>>();
+  for (const step of b.steps.filter(isRowStep)) {
+    for (const { view, advance } of rowViews(step, rows)) {
+      if (advance === undefined || advance === 0) continue;
+      const own = advances.get(view.slot);
+      if (own === undefined) advances.set(view.slot, new Set([advance]));
+      else own.add(advance);
+    }
+  }
+  return a.steps
+    .filter(isRowStep)
+    .some((step) =>
+      rowViews(step, rows).some(
+        ({ view, advance }) => advance !== undefined && advances.get(view.slot)?.has(advance) === true,
+      ),
+    );
 }
 
 /** Whether no row needs what another row writes. */
 function stayInRows(steps: readonly RowStep[], rows: number): boolean {
-  const views = steps.flatMap((step) => rowViews(step, rows));
-  const written = new Set(views.filter(({ isWritten }) => isWritten).map(({ view }) => view.slot));
-  const advances = new Map<number, number>();
-  return views.every((row) => {
-    const { slot } = row.view;
-    if (!written.has(slot)) return true;
-    // The result of a fold across rows is there only when all rows are done: nobody else may touch it.
-    if (row.advance === undefined) return views.every((other) => other === row || other.view.slot !== slot);
-    if (!isPartition(row)) return false;
-    const known = advances.get(slot);
-    advances.set(slot, row.advance);
-    return known === undefined || known === row.advance;
-  });
+  const written = new Map<number, RowView>();
+  for (const step of steps) for (const row of rowViews(step, rows)) if (row.isWritten) written.set(row.view.slot, row);
+  return steps.every((step) =>
+    rowViews(step, rows).every((row) => {
+      const writer = written.get(row.view.slot);
+      if (writer === undefined || writer === row)
+        return writer === undefined || row.advance === undefined || isPartition(row);
+      // The result of a fold across rows is there only when all rows are done: nobody else may touch it.
+      return writer.advance !== undefined && row.advance === writer.advance && isPartition(row);
+    }),
+  );
 }

@@ -2,6 +2,7 @@
 // have in common is computed once, and what only the later one needs is never stored.
 // CPU only: a GPU kernel has no bindings to spare. Read next: cluster.ts, which brings such steps together; ../expr/to-wasm.ts.
 import { bytesOf } from "../core/dtype.ts";
+import { sizeOf } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";
 import { input, inputTypes, substitute, topological } from "../expr/expression.ts";
 import type { Cluster } from "./cluster.ts";
@@ -19,8 +20,10 @@ const worthwhile = 4096;
 export function joinMaps(cluster: Cluster, isNeeded: (slot: number) => boolean): Step[] {
   const sequence = new Sequence<Step>((step) => [step]);
   for (const step of cluster.steps)
-    sequence.add(step, (earlier, later) =>
-      earlier.kind === "map" && later.kind === "map" ? join(earlier, later) : undefined,
+    sequence.add(
+      step,
+      (earlier) => earlier.kind === "map" && step.kind === "map" && sizeOf(earlier.shape) === sizeOf(step.shape),
+      (earlier, later) => (earlier.kind === "map" && later.kind === "map" ? join(earlier, later) : undefined),
     );
   const steps = sequence.items;
   return steps.map((step) => {

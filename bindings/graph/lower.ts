@@ -285,7 +285,11 @@ class Lowering {
     }
     return {
       workers: this.workers,
-      isLocal: (slot, steps) => isTemporary(slot) && [...(touching.get(slot) ?? [])].every((step) => steps.has(step)),
+      isLocal: (slot, steps) => {
+        if (!isTemporary(slot)) return false;
+        for (const step of touching.get(slot) ?? []) if (!steps.has(step)) return false;
+        return true;
+      },
       bytesOf: (slot) => {
         const { dtype, size } = this.drafts[slot] ?? { dtype: "f32" as const, size: 0 };
         return size * bytesOf(dtype);

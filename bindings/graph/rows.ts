@@ -38,9 +38,19 @@ export function rowsOf(step: RowStep): number {
   return isAcross(step) ? step.length : step.outer;
 }
 
+/** Views by step, for the number of rows asked for last: clustering asks again and again. */
+const known = new WeakMap<RowStep, { readonly rows: number; readonly views: readonly RowView[] }>();
+
 /** The views of a step cut into `rows`, a divisor of what `rowsOf` gives. */
-export function rowViews(step: RowStep, rows: number): RowView[] {
-  if (step.kind === "reduce") return foldViews(step, rows);
+export function rowViews(step: RowStep, rows: number): readonly RowView[] {
+  const last = known.get(step);
+  if (last?.rows === rows) return last.views;
+  const views = step.kind === "reduce" ? foldViews(step, rows) : mapViews(step, rows);
+  known.set(step, { rows, views });
+  return views;
+}
+
+function mapViews(step: MapStep, rows: number): RowView[] {
   const count = (step.shape[0] ?? 1) / rows;
   const written = new Set(writesOf(step));
   return [...step.inputs, ...written].map((view) => {

@@ -23,43 +23,51 @@ export function planSlots(
 ): PlannedSlots {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
+  /** Slots that may still be overwritten, by the last step that touches them. */
+  const ending = new Map<number, Set<number>>();
   steps.forEach((step, time) => {
     for (const { slot } of viewsOf(step)) {
       if (!first.has(slot)) first.set(slot, time);
       last.set(slot, time);
     }
   });
-  /** Whether `slot` may lie where `victim` does, which ends with the step that makes it. */
-  const mayReplace = (slot: number, victim: number): boolean => {
-    const [own, other] = [slots[slot], slots[victim]];
+  for (const [slot, time] of last) ending.set(time, (ending.get(time) ?? new Set()).add(slot));
+  /** A slot that ends with the step that makes `slot`, which may lie in its place; each is given once. */
+  const victimOf = (slot: number, isFit: (victim: number) => boolean): number | undefined => {
     const born = first.get(slot);
-    if (device !== "wasm" || born === undefined || last.get(victim) !== born || sizeOf(own) !== sizeOf(other))
-      return false;
-    return isInPlace(steps[born], slot, victim);
+    if (device !== "wasm" || born === undefined) return undefined;
+    const fitting = ending.get(born) ?? new Set<number>();
+    for (const victim of fitting) {
+      const fits = isFit(victim) && sizeOf(slots[slot]) === sizeOf(slots[victim]);
+      if (!fits || !isInPlace(steps[born], slot, victim)) continue;
+      fitting.delete(victim);
+      return victim;
+    }
+    return undefined;
   };
 
   const temporaries = slots.flatMap(({ kind }, slot) => (kind === "temporary" && first.has(slot) ? [slot] : []));
+  const place = new Map(temporaries.map((slot, position) => [slot, position]));
   const lifetimes = temporaries.map((slot): Lifetime => {
-    const victim = temporaries.findIndex((other) => mayReplace(slot, other));
+    const victim = victimOf(slot, (other) => slots[other]?.kind === "temporary");
     const { dtype, size } = slots[slot] as Slot & { readonly kind: "temporary" };
     return {
       bytes: size * (device === "webgpu" ? 4 : bytesOf(dtype)),
       first: first.get(slot) ?? 0,
       last: last.get(slot) ?? 0,
-      inPlaceOf: victim < 0 ? undefined : victim,
+      inPlaceOf: victim === undefined ? undefined : place.get(victim),
     };
   });
   const { buffers, assignment } = planMemory(lifetimes);
   const buffer = new Map(temporaries.map((slot, position) => [slot, assignment[position] ?? 0]));
 
-  const free = new Set(slots.flatMap((slot, index) => (slot.kind === "input" && isFree(slot.index) ? [index] : [])));
   const planned = slots.map((slot, index): Slot => {
     if (slot.kind === "temporary") return { ...slot, buffer: buffer.get(index) ?? -1 };
     if (slot.kind !== "output") return slot;
-    const victim = [...free].find((other) => slots[other]?.dtype === slot.dtype && mayReplace(index, other));
-    if (victim === undefined) return slot;
-    free.delete(victim);
-    return { ...slot, over: (slots[victim] as Slot & { readonly kind: "input" }).index };
+    const isFit = (other: Slot | undefined): boolean =>
+      other?.kind === "input" && other.dtype === slot.dtype && isFree(other.index);
+    const victim = slots[victimOf(index, (other) => isFit(slots[other])) ?? -1];
+    return victim?.kind === "input" ? { ...slot, over: victim.index } : slot;
   });
   return { planned, buffers };
 }

@@ -172,12 +172,18 @@ class StripMaker {
     const finished = new Set(foldsAcross(this.steps).map(({ output }) => output.slot));
     const local = [...written].filter((slot) => !finished.has(slot) && this.surface.isLocal(slot, whole));
     if (local.length === 0) return undefined;
+    const taken = new Set<number>();
     const lifetimes = local.map((slot): Lifetime => {
       const born = first.get(slot) ?? 0;
       const maker = this.steps[born];
       const victim = local.find(
-        (other) => last.get(other) === born && sizes.get(other) === sizes.get(slot) && isInPlace(maker, slot, other),
+        (other) =>
+          !taken.has(other) &&
+          last.get(other) === born &&
+          sizes.get(other) === sizes.get(slot) &&
+          isInPlace(maker, slot, other),
       );
+      if (victim !== undefined) taken.add(victim);
       return {
         bytes: Math.ceil((sizes.get(slot) ?? 0) / 64) * 64,
         first: born,
