@@ -1,10 +1,12 @@
-// Placement: gives every group a device by predicted time, transfers included, and says why in words.
+// Placement: gives every group the device with which the whole graph takes the least predicted time, transfers included, and
+// says why in words.
 // Knows devices only by what they refuse and what they cost; measuring is the engine's. Read next: engine/cost-model.ts.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import { costOf, topological } from "../expr/expression.ts";
 import type { Work } from "../ops/descriptor.ts";
+import { Network } from "./cut.ts";
 import type { Fused, Group } from "./group.ts";
 import { expressionsOf, readsOf } from "./group.ts";
 import type { DeviceName } from "./node.ts";
@@ -108,8 +110,9 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   if (gpu === undefined || forced.every((choice) => choice !== undefined))
     return describe(all("wasm"), () => "no GPU in use");
 
-  const simulate = (choice: readonly DeviceName[]): number => total(fused, choice, predict, costs, surroundings);
-  const candidates = [all("webgpu"), greedy(fused, forced, predict, costs, surroundings)];
+  const simulate = (choice: readonly DeviceName[]): number =>
+    predictedTime(fused, choice, predict, costs, surroundings);
+  const candidates = [all("webgpu"), cheapestPlacement(fused, forced, predict, costs, surroundings)];
   const onCpu = all("wasm");
   const base = simulate(onCpu);
   let best = onCpu;
@@ -134,11 +137,14 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   });
 }
 
+/** Microseconds of group `index` on a device. */
+export type Predict = (index: number, device: DeviceName) => number;
+
 /** Time of a whole placement: kernels, one transfer per buffer and device, and the read at the end. */
-function total(
+export function predictedTime(
   fused: Fused,
   choice: readonly DeviceName[],
-  predict: (index: number, device: DeviceName) => number,
+  predict: Predict,
   costs: Costs,
   surroundings: Surroundings,
 ): number {
@@ -168,32 +174,75 @@ function move(fused: Fused, places: Places, index: number, to: DeviceName | "hos
   const where = places.get(index);
   const buffer = fused.buffers[index];
   if (where === undefined || buffer === undefined || where.has(to)) return 0;
-  const from = where.has("host") ? "host" : where.has("wasm") ? "wasm" : "webgpu";
+  const from = nearest(where);
   where.add(to);
   return costs.transfer(from, to, buffer.size * bytesOf(buffer.dtype));
 }
 
-/** Group by group the cheaper device, given where its operands are by then. */
-function greedy(
+/**
+ * The placement with the least predicted time: a minimum cut with the CPU on one side and the GPU on the other. A group on
+ * either side costs its kernel there; a buffer costs a transfer once if any of its readers is on the other side than it is.
+ */
+export function cheapestPlacement(
   fused: Fused,
-  forced: readonly ({ device: DeviceName } | undefined)[],
-  predict: (index: number, device: DeviceName) => number,
+  forced: readonly ({ readonly device: DeviceName } | undefined)[],
+  predict: Predict,
   costs: Costs,
   surroundings: Surroundings,
 ): DeviceName[] {
-  const places = startingPlaces(fused, surroundings);
-  return fused.groups.map((group, index) => {
-    const price = (device: DeviceName): number =>
-      readsOf(group).reduce(
-        (sum, read) => {
-          const where = new Map([[read, new Set(places.get(read) ?? ["host" as const])]]);
-          return places.has(read) ? sum + move(fused, where, read, device, costs) : sum;
-        },
-        predict(index, device),
-      );
-    const device = forced[index]?.device ?? (price("webgpu") < price("wasm") ? "webgpu" : "wasm");
-    for (const read of readsOf(group)) places.get(read)?.add(device);
-    for (const output of group.outputs) places.set(output, new Set([device]));
-    return device;
+  const network = new Network();
+  const { source: cpu, sink: gpu } = Network;
+  const never = Number.POSITIVE_INFINITY;
+  const nodes = fused.groups.map((_, index) => {
+    const node = network.add();
+    const device = forced[index]?.device;
+    network.connect(cpu, node, device === "wasm" ? never : predict(index, "webgpu"));
+    network.connect(node, gpu, device === "webgpu" ? never : predict(index, "wasm"));
+    return node;
   });
+  const readers = fused.buffers.map((): number[] => []);
+  const makers = new Map<number, number>();
+  fused.groups.forEach((group, index) => {
+    const node = nodes[index] ?? cpu;
+    for (const read of readsOf(group)) readers[read]?.push(node);
+    for (const output of group.outputs) makers.set(output, node);
+  });
+  const residences = startingPlaces(fused, surroundings);
+  fused.buffers.forEach((buffer, index) => {
+    const own = readers[index] ?? [];
+    const maker = makers.get(index);
+    if (maker !== undefined && surroundings.readBack && fused.results.includes(index)) {
+      // The host reads by way of the CPU, as any reader there.
+      own.push(cpu);
+      network.connect(maker, gpu, costs.transfer("wasm", "host", buffer.size * bytesOf(buffer.dtype)));
+    }
+    const residence = residences.get(index);
+    const bytes = buffer.size * bytesOf(buffer.dtype);
+    // An edge out of `from` and into what any reader on the GPU draws along, and the same the other way.
+    const pay = (from: DeviceName | "host", to: DeviceName, place: number): void => {
+      const all = network.add();
+      const cost = costs.transfer(from, to, bytes);
+      if (to === "webgpu") network.connect(place, all, cost);
+      else network.connect(all, place, cost);
+      for (const reader of own) {
+        if (to === "webgpu") network.connect(all, reader, never);
+        else network.connect(reader, all, never);
+      }
+    };
+    if (maker !== undefined && own.length > 0) {
+      pay("wasm", "webgpu", maker);
+      pay("webgpu", "wasm", maker);
+    }
+    if (residence !== undefined && own.length > 0) {
+      const from = nearest(residence);
+      if (!residence.has("webgpu")) pay(from, "webgpu", cpu);
+      if (!residence.has("wasm")) pay(from, "wasm", gpu);
+    }
+  });
+  const isOnCpu = network.cut();
+  return nodes.map((node) => (isOnCpu[node] === true ? "wasm" : "webgpu"));
 }
+
+/** Where a buffer is fetched from: the cheaper place comes first. */
+const nearest = (places: ReadonlySet<DeviceName | "host">): DeviceName | "host" =>
+  places.has("host") ? "host" : places.has("wasm") ? "wasm" : "webgpu";
