@@ -185,7 +185,8 @@ export class Engine implements Reader {
 
   /** Refuses a stored value whose devices are gone: asking for it again would not help. */
   private requireThere(value: Value, op: string): void {
-    if (value.host !== undefined || [...value.copies.keys()].some((name) => this.backends.has(name))) return;
+    if (value.host !== undefined) return;
+    for (const name of value.copies.keys()) if (this.backends.has(name)) return;
     const names = [...value.copies.keys()].join(" and ");
     throw new BackendError(
       op,
@@ -295,8 +296,9 @@ export class Engine implements Reader {
 
   /** The compiled plan for a capture, from the cache if its structure was seen before. */
   plan(captured: Capture, options: RunOptions = {}): CompiledPlan {
-    const names = [...this.backends.keys()].filter((name) => options.devices?.includes(name) ?? true);
-    const key = `${names.join()}|${String(options.readBack ?? false)}|${captured.key}`;
+    // Which devices there are changes by number only.
+    const devices = `${this.backends.size}${options.devices?.join() ?? ""}`;
+    const key = `${devices}|${String(options.readBack ?? false)}|${captured.key}`;
     const known = this.plans.get(key);
     if (known !== undefined) return known;
     const compiled = this.compile(captured, options);

@@ -1,30 +1,27 @@
 // A program of the WASM backend: the steps of a segment as records in linear memory that one call into WASM executes.
-// Argument words are written once; a run only patches the pointers of what it binds.
+// Argument words are written once; a run only writes the addresses that are not those of the run before.
 // Read next: assembly/program.ts, which walks the records; heap.ts, which owns the memory.
 import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
-import type { KernelStep, MapStep, ReduceStep, Segment, SlotView, Step, StripStep } from "../../graph/step.ts";
+import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView, Step, StripStep } from "../../graph/step.ts";
 import { writesOf } from "../../graph/step.ts";
 import type { KernelStatus } from "../../ops/descriptor.ts";
 import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
 import { lengthenRows, scratchSlot } from "./periods.ts";
+import type { Patch, Place, Places } from "./places.ts";
+import { placesOf } from "./places.ts";
 import { workOf } from "./sharing.ts";
 import { WasmStorage } from "./storage.ts";
 import type { Call } from "./strip-words.ts";
 import { stripWords } from "./strip-words.ts";
 import type { WasmBackend } from "./backend.ts";
 
-/** A word that holds the address of a slot (plus a constant) and is written at every run. */
-export interface Patch {
-  word: number;
-  readonly slot: number;
-  readonly offset: number;
-  /** Bytes the pointer moves in a strip loop: from strip to strip, from worker to worker. */
-  readonly advance: number;
-  readonly share: number;
-}
+type ScalarSlot = Extract<Slot, { kind: "scalar" }>;
+
+/** A result, and the step that writes it. */
+type OutputSlot = Extract<Slot, { kind: "output" }> & { readonly label: string };
 
 /** A call of a record: of all workers, or of the first alone. */
 interface RecordCall extends Call {
@@ -61,6 +58,9 @@ export class WasmProgram implements Program {
   private readonly recordCount: number;
   private scratchBytes = 0;
   private readonly scalarBase: number;
+  private readonly places: Places;
+  private readonly outputs: readonly OutputSlot[];
+  private readonly scalars: readonly ScalarSlot[];
   /** Whether a record is worth running on more than one thread. */
   private readonly isShared: boolean;
 
@@ -95,47 +95,41 @@ export class WasmProgram implements Program {
       this.words[word] = this.block + 4 * (this.words[word] ?? 0);
     }
     this.heap.view("i32", this.block, this.words.length).set(this.words);
+    this.places = placesOf(segment.slots, this.patches);
+    this.outputs = segment.slots.flatMap((slot, index) =>
+      slot.kind === "output" ? { ...slot, label: this.labels[index] ?? "run" } : [],
+    );
+    this.scalars = segment.slots.filter((slot) => slot.kind === "scalar");
+    for (const [index, place] of this.places.scalars.entries())
+      this.point(place, this.scalarBase + index * scalarBytes);
   }
 
   run(inputs: readonly WasmStorage[], scalars: readonly number[], given: readonly boolean[] = []): WasmStorage[] {
-    const { slots, buffers } = this.segment;
+    const { buffers } = this.segment;
     const held: number[] = [];
     const results: WasmStorage[] = [];
     try {
-      const temporaries = buffers.map((bytes, buffer) => {
-        const pointer = this.heap.allocate(bytes, this.bufferLabels[buffer]);
+      for (let buffer = 0; buffer < buffers.length; buffer++) {
+        const pointer = this.heap.allocate(buffers[buffer] ?? 0, this.bufferLabels[buffer]);
         held.push(pointer);
-        return pointer;
-      });
-      const scratch = this.scratchBytes > 0 ? this.heap.allocate(this.scratchBytes, this.scratchLabel) : 0;
-      if (this.scratchBytes > 0) held.push(scratch);
-      const pointers = slots.map((slot, index) => {
-        switch (slot.kind) {
-          case "input":
-            return inputs[slot.index]?.pointer ?? 0;
-          case "scalar":
-            return this.scalarBase + slot.index * scalarBytes;
-          case "temporary":
-            return temporaries[slot.buffer] ?? 0;
-          case "output": {
-            const taken = given[slot.over ?? -1] === true ? inputs[slot.over ?? -1] : undefined;
-            taken?.retain();
-            const storage =
-              taken ?? WasmStorage.allocate(this.backend, slot.dtype, slot.size, this.labels[index] ?? "run");
-            results[slot.index] = storage;
-            return storage.pointer;
-          }
-          default:
-            return slot satisfies never;
-        }
-      });
-      const words = this.heap.view("u32", this.block, this.words.length);
-      for (const { word, slot, offset } of this.patches)
-        words[word] = (slot === scratchSlot ? scratch : (pointers[slot] ?? 0)) + offset;
-      for (const slot of slots) {
-        if (slot.kind === "scalar")
-          this.heap.view(slot.dtype, this.scalarBase + slot.index * scalarBytes, 1)[0] = scalars[slot.index] ?? 0;
+        this.point(this.places.buffers[buffer], pointer);
       }
+      if (this.scratchBytes > 0) {
+        const pointer = this.heap.allocate(this.scratchBytes, this.scratchLabel);
+        held.push(pointer);
+        this.point(this.places.scratch, pointer);
+      }
+      for (let index = 0; index < inputs.length; index++)
+        this.point(this.places.inputs[index], inputs[index]?.pointer ?? 0);
+      for (const { index, dtype, size, over = -1, label } of this.outputs) {
+        const taken = given[over] === true ? inputs[over] : undefined;
+        taken?.retain();
+        const storage = taken ?? WasmStorage.allocate(this.backend, dtype, size, label);
+        results[index] = storage;
+        this.point(this.places.outputs[index], storage.pointer);
+      }
+      for (const { dtype, index } of this.scalars)
+        this.heap.view(dtype, this.scalarBase + index * scalarBytes, 1)[0] = scalars[index] ?? 0;
       this.backend.run(this.records, this.recordCount, this.isShared);
       this.throwReported();
       return results;
@@ -149,6 +143,14 @@ export class WasmProgram implements Program {
 
   dispose(): void {
     this.heap.release(this.block, false);
+  }
+
+  /** Writes the words that hold an address. A loop that lets go of its results meets the same addresses again. */
+  private point(place: Place | undefined, address: number): void {
+    if (place === undefined || place.address === address) return;
+    place.address = address;
+    const words = this.heap.view("u32", this.block, this.words.length);
+    for (const { word, offset } of place.patches) words[word] = address + offset;
   }
 
   /** Throws for the first failure that a kernel reported. Workers share a batch in order, so the first worker's is first. */
