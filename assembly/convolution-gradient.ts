@@ -97,7 +97,7 @@ function inputGradientImage(
   }
 }
 
-/** Words: dy, w, dx, scratch, then the 16 of the shape. Workers share the images, or Winograd's rows of tiles. */
+/** Words: dy, w, dx, scratch, then the 17 of the shape. Workers share the images, or Winograd's rows of tiles. */
 export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32): void {
   const dy = Words.pointer(args, 0);
   const w = Words.pointer(args, 1);
@@ -244,7 +244,7 @@ function storeFilter(
   }
 }
 
-/** Words: x, dy, dw, scratch, then the 16 of the shape. Workers share the values of the window: rows of dw. */
+/** Words: x, dy, dw, scratch, then the 17 of the shape. Workers share the values of the window: rows of dw. */
 export function conv2dFilterGradient_f32(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
   const dy = Words.pointer(args, 1);

@@ -1,4 +1,4 @@
-// What the three convolution kernels share: their 16 words, and images with their padding made real. When a window can
+// What the three convolution kernels share: their 17 words, and images with their padding made real. When a window can
 // leave the image, one image at a time is copied with its border into scratch; after that no loop tests a border.
 // A column of the implicit im2col matrix is then a few contiguous runs of the (padded) image:
 //
@@ -25,6 +25,8 @@ export class ConvolutionShape {
   dilationH: i32;
   dilationW: i32;
   groups: i32;
+  /** Not 0: sums of products only. */
+  strict: i32;
 
   /** Height of the image with its border: all that windows reach and all of the image. */
   @inline get paddedH(): i32 {

@@ -172,7 +172,7 @@ function convolvePixels(
   }
 }
 
-/** Words: x, w, out, scratch, then the 16 of the shape. Workers share all output pixels of the batch. */
+/** Words: x, w, out, scratch, then the 17 of the shape. Workers share all output pixels of the batch. */
 export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
   const w = Words.pointer(args, 1);

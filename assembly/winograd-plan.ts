@@ -70,7 +70,7 @@ export class Winograd {
 
   /** Too few channels or pixels and the transforms cost more than the products that they save. */
   private static fits(shape: ConvolutionShape, pixels: i32): bool {
-    const plain = shape.groups == 1 && shape.kh == 3 && shape.kw == 3;
+    const plain = shape.strict == 0 && shape.groups == 1 && shape.kh == 3 && shape.kw == 3;
     const dense = (shape.strideH | shape.strideW | shape.dilationH | shape.dilationW) == 1;
     return plain && dense && shape.c >= 16 && shape.o >= 16 && ((shape.c | shape.o) & 3) == 0 && pixels >= 96;
   }

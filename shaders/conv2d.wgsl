@@ -24,6 +24,8 @@ struct Parameters {
   dilationH: i32,
   dilationW: i32,
   groups: i32,
+  // For the CPU: here all is sums of products.
+  sumsOnly: i32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Scalar>;

@@ -5,7 +5,9 @@ import { grad } from "../bindings/autodiff/index.ts";
 import { tensor, zeros } from "../bindings/engine/creation.ts";
 import {
   bceWithLogits,
+  Conv1d,
   Conv2d,
+  Conv3d,
   crossEntropy,
   Dropout,
   Flatten,
@@ -94,6 +96,17 @@ describe("layers", () => {
     expect(() => new Conv2d(3, 4, 3, { groups: 2 })).toThrow(
       "Conv2d: groups must divide both channel counts, got 2 for 3 → 4",
     );
+  });
+
+  test("conv1d and conv3d", async () => {
+    const layer = new Conv1d(2, 1, 2);
+    layer.loadStateDict({ weight: new Float32Array([1, 2, 3, 4]), bias: new Float32Array([1]) });
+    const sequence = tensor([1, 2, 3, 4, 5, 6]).reshape([1, 3, 2]);
+    expect(await numbers(layer.forward(sequence))).toEqual([31, 51]);
+    const volume = new Conv3d(1, 2, [2, 1, 1], { bias: false, stride: [1, 2, 2] });
+    volume.loadStateDict({ weight: new Float32Array([1, 10, 2, 20]) });
+    expect(await numbers(volume.forward(tensor([1, 2, 3, 4]).reshape([1, 2, 1, 2, 1])))).toEqual([7, 70]);
+    expect(() => new Conv3d(1, 1, [2, 0, 1])).toThrow("Conv3d: kernel height must be a whole number ≥ 1, got 0");
   });
 
   test("pooling and flattening", async () => {

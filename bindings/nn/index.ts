@@ -4,8 +4,8 @@ export type { MultiheadAttentionMasks, MultiheadAttentionOptions } from "./atten
 export { MultiheadAttention } from "./attention.ts";
 export type { CellOptions, RNNCellOptions } from "./cells.ts";
 export { GRUCell, LSTMCell, RNNCell } from "./cells.ts";
-export type { ConvolutionOptions } from "./convolution.ts";
-export { Conv2d } from "./convolution.ts";
+export type { ConvolutionOptions, SequenceConvolutionOptions, VolumeConvolutionOptions } from "./convolution.ts";
+export { Conv1d, Conv2d, Conv3d } from "./convolution.ts";
 export { Dropout } from "./dropout.ts";
 export * as initialisers from "./initialisers.ts";
 export type { Initialiser } from "./initialisers.ts";

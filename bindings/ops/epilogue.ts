@@ -1,6 +1,7 @@
 // What may follow a matrix product or a convolution: a bias and an activation. They are ordinary ops recorded behind it;
 // the planner pastes them into the kernel. Read next: contraction.ts, convolution.ts.
 import { ParameterError, ShapeError } from "../core/errors.ts";
+import type { Shape } from "../core/shape.ts";
 import { broadcastPair, sameShape, show } from "../core/shape.ts";
 import {
   elu,
@@ -18,6 +19,7 @@ import {
   softsign,
 } from "./activation.ts";
 import { add } from "./arithmetic.ts";
+import { reshaped } from "./broadcasting.ts";
 import { tanh } from "./exponential.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -85,4 +87,13 @@ export function checkEpilogue(op: string, shape: readonly number[], options: Epi
 export function applyEpilogue(result: Tensor, options: EpilogueOptions): Tensor {
   const biased = options.bias === undefined ? result : add(result, options.bias);
   return options.activation === undefined ? biased : activations[options.activation](biased);
+}
+
+/**
+ * The same, as a tensor of `shape`: its leading axes were merged or one was put in. A bias of one axis is added before,
+ * where the planner can paste it into the kernel.
+ */
+export function finished(result: Tensor, shape: Shape, options: EpilogueOptions): Tensor {
+  const early = options.bias === undefined || options.bias.rank <= 1;
+  return early ? reshaped(applyEpilogue(result, options), shape) : applyEpilogue(reshaped(result, shape), options);
 }

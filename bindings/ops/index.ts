@@ -33,12 +33,18 @@ export { dot, matmul, outer, tensordot } from "./contraction.ts";
 export type {
   Conv2dOptions,
   ConvTranspose2dOptions,
+  ConvolutionSettings,
   DataFormat,
   DepthwiseConv2dOptions,
   Padding,
   Pair,
 } from "./convolution.ts";
+export type { AxisPadding } from "./window.ts";
 export { conv2d, convTranspose2d, depthwiseConv2d } from "./convolution.ts";
+export type { Conv1dOptions, ConvTranspose1dOptions } from "./sequence-convolution.ts";
+export { conv1d, convTranspose1d } from "./sequence-convolution.ts";
+export type { Conv3dOptions, Triple, VolumePadding } from "./volume-convolution.ts";
+export { conv3d } from "./volume-convolution.ts";
 export type { CumSumOptions } from "./cumulative.ts";
 export { cumSum } from "./cumulative.ts";
 export { eigh } from "./eigh.ts";

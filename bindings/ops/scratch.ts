@@ -16,7 +16,7 @@ export function matmulScratch(words: readonly number[], size: number): (workers:
   return (workers) => workers * gemm(batch0 * batch1 * m, n, k, size);
 }
 
-/** The 16 convolution words by name, and what the three kernels derive from them. */
+/** The 17 convolution words by name, and what the three kernels derive from them. */
 function convolution(words: readonly number[]): {
   readonly pixels: number;
   readonly inputs: number;
@@ -77,8 +77,8 @@ function winograd(images: number, c: number, oh: number, ow: number, o: number):
 
 /** Whether a convolution from one plane to another is Winograd's: `fits` and `isNarrow` of winograd-plan.ts. */
 function suitsWinograd(words: readonly number[], read: Plane, written: PaddedPlane): boolean {
-  const [n = 0, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups] = words;
-  const plain = kh === 3 && kw === 3 && groups === 1;
+  const [n = 0, , , c = 0, , , o = 0, kh, kw, strideH, strideW, , , dilationH, dilationW, groups, strict] = words;
+  const plain = strict !== 1 && kh === 3 && kw === 3 && groups === 1;
   const dense = [strideH, strideW, dilationH, dilationW].every((step) => step === 1);
   const channels = c >= 16 && o >= 16 && c % 4 === 0 && o % 4 === 0;
   const bottom = written.h + 2 - read.h - written.top;

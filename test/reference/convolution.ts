@@ -78,6 +78,37 @@ export function conv2d(x: NdArray, filter: NdArray, options: ConvolutionOptions 
   });
 }
 
+/** Options of the other ranks: one entry for each axis. */
+export interface WindowOptions {
+  readonly stride?: readonly number[];
+  readonly padding?: readonly (readonly [number, number])[];
+  readonly dilation?: readonly number[];
+  readonly groups?: number;
+}
+
+/** x [N, ...sizes, C] with filter [...window, C / groups, O], for any number of axes. */
+export function convolution(x: NdArray, filter: NdArray, options: WindowOptions = {}): NdArray {
+  const [n, ...rest] = x.shape;
+  const sizes = rest.slice(0, -1);
+  const window = filter.shape.slice(0, -2);
+  const [perGroup, o] = filter.shape.slice(-2) as [number, number];
+  const pads = options.padding ?? sizes.map((): [number, number] => [0, 0]);
+  const strides = options.stride ?? sizes.map(() => 1);
+  const dilations = options.dilation ?? sizes.map(() => 1);
+  const counts = sizes.map((size, i) => outputs(size, window[i]!, strides[i]!, pads[i]!, dilations[i]!));
+  return build([n!, ...counts, o], (index) => {
+    const group = Math.floor(index.at(-1)! / (o / (options.groups ?? 1)));
+    const terms: number[] = [0];
+    eachIndex([...window, perGroup], (tap) => {
+      const place = sizes.map((_, i) => index[i + 1]! * strides[i]! + tap[i]! * dilations[i]! - pads[i]![0]);
+      if (place.some((p, i) => p < 0 || p >= sizes[i]!)) return;
+      const channel = group * perGroup + tap.at(-1)!;
+      terms.push(at(x, [index[0]!, ...place, channel]) * at(filter, [...tap, index.at(-1)!]));
+    });
+    return total(terms);
+  });
+}
+
 /** Each channel with its own filters: output channel c·multiplier + q is channel c under filter [.., .., c, q]. */
 export function depthwiseConv2d(x: NdArray, filter: NdArray, options: ConvolutionOptions = {}): NdArray {
   const [kh, kw, channels, multiplier] = filter.shape as [number, number, number, number];

@@ -244,6 +244,40 @@ export const refusals: Readonly<Record<string, readonly ErrorRow[]>> = {
       "conv2d: groups must divide both channel counts, got 2 for 4 in and 3 out",
     ),
   ],
+  conv1d: [
+    refuse(
+      "rank",
+      [
+        [5, 1],
+        [3, 1, 1],
+      ],
+      (x, w) => athanor.conv1d(x, w),
+      "ShapeError",
+      "conv1d: x must have three axes [N, L, C], got [5, 1]",
+    ),
+  ],
+  conv3d: [
+    refuse(
+      "channels",
+      [
+        [1, 3, 3, 3, 2],
+        [2, 2, 2, 3, 1],
+      ],
+      (x, w) => athanor.conv3d(x, w),
+      "ShapeError",
+      "conv3d: channels differ: x is [1, 3, 3, 3, 2] with 2 channels in 1 group, filter is [2, 2, 2, 3, 1] with 3 (expected 2). A filter is [depth, height, width, in / groups, out]",
+    ),
+    refuse(
+      "stride",
+      [
+        [1, 3, 3, 3, 2],
+        [2, 2, 2, 2, 1],
+      ],
+      (x, w) => athanor.conv3d(x, w, { stride: asAny([1, 2]) }),
+      "ParameterError",
+      "conv3d: stride must be a number or [depth, height, width], got [1,2]",
+    ),
+  ],
   maxPool2d: [
     refuse(
       "stride 0",

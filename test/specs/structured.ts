@@ -6,6 +6,7 @@ import type * as ops from "../../bindings/ops/index.ts";
 import { assembling } from "./assembling.ts";
 import { contraction } from "./contraction.ts";
 import { convolution } from "./convolution.ts";
+import { convolutionRanks } from "./convolution-ranks.ts";
 import { creation } from "./creation.ts";
 import type { ElementwiseName } from "./elementwise.ts";
 import { indexing } from "./indexing.ts";
@@ -39,6 +40,7 @@ const families = {
   ...indexing,
   ...contraction,
   ...convolution,
+  ...convolutionRanks,
   ...pooling,
   ...linalg,
   ...sequence,
