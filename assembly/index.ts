@@ -19,6 +19,7 @@ export * from "./linalg/cholesky";
 export { eigh_f32, eigh_f64, eigvalsh_f32, eigvalsh_f64 } from "./linalg/eigh";
 export * from "./linalg/lu";
 export { qr_f32, qr_f64 } from "./linalg/qr";
+export { svd_f32, svd_f64, svdvals_f32, svdvals_f64 } from "./linalg/svd";
 export * from "./linalg/triangular-solve";
 export * from "./functions";
 export { map } from "./map";

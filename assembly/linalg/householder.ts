@@ -18,7 +18,8 @@ export function reflector<T extends number>(x: usize, count: i32, beta: usize): 
   const alpha = load<T>(x) as f64;
   const rest = dot<T>(x + sizeof<T>(), x + sizeof<T>(), count - 1);
   store<T>(x, 1 as T);
-  if (rest == 0) {
+  // The matrix is scaled to about 1: what has squares this small is nothing, and its norm would have no digits.
+  if (rest < 1e-280) {
     store<f64>(beta, alpha);
     memory.fill(x + sizeof<T>(), 0, Lane.bytes<T>(count - 1));
     return 0;

@@ -125,30 +125,30 @@ export function reduce<T extends number>(problem: Reduction): void {
   }
 }
 
-/** C [rows, columns] ← Q C, or with `from` the columns that are known to be zero above `from` skipped. */
-export function applyQ<T extends number>(problem: Reduction, c: usize, columns: i32, isIdentity: bool): void {
+/** C [rows, columns] ← Q C, rows `cRow` elements apart. Of the identity only what reflectors have touched is not as it was. */
+export function applyQ<T extends number>(
+  problem: Reduction,
+  c: usize,
+  columns: i32,
+  cRow: i32,
+  isIdentity: bool,
+): void {
   const m = problem.rows;
   const k = min<i32>(m, problem.columns);
   const line = Lane.bytes<T>(problem.length);
-  const last = (k - 1) / BLOCK;
-  for (let number = last; number >= 0 && k > 0; number--) {
+  for (let number = (k + BLOCK - 1) / BLOCK - 1; number >= 0; number--) {
     const first = number * BLOCK;
-    const count = min<i32>(BLOCK, k - first);
-    const panel = problem.v + line * (first as usize) + Lane.bytes<T>(first);
-    const block = problem.blocks + Lane.bytes<T>(number * BLOCK * BLOCK);
-    // Of the identity only the corner that later reflectors have touched is not as it was.
     const left = isIdentity ? first : 0;
-    const corner = c + Lane.bytes<T>(first * columns + left);
     applyBlock<T>(
       false,
-      count,
+      min<i32>(BLOCK, k - first),
       m - first,
       columns - left,
-      panel,
+      problem.v + line * (first as usize) + Lane.bytes<T>(first),
       problem.length,
-      block,
-      corner,
-      columns,
+      problem.blocks + Lane.bytes<T>(number * BLOCK * BLOCK),
+      c + Lane.bytes<T>(first * cRow + left),
+      cRow,
       problem.work,
       problem.packing,
     );
@@ -178,7 +178,7 @@ function qr<T extends number>(args: usize, worker: i32, workers: i32): void {
     const q = Words.pointer(args, 1) + Lane.bytes<T>(m * p) * (item as usize);
     memory.fill(q, 0, Lane.bytes<T>(m * p));
     for (let i = 0; i < p; i++) store<T>(q + Lane.bytes<T>(i * p + i), 1 as T);
-    applyQ<T>(problem, q, p, true);
+    applyQ<T>(problem, q, p, p, true);
     const r = Words.pointer(args, 2) + Lane.bytes<T>(p * n) * (item as usize);
     memory.fill(r, 0, Lane.bytes<T>(p * n));
     for (let i = 0; i < min<i32>(p, n); i++) {

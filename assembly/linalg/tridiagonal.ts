@@ -92,7 +92,8 @@ function reflector<T extends number>(x: usize, count: i32, beta: usize): f64 {
   const alpha = load<T>(last) as f64;
   const rest = dot<T>(x, x, count - 1);
   store<T>(last, 1 as T);
-  if (rest == 0) {
+  // The matrix is scaled to about 1: what has squares this small is nothing, and its norm would have no digits.
+  if (rest < 1e-280) {
     store<f64>(beta, alpha);
     memory.fill(x, 0, Lane.bytes<T>(count - 1));
     return 0;

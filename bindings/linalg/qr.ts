@@ -15,12 +15,12 @@ import { triangularSolve } from "./triangular.ts";
 
 const empty: Spec = { shape: [0, 0], dtype: "f32" };
 
-const qrOp: KernelOp<null> = {
+/** The attribute is the number of columns of q. */
+const qrOp: KernelOp<number> = {
   kind: "kernel",
   name: "qr",
-  call: ([a = empty], [q = empty]) => {
+  call: ([a = empty], _, p) => {
     const { batch, count, rows: m, columns: n } = matricesOf(a);
-    const p = q.shape.at(-1) ?? 0;
     return {
       kernel: "qr",
       dtype: a.dtype,
@@ -31,10 +31,9 @@ const qrOp: KernelOp<null> = {
       unsupported: onCpuOnly("qr"),
     };
   },
-  gradient: ({ inputs: [a], outputs: [q, r], cotangents: [dq, dr] }) => {
+  gradient: ({ inputs: [a], outputs: [q, r], cotangents: [dq, dr], attributes: p }) => {
     if (a === undefined || q === undefined || r === undefined || dq === undefined || dr === undefined) return [];
     const { rows: m, columns: n } = matricesOf(a);
-    const p = q.shape.at(-1) ?? 0;
     if (p > Math.min(m, n))
       throw new ParameterError(
         "qr",
@@ -48,11 +47,11 @@ const qrOp: KernelOp<null> = {
     const more = add(dq, matmul(matmul(q, v), transpose(dv)));
     return [concat([tallGradient(q, u, more, du), matmul(q, dv)], { axis: last })];
   },
-  flops: ([a], [q]) => {
+  flops: ([a], _, p) => {
     const { rows: m, columns: n, count } = matricesOf(a ?? empty);
     const k = Math.min(m, n);
     const factors = 2 * k * (m * n - (k * (m + n)) / 2 + (k * k) / 3);
-    return count * (factors + 2 * m * k * (q?.shape.at(-1) ?? 0));
+    return count * (factors + 2 * m * k * p);
   },
   work: "factorization",
 };
@@ -84,7 +83,7 @@ export function qr(a: Tensor, options: { readonly mode?: "reduced" | "complete" 
     throw new ParameterError("qr", `mode must be "reduced" or "complete", got ${mode}`);
   const { batch, rows: m, columns: n } = matricesOf(a);
   const p = mode === "complete" ? m : Math.min(m, n);
-  const [q = input, r = input] = recorderOf("qr", [a]).record(qrOp, [input], null, [
+  const [q = input, r = input] = recorderOf("qr", [a]).record(qrOp, [input], p, [
     { shape: [...batch, m, p], dtype: input.dtype },
     { shape: [...batch, p, n], dtype: input.dtype },
   ]);

@@ -217,3 +217,11 @@ function reduction(m: number, n: number, widest: number, size: number): number {
 export function qrScratch(batch: number, m: number, n: number, p: number, size: number): (workers: number) => number {
   return shared(batch, reduction(m, n, Math.max(n, p), size));
 }
+
+/** svd and svdvals of `batch` m×n matrices with p columns of the longer factor (at least min(m, n)). */
+export function svdScratch(batch: number, m: number, n: number, p: number, size: number): (workers: number) => number {
+  const [tall, k] = [Math.max(m, n), Math.min(m, n)];
+  const elements = k * rowPitch(2 * k) + tall * p + k * k;
+  const reductions = reduction(tall, k, Math.max(k, p), size) + reduction(k, k, k, size);
+  return shared(batch, up(reductions + size * elements + 32 * k + 64 + 64, 64));
+}

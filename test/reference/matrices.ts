@@ -113,3 +113,47 @@ export function luOf(a: Matrix): { readonly permutation: readonly number[]; read
   }
   return { permutation, packed: rows };
 }
+
+/** Singular values, descending, by one-sided Jacobi on the columns (or rows, where there are fewer). */
+export function singularValues(a: Matrix): number[] {
+  const columns = (a.length < (a[0]?.length ?? 0) ? a : transposed(a)).map((column) => [...column]);
+  const inner = (x: readonly number[], y: readonly number[]): number =>
+    x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  for (let sweep = 0; sweep < 60; sweep++) {
+    for (let i = 0; i < columns.length; i++) {
+      for (let j = i + 1; j < columns.length; j++) {
+        const [x, y] = [columns[i]!, columns[j]!];
+        const [p, q, r] = [inner(x, x), inner(x, y), inner(y, y)];
+        if (q === 0) continue;
+        const zeta = (r - p) / (2 * q);
+        const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
+        const c = 1 / Math.sqrt(1 + t * t);
+        columns[i] = x.map((value, k) => c * value - c * t * y[k]!);
+        columns[j] = x.map((value, k) => c * t * value + c * y[k]!);
+      }
+    }
+  }
+  return columns.map((column) => Math.sqrt(inner(column, column))).sort((x, y) => y - x);
+}
+
+/** The pseudoinverse of a matrix of full rank, by the normal equations. */
+export function pseudoinverse(a: Matrix): Matrix {
+  const t = transposed(a);
+  if (a.length >= (a[0]?.length ?? 0)) return eliminated(times(t, a), t).x;
+  return transposed(eliminated(times(a, t), a).x);
+}
+
+/** e to a matrix, by its series after halving often enough. */
+export function exponential(a: Matrix): Matrix {
+  const n = a.length;
+  const halvings = 4;
+  const x = a.map((row) => row.map((value) => value / 2 ** halvings));
+  let [sum, term] = [identity(n), identity(n)];
+  for (let k = 1; k < 40; k++) {
+    term = times(term, x).map((row) => row.map((value) => value / k));
+    const next = term;
+    sum = sum.map((row, i) => row.map((value, j) => value + next[i]![j]!));
+  }
+  for (let turn = 0; turn < halvings; turn++) sum = times(sum, sum);
+  return sum;
+}

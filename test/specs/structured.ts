@@ -17,6 +17,7 @@ import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 import { loops, sequence } from "./sequence.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
+import { singular } from "./singular.ts";
 import { systems } from "./systems.ts";
 
 type Ops = typeof ops;
@@ -51,7 +52,11 @@ export const structured: Readonly<Record<Exclude<OtherName, Part | keyof typeof 
   families;
 
 /** Every function of bindings/linalg. */
-const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = { ...linalg, ...systems };
+const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = {
+  ...linalg,
+  ...systems,
+  ...singular,
+};
 
 /** Functions outside bindings/ops. */
 export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops, ...decompositions };
