@@ -4,13 +4,14 @@ import { vjp } from "../bindings/autodiff/index.ts";
 import type { Backend, DeviceName } from "../bindings/backends/backend.ts";
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, jit, tensorsOf, withDevice } from "../bindings/engine/index.ts";
+import * as linalg from "../bindings/linalg/index.ts";
 import * as ops from "../bindings/ops/index.ts";
 import type { Tensor } from "../bindings/ops/tensor.ts";
 import type { Contender, Prepared } from "./contender.ts";
 import { inference, training } from "./our-nets.ts";
 import type { Operand } from "./work/operands.ts";
 import { inputShapes } from "./work/operands.ts";
-import type { ConvolutionTask, SingleTask, Task } from "./work/task.ts";
+import type { ConvolutionTask, LinalgTask, SingleTask, Task } from "./work/task.ts";
 
 export const ourVersion = (JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version;
 
@@ -91,13 +92,30 @@ function forward(task: SingleTask): Forward {
         const variance = centred.square().mean({ axis: -1, keepDims: true });
         return centred.div(variance.add(1e-5).sqrt()).mul(scale).add(shift);
       };
-    case "eigh":
-      return (x) => {
-        const { values, vectors } = ops.eigh(x);
-        return [values, vectors];
-      };
+    case "linalg":
+      return decompositions[task.name];
+    case "attention":
+      if (task.gives === "output") return (query, key, value) => ops.scaledDotProductAttention(query, key, value);
+      return (query, key, value, ...[dy]) => vjp(ops.scaledDotProductAttention, query, key, value)[1](dy!);
   }
 }
+
+const decompositions: Readonly<Record<LinalgTask["name"], Forward>> = {
+  eigh: (x) => {
+    const { values, vectors } = linalg.eigh(x);
+    return [values, vectors];
+  },
+  svd: (x) => {
+    const { u, s, vt } = linalg.svd(x);
+    return [s, u, vt];
+  },
+  qr: (x) => {
+    const { q, r } = linalg.qr(x);
+    return [r.abs(), q];
+  },
+  cholesky: (x) => linalg.cholesky(x),
+  solve: (x, y) => linalg.solve(x, y),
+};
 
 function convolution(task: ConvolutionTask): Forward {
   const { stride, depthwise, inputs, gives } = task;

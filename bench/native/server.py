@@ -80,8 +80,15 @@ def with_numpy(task, x, y=None, z=None, *_):
             return centred / numpy.sqrt(variance + numpy.float32(1e-5)) * y + z
 
         return layer_norm
-    if op == "eigh":
-        return lambda: numpy.linalg.eigh(x)[0]
+    if op == "linalg":
+        linalg = numpy.linalg
+        return {
+            "eigh": lambda: linalg.eigh(x)[0],
+            "svd": lambda: linalg.svd(x, full_matrices=False)[1],
+            "qr": lambda: numpy.abs(linalg.qr(x)[1]),
+            "cholesky": lambda: linalg.cholesky(x),
+            "solve": lambda: linalg.solve(x, y),
+        }[task["name"]]
     return None
 
 
@@ -137,6 +144,23 @@ def pooling(task, x, y=None):
     return lambda: backward(dy, image, window, stride, [0, 0], [1, 1], False, places)
 
 
+def attention(task, query, key, value, dy=None):
+    scale = 1 / math.sqrt(task["depth"])
+
+    def attend(q, k, v):
+        return torch.softmax(q @ k.transpose(1, 2) * scale, 2) @ v
+
+    if task["gives"] == "output":
+        return lambda: attend(query, key, value)
+
+    def gradients():
+        with torch.enable_grad():
+            operands = [x.detach().requires_grad_() for x in (query, key, value)]
+            return torch.autograd.grad(attend(*operands), operands, dy)[0]
+
+    return gradients
+
+
 def with_torch(task, *arrays):
     op = task["op"]
     tensors = [torch.from_numpy(array) for array in arrays]
@@ -166,8 +190,17 @@ def with_torch(task, *arrays):
         return lambda: torch.softmax(x, 1)
     if op == "layerNorm":
         return lambda: F.layer_norm(x, x.shape[1:], y, z, 1e-5)
-    if op == "eigh":
-        return lambda: torch.linalg.eigh(x)[0]
+    if op == "linalg":
+        linalg = torch.linalg
+        return {
+            "eigh": lambda: linalg.eigh(x)[0],
+            "svd": lambda: linalg.svd(x, full_matrices=False)[1],
+            "qr": lambda: linalg.qr(x)[1].abs(),
+            "cholesky": lambda: linalg.cholesky(x),
+            "solve": lambda: linalg.solve(x, y),
+        }[task["name"]]
+    if op == "attention":
+        return attention(task, *tensors)
     return None
 
 

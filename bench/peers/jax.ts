@@ -79,8 +79,24 @@ export async function jaxjs(): Promise<Contender> {
               .add(shift!),
           ];
         };
-      case "eigh":
-        return (x) => np.linalg.eigh(x!);
+      case "attention": {
+        const attend = (query: JaxArray, key: JaxArray, value: JaxArray): JaxArray => {
+          const scores = np.matmul(query, np.matrixTranspose(key)).mul(1 / Math.sqrt(task.depth));
+          return np.matmul(nn.softmax(scores), value);
+        };
+        if (task.gives === "output") return (query, key, value) => [attend(query!, key!, value!)];
+        return (query, key, value, dy) => {
+          const inner = (q: JaxArray, k: JaxArray, v: JaxArray): JaxArray => np.sum(attend(q, k, v).mul(dy!));
+          return jax.grad(inner, { argnums: [0, 1, 2] })(query!, key!, value!) as unknown as JaxArray[];
+        };
+      }
+      case "linalg":
+        if (task.name === "eigh") return (x) => np.linalg.eigh(x!);
+        if (task.name === "cholesky") return (x) => [np.linalg.cholesky(x!)];
+        return (x) => {
+          const [u, s, vh] = np.linalg.svd(x!, { fullMatrices: false });
+          return [s, u, vh];
+        };
     }
   }
 
@@ -125,6 +141,11 @@ export async function jaxjs(): Promise<Contender> {
     // Its step of the larger ResNet block takes a quarter of a minute.
     supports: (task) =>
       task.op !== "infer" &&
+      // Its solve fails under jit, its eigh of 512 takes five seconds.
+      !(
+        task.op === "linalg" &&
+        (task.name === "solve" || task.name === "qr" || (task.name === "eigh" && task.rows > 256))
+      ) &&
       !(task.op === "matmul" && task.dtype === "f64") &&
       !(task.op === "train" && task.net === "resblock" && task.batch > 4),
     prepare: (task, operands) => {

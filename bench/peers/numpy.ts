@@ -13,7 +13,13 @@ export function numpyts(): Contender {
     ...{ name: "numpy-ts", version: versionOf("numpy-ts"), backend: "wasm", threads: 1 },
     // Its heap is too small for the largest product.
     supports: (task) =>
-      !["conv", "pool", "train", "infer"].includes(task.op) && !(task.op === "matmul" && task.m * task.n > 2 ** 24),
+      !["conv", "pool", "train", "infer", "attention"].includes(task.op) &&
+      // Its SVD takes a second, its eigh of 512 three quarters of a minute.
+      !(
+        task.op === "linalg" &&
+        (task.name === "svd" || task.name === "qr" || (task.name === "eigh" && task.rows > 256))
+      ) &&
+      !(task.op === "matmul" && task.m * task.n > 2 ** 24),
     prepare: (task, inputs) => {
       const type = task.op === "matmul" && task.dtype === "f64" ? "float64" : "float32";
       const operands = inputShapes(task).map((shape, index) =>
@@ -61,12 +67,15 @@ function forward(task: Task): Compute {
         keep(np.add(keep(np.multiply(normal, scale)), shift));
         return parts;
       };
-    case "eigh":
+    case "linalg":
+      if (task.name === "solve") return (x, y) => [np.linalg.solve(x, y) as NDArray];
+      if (task.name === "cholesky") return (x) => [np.linalg.cholesky(x) as NDArray];
       return (x) => {
         const { w, v } = np.linalg.eigh(x) as unknown as { w: NDArray; v: NDArray };
         return [w, v];
       };
     case "conv":
+    case "attention":
     case "pool":
     case "train":
     case "infer":

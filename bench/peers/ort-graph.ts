@@ -57,7 +57,8 @@ export function graphOf(task: Task): Graph {
       return one("LayerNormalization", [task.rows, task.columns], 3, { epsilon: { float: 1e-5 } });
     case "infer":
       return net(task.net);
-    case "eigh":
+    case "linalg":
+    case "attention":
     case "train":
       throw new Error(`no ${task.op}`);
   }

@@ -36,7 +36,11 @@ function hasKernels(task: Task): boolean {
   if (task.op === "conv") return task.gives === "output" || (task.gives === "inputGradient" && !task.depthwise);
   if (task.op === "train") return task.net === "mlp" || task.net === "lstm";
   if (task.op === "pool") return task.gives === "output";
-  return task.op !== "eigh" && !(task.op === "matmul" && task.dtype === "f64");
+  return (
+    task.op !== "linalg" &&
+    !(task.op === "attention" && task.gives === "gradients") &&
+    !(task.op === "matmul" && task.dtype === "f64")
+  );
 }
 
 /** What plain JavaScript does within a second or so. */
@@ -45,7 +49,7 @@ function isPatient(task: Task): boolean {
   if (task.op === "train") return task.net !== "resblock";
   if (task.op === "conv") return task.gives === "output" || task.inputs === 1 || task.depthwise;
   if (task.op === "map" || task.op === "sum") return task.count <= 2 ** 20;
-  return task.op !== "eigh" && task.op !== "infer";
+  return task.op !== "linalg" && task.op !== "infer" && task.op !== "attention";
 }
 
 export type Forward = (...operands: [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]]) => tf.Tensor;
@@ -81,8 +85,13 @@ function forward(task: SingleTask): Forward {
         const { mean, variance } = tf.moments(x, 1, true);
         return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5))), scale), shift);
       };
-    case "eigh":
-      throw new Error("no eigh");
+    case "attention":
+      return (query, key, value) => {
+        const scores = tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(task.depth));
+        return tf.matMul(tf.softmax(scores), value);
+      };
+    case "linalg":
+      throw new Error("no linalg");
   }
 }
 

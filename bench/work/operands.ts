@@ -34,8 +34,12 @@ export function inputShapes(task: Task): readonly (readonly number[])[] {
       return [[task.rows, task.columns]];
     case "layerNorm":
       return [[task.rows, task.columns], [task.columns], [task.columns]];
-    case "eigh":
-      return [[task.size, task.size]];
+    case "linalg":
+      return [[task.rows, task.columns], ...(task.name === "solve" ? [[task.rows, 1]] : [])];
+    case "attention": {
+      const shape = [task.heads, task.length, task.depth];
+      return task.gives === "output" ? [shape, shape, shape] : [shape, shape, shape, shape];
+    }
     case "train":
       return [
         imageShape(task.net, task.batch),
@@ -60,9 +64,10 @@ export function inputsOf(task: Task): readonly Operand[] {
     const classes = isTraining ? [Float32Array.from({ length: task.batch }, (_, index) => index % 10)] : [];
     return [images, ...classes, ...parameters.map((spec) => parameter(spec, next))];
   }
-  return shapes.map((shape) => {
+  return shapes.map((shape, operand) => {
     const values = filled(sizeOf(shape), next);
-    if (task.op === "eigh") return symmetric(values, task.size);
+    if (task.op === "linalg" && operand === 0 && task.name !== "svd" && task.name !== "qr")
+      return symmetric(values, task.rows, task.name === "eigh" ? 0 : 2 * Math.sqrt(task.rows));
     return task.op === "matmul" && task.dtype === "f64" ? Float64Array.from(values) : values;
   });
 }
@@ -87,10 +92,12 @@ function parameter({ shape, fill }: ParameterSpec, next: () => number): Float32A
   return filled(sizeOf(shape), next, Math.sqrt(3 / sizeOf(shape.slice(0, -1))));
 }
 
-function symmetric(values: Float32Array, size: number): Float32Array {
+/** A symmetric matrix, with `more` on its diagonal: eigenvalues of the rest are within ±1.2 √size. */
+function symmetric(values: Float32Array, size: number, more: number): Float32Array {
   return values.map((_, index) => {
     const [row, column] = [Math.floor(index / size), index % size];
-    return values[Math.min(row, column) * size + Math.max(row, column)] ?? 0;
+    const value = values[Math.min(row, column) * size + Math.max(row, column)] ?? 0;
+    return row === column ? value + more : value;
   });
 }
 

@@ -10,7 +10,8 @@ export type Task =
   | { readonly op: "map"; readonly name: MapName; readonly count: number }
   | { readonly op: "sum"; readonly count: number }
   | RowsTask
-  | { readonly op: "eigh"; readonly size: number }
+  | LinalgTask
+  | AttentionTask
   | TrainingTask
   | InferenceTask;
 
@@ -58,6 +59,26 @@ export interface RowsTask {
   readonly op: "softmax" | "layerNorm";
   readonly rows: number;
   readonly columns: number;
+}
+
+/**
+ * A decomposition of a [rows, columns] matrix or the solution of a system with one right side. eigh is of a symmetric matrix;
+ * cholesky and solve of a positive definite one, which solve is not told. Compared are values, |R|, the factor, the solution.
+ */
+export interface LinalgTask {
+  readonly op: "linalg";
+  readonly name: "eigh" | "svd" | "qr" | "cholesky" | "solve";
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Attention of query, key and value [heads, length, depth], scaled by 1 / √depth, or its three gradients. */
+export interface AttentionTask {
+  readonly op: "attention";
+  readonly heads: number;
+  readonly length: number;
+  readonly depth: number;
+  readonly gives: "output" | "gradients";
 }
 
 /** A step of training: forward, backward and update, of the mean cross entropy of ten classes. */

@@ -3,7 +3,16 @@
 // Read next: task.ts for the tasks, ../contender.ts for who does them.
 import type { InferenceNet, TrainingNet } from "./nets.ts";
 import { inferenceFlops, trainingFlops } from "./nets.ts";
-import type { ConvolutionTask, MapName, MatmulTask, PoolingTask, RowsTask, Task } from "./task.ts";
+import type {
+  AttentionTask,
+  ConvolutionTask,
+  LinalgTask,
+  MapName,
+  MatmulTask,
+  PoolingTask,
+  RowsTask,
+  Task,
+} from "./task.ts";
 import { outputEdge } from "./task.ts";
 
 export interface Work {
@@ -71,8 +80,27 @@ const sum = (count: number): Work => moving(`sum/${count / mega}M`, { op: "sum",
 const rows = (op: RowsTask["op"], count: number, columns: number): Work =>
   moving(`${op}/${count}x${columns}`, { op, rows: count, columns }, 8 * count * columns);
 
-/** 9 n³ is the nominal cost of the symmetric QR algorithm with vectors (Golub and Van Loan, 8.3). */
-const eigh = (size: number): Work => computing(`eigh/${size}`, { op: "eigh", size }, 9 * size ** 3, size > 128);
+/** Nominal costs, as Golub and Van Loan count them: with vectors, with Q, of one right side. */
+const linalgFlops: Readonly<Record<LinalgTask["name"], (m: number, n: number) => number>> = {
+  eigh: (n) => 9 * n ** 3,
+  svd: (m, n) => 6 * m * n ** 2 + 20 * n ** 3,
+  qr: (m, n) => 4 * m * n ** 2 - (4 * n ** 3) / 3,
+  cholesky: (n) => n ** 3 / 3,
+  solve: (n) => (2 * n ** 3) / 3,
+};
+
+function linalg(name: LinalgTask["name"], rows: number, columns = rows): Work {
+  const flops = linalgFlops[name](rows, columns);
+  const size = rows === columns ? String(rows) : `${rows}x${columns}`;
+  return computing(`linalg/${name}-${size}`, { op: "linalg", name, rows, columns }, flops, flops > 1e8);
+}
+
+/** Two products of heads × length × length × depth; their gradients are four more and the first one again. */
+function attention(heads: number, length: number, depth: number, gives: AttentionTask["gives"]): Work {
+  const products = gives === "output" ? 2 : 5;
+  const name = `attention/${heads}x${length}x${depth}${gives === "output" ? "" : "/d"}`;
+  return computing(name, { op: "attention", heads, length, depth, gives }, 2 * products * heads * length ** 2 * depth);
+}
 
 function training(net: TrainingNet, batch: number, long = false): Work {
   const task: Task = { op: "train", net, batch };
@@ -110,7 +138,13 @@ export const works: readonly Work[] = [
   ]),
   rows("softmax", 1000, 1000),
   rows("layerNorm", 1000, 1000),
-  ...[32, 64, 128, 256].map(eigh),
+  attention(8, 512, 64, "output"),
+  attention(8, 512, 64, "gradients"),
+  ...[32, 64, 128, 256, 512].map((size) => linalg("eigh", size)),
+  linalg("svd", 512, 256),
+  linalg("qr", 512),
+  linalg("cholesky", 512),
+  linalg("solve", 512),
   training("mlp", 64),
   training("lenet", 64),
   training("resblock", 4),
