@@ -5,37 +5,63 @@ import { ConvolutionShape } from "./convolution-shape";
 import { Tile } from "./matmul-tile";
 import { Share } from "./words";
 
-/** Four channels of four neighbouring output pixels. `x` is the first window, `pixel` the distance of windows. */
+/** Four neighbouring output pixels, any filter, all vectors of channels. `x` is the first window, `pixel` the distance of windows. */
 function fourPixels(shape: ConvolutionShape, x: usize, pixel: usize, w: usize, out: usize): void {
   const step = (shape.c as usize) << 2;
   const tapStep = (shape.dilationW as usize) * step;
   const rowStep = ((shape.dilationH * shape.paddedW) as usize) * step;
-  let s0 = f32x4.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  for (let i = shape.kh; i > 0; i--) {
-    let x0 = x;
-    let x2 = x + 2 * pixel;
-    for (let j = shape.kw; j > 0; j--) {
-      const y = v128.load(w);
-      s0 = Tile.madd<f32>(v128.load(x0), y, s0);
-      s1 = Tile.madd<f32>(v128.load(x0 + pixel), y, s1);
-      s2 = Tile.madd<f32>(v128.load(x2), y, s2);
-      s3 = Tile.madd<f32>(v128.load(x2 + pixel), y, s3);
-      x0 += tapStep;
-      x2 += tapStep;
-      w += step;
+  const end = x + (step & ~15);
+  const taps = shape.kw;
+  while (x < end) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let line = x;
+    let weights = w;
+    for (let i = shape.kh; i > 0; i--) {
+      let x0 = line;
+      let x2 = line + 2 * pixel;
+      let j = taps;
+      // Two taps a turn.
+      for (; j > 1; j -= 2) {
+        const y0 = v128.load(weights);
+        s0 = Tile.madd<f32>(v128.load(x0), y0, s0);
+        s1 = Tile.madd<f32>(v128.load(x0 + pixel), y0, s1);
+        s2 = Tile.madd<f32>(v128.load(x2), y0, s2);
+        s3 = Tile.madd<f32>(v128.load(x2 + pixel), y0, s3);
+        x0 += tapStep;
+        x2 += tapStep;
+        const y1 = v128.load(weights + step);
+        s0 = Tile.madd<f32>(v128.load(x0), y1, s0);
+        s1 = Tile.madd<f32>(v128.load(x0 + pixel), y1, s1);
+        s2 = Tile.madd<f32>(v128.load(x2), y1, s2);
+        s3 = Tile.madd<f32>(v128.load(x2 + pixel), y1, s3);
+        x0 += tapStep;
+        x2 += tapStep;
+        weights += 2 * step;
+      }
+      if (j > 0) {
+        const y = v128.load(weights);
+        s0 = Tile.madd<f32>(v128.load(x0), y, s0);
+        s1 = Tile.madd<f32>(v128.load(x0 + pixel), y, s1);
+        s2 = Tile.madd<f32>(v128.load(x2), y, s2);
+        s3 = Tile.madd<f32>(v128.load(x2 + pixel), y, s3);
+        weights += step;
+      }
+      line += rowStep;
     }
-    x += rowStep;
+    let target = out;
+    v128.store(target, s0);
+    target += step;
+    v128.store(target, s1);
+    target += step;
+    v128.store(target, s2);
+    v128.store(target + step, s3);
+    x += 16;
+    w += 16;
+    out += 16;
   }
-  v128.store(out, s0);
-  out += step;
-  v128.store(out, s1);
-  out += step;
-  v128.store(out, s2);
-  out += step;
-  v128.store(out, s3);
 }
 
 /**
@@ -150,8 +176,8 @@ export function depthwise(
     }
     const window = image + shape.windowOffset(row - n * shape.oh, 0);
     const place = out + ((row * shape.ow) as usize) * step;
-    // Dense 3 x 3 filters: the last block of four pixels overlaps the one before it, if it must. The loops after this
-    // are left with the channels past the last vector.
+    // The last block of four pixels overlaps the one before it, if it must. The loops after this are left with narrow
+    // images and with the channels past the last vector.
     let first = 0;
     if (dense) {
       const rowStep = (shape.paddedW as usize) * step;
@@ -160,14 +186,16 @@ export function depthwise(
         fourPixels3x3(window + shift, rowStep, w, step, place + shift);
       }
       first = shape.ow;
+    } else if (shape.ow >= 4) {
+      for (let j = 0; j < shape.ow; j += 4) {
+        const start = min<i32>(j, shape.ow - 4) as usize;
+        fourPixels(shape, window + start * pixel, pixel, w, place + start * step);
+      }
+      first = shape.ow;
     }
     let c: usize = 0;
     while (c + 16 <= step) {
       let j = first;
-      while (j + 4 <= shape.ow) {
-        fourPixels(shape, window + (j as usize) * pixel + c, pixel, w + c, place + (j as usize) * step + c);
-        j += 4;
-      }
       while (j < shape.ow) {
         onePixel(shape, window + (j as usize) * pixel + c, w + c, place + (j as usize) * step + c);
         j++;
@@ -208,6 +236,58 @@ export function depthwiseInputGradient(shape: ConvolutionShape, dy: usize, w: us
   }
 }
 
+/** One row of outputs times `count` (1 to 3) taps of a row of the filter, all vectors of channels; added to dw. */
+function addTaps(
+  x: usize,
+  dy: usize,
+  dw: usize,
+  pixels: i32,
+  pixel: usize,
+  tapStep: usize,
+  step: usize,
+  count: i32,
+): void {
+  const end = x + (step & ~15);
+  const second: usize = count > 1 ? tapStep : 0;
+  const third: usize = count > 2 ? 2 * tapStep : 0;
+  while (x < end) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let t0 = s0;
+    let t1 = s0;
+    let t2 = s0;
+    let a = x;
+    let b = dy;
+    let j = pixels;
+    for (; j > 1; j -= 2) {
+      const d0 = v128.load(b);
+      s0 = Tile.madd<f32>(v128.load(a), d0, s0);
+      s1 = Tile.madd<f32>(v128.load(a + second), d0, s1);
+      s2 = Tile.madd<f32>(v128.load(a + third), d0, s2);
+      a += pixel;
+      const d1 = v128.load(b + step);
+      t0 = Tile.madd<f32>(v128.load(a), d1, t0);
+      t1 = Tile.madd<f32>(v128.load(a + second), d1, t1);
+      t2 = Tile.madd<f32>(v128.load(a + third), d1, t2);
+      a += pixel;
+      b += 2 * step;
+    }
+    if (j > 0) {
+      const d = v128.load(b);
+      s0 = Tile.madd<f32>(v128.load(a), d, s0);
+      s1 = Tile.madd<f32>(v128.load(a + second), d, s1);
+      s2 = Tile.madd<f32>(v128.load(a + third), d, s2);
+    }
+    v128.store(dw, f32x4.add(v128.load(dw), f32x4.add(s0, t0)));
+    if (count > 1) v128.store(dw + step, f32x4.add(v128.load(dw + step), f32x4.add(s1, t1)));
+    if (count > 2) v128.store(dw + 2 * step, f32x4.add(v128.load(dw + 2 * step), f32x4.add(s2, t2)));
+    x += 16;
+    dy += 16;
+    dw += 16;
+  }
+}
+
 /** Adds one image's share of the filter gradient to dw, for taps [from, end). Each output row is summed on its own. */
 export function depthwiseFilterGradient(
   shape: ConvolutionShape,
@@ -219,32 +299,26 @@ export function depthwiseFilterGradient(
 ): void {
   const step = (shape.c as usize) << 2;
   const pixel = (shape.strideW as usize) * step;
-  for (let index = from; index < end; index++) {
-    const tap = shape.tapOffset(index);
-    const target = dw + (index as usize) * step;
-    for (let i = 0; i < shape.oh; i++) {
-      const window = image + shape.windowOffset(i, 0) + tap;
-      const gradient = dy + ((i * shape.ow) as usize) * step;
-      let c: usize = 0;
-      while (c + 16 <= step) {
-        let sum = f32x4.splat(0);
-        let a = window + c;
-        let b = gradient + c;
-        for (let j = 0; j < shape.ow; j++) {
-          sum = Tile.madd<f32>(v128.load(a), v128.load(b), sum);
-          a += pixel;
-          b += step;
-        }
-        v128.store(target + c, f32x4.add(v128.load(target + c), sum));
-        c += 16;
-      }
-      while (c < step) {
+  const tapStep = (shape.dilationW as usize) * step;
+  for (let i = 0; i < shape.oh; i++) {
+    const row = image + shape.windowOffset(i, 0);
+    const gradient = dy + ((i * shape.ow) as usize) * step;
+    let index = from;
+    while (index < end) {
+      const count = min<i32>(min<i32>(3, end - index), shape.kw - (index % shape.kw));
+      const window = row + shape.tapOffset(index);
+      addTaps(window, gradient, dw + (index as usize) * step, shape.ow, pixel, tapStep, step, count);
+      index += count;
+    }
+    // Channels past the last vector.
+    for (let c = step & ~15; c < step; c += 4) {
+      for (index = from; index < end; index++) {
+        const window = row + shape.tapOffset(index) + c;
+        const target = dw + (index as usize) * step + c;
         let sum: f32 = 0;
-        for (let j: usize = 0; j < (shape.ow as usize); j++) {
-          sum += load<f32>(window + c + j * pixel) * load<f32>(gradient + c + j * step);
-        }
-        store<f32>(target + c, load<f32>(target + c) + sum);
-        c += 4;
+        for (let j: usize = 0; j < (shape.ow as usize); j++)
+          sum += load<f32>(window + j * pixel) * load<f32>(gradient + c + j * step);
+        store<f32>(target, load<f32>(target) + sum);
       }
     }
   }

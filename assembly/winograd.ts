@@ -10,8 +10,9 @@
 // Read next: winograd-plan.ts for the rule, the sizes and the rounding, winograd-transform.ts.
 import { copyRun, ConvolutionShape } from "./convolution-shape";
 import { interleaveFour, interleaveRows } from "./matmul-pack";
-import { multiplyPanels, Tile } from "./matmul-tile";
+import { Tile } from "./tile";
 import { Winograd } from "./winograd-plan";
+import { multiplyTiles } from "./winograd-tile";
 import { filterFour, filterTwo, inputFour, inputTwo, outputFour, outputTwo } from "./winograd-transform";
 import { Share } from "./words";
 
@@ -140,10 +141,9 @@ function multiplyValues(plan: Winograd, count: i32, columns: i32, weights: usize
   for (let value = 0; value < plan.values; value++) {
     for (let k = 0; k < plan.c; k += plan.depth) {
       const depth = min<i32>(plan.depth, plan.c - k);
-      const panel = (depth as usize) * Tile.WIDTH;
       const blockA = a + (((rows * k) as usize) << 2);
       const blockB = weights + (((padded * k) as usize) << 2);
-      multiplyPanels<f32>(rows, padded, depth, blockA, blockB, panel, Tile.WIDTH, c, pitch, plan.edge, k > 0);
+      multiplyTiles(count, padded, depth, blockA, blockB, c, pitch, k > 0);
     }
     a += plan.packedStep;
     c += plan.productStep;

@@ -5,9 +5,11 @@ import type { Shape } from "../core/shape.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";
 import { convolutionScratch, filterGradientScratch, inputGradientScratch } from "./scratch.ts";
+import { flip } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
 import type { WindowAxis } from "./window.ts";
+import { reachOf } from "./window.ts";
 
 /** The geometry shared by the three ops: x [N, H, W, C], filter [KH, KW, C / groups, O], y [N, OH, OW, O]. */
 export interface Geometry {
@@ -72,7 +74,7 @@ const forwardOp: KernelOp<Geometry> = {
   gradient: ({ inputs: [x, filter], cotangents: [dy], attributes, wanted }) =>
     x && filter && dy
       ? [
-          wanted[0] === true ? inputGradient(dy, filter, attributes) : undefined,
+          wanted[0] === true ? backward(dy, filter, attributes) : undefined,
           wanted[1] === true ? filterGradient(x, dy, attributes) : undefined,
         ]
       : [],
@@ -146,3 +148,18 @@ export const inputGradient = (dy: Tensor, filter: Tensor, g: Geometry): Tensor =
   recorded(inputGradientOp, dy, filter, g, inputShape(g));
 const filterGradient = (x: Tensor, dy: Tensor, g: Geometry): Tensor =>
   recorded(filterGradientOp, x, dy, g, filterShape(g));
+
+/** The input gradient of `forward`: for a depthwise one without strides, dy convolved with the filter turned round. */
+function backward(dy: Tensor, filter: Tensor, geometry: Geometry): Tensor {
+  const { groups, inputs, outputs, height, width } = geometry;
+  const turned = (axis: WindowAxis): WindowAxis => {
+    const reach = reachOf(axis.window, axis.dilation);
+    const [before, after] = [reach - 1 - axis.before, reach - 1 - axis.after];
+    return { ...axis, input: axis.output, output: axis.input, before, after };
+  };
+  const [high, wide] = [turned(height), turned(width)];
+  const isDepthwise = groups > 1 && groups === inputs && groups === outputs;
+  const fits = height.stride === 1 && width.stride === 1 && high.before >= 0 && wide.before >= 0;
+  if (!isDepthwise || !fits) return inputGradient(dy, filter, geometry);
+  return forward(dy, flip(filter, [0, 1]), { ...geometry, height: high, width: wide });
+}

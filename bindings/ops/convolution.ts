@@ -2,7 +2,7 @@
 // Read next: convolution-kernel.ts for the ops, window.ts for paddings, sequence-convolution.ts, volume-convolution.ts.
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import { requireInteger, show } from "../core/shape.ts";
-import { reshaped } from "./broadcasting.ts";
+import { broadcasted, reshaped } from "./broadcasting.ts";
 import type { Geometry } from "./convolution-kernel.ts";
 import { forward, inputGradient, inputShape, outputShape } from "./convolution-kernel.ts";
 import { fromLast, prepared, requireDepth, requireDivisible } from "./convolution-operands.ts";
@@ -76,7 +76,21 @@ function convolve(op: string, x: Tensor, filter: Tensor, options: Conv2dOptions)
   });
   const geometry: Geometry = { batch: n, inputs: c, outputs: o, groups, height, width, strict };
   checkEpilogue(op, outputShape(geometry), options);
-  return x.recorder.compose(op, () => fromLast(applyEpilogue(forward(images, taps, geometry), options), dataFormat));
+  return x.recorder.compose(op, () => fromLast(applyEpilogue(convolved(images, taps, geometry), options), dataFormat));
+}
+
+/**
+ * One channel a group with several outputs each is one output a channel, if every channel is there as often: then no
+ * sum over channels is left, which both devices are good at.
+ */
+function convolved(x: Tensor, filter: Tensor, geometry: Geometry): Tensor {
+  const { batch, inputs, outputs, groups, height, width } = geometry;
+  const multiplier = outputs / Math.max(1, inputs);
+  if (groups !== inputs || groups < 2 || multiplier < 2) return forward(x, filter, geometry);
+  const shape = [batch, height.input, width.input, inputs];
+  const copies = broadcasted(reshaped(x, [...shape, 1]), [...shape, multiplier]);
+  const repeated = reshaped(copies, [batch, height.input, width.input, outputs]);
+  return forward(repeated, filter, { ...geometry, inputs: outputs, groups: outputs });
 }
 
 /** Every channel convolved by itself with `multiplier` filters: filter [KH, KW, C, multiplier], result [N, OH, OW, C · multiplier]. */
