@@ -190,6 +190,46 @@ export function packRows<T extends number>(
   }
 }
 
+/**
+ * Whole panels of lanes that are neighbours, `step` bytes between depths. Four depths at a time go through all panels:
+ * that reads long runs, where going down one panel would read a few bytes of every page.
+ */
+function copyPanels(source: usize, step: usize, panels: i32, depth: i32, target: usize, panel: usize): void {
+  const step2: usize = 2 * step;
+  const step3: usize = 3 * step;
+  let k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    let from = source;
+    let to = target;
+    for (let p = 0; p < panels; p++) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+      v128.store(to, v128.load(from + step), 32);
+      v128.store(to, v128.load(from + step, 16), 48);
+      v128.store(to, v128.load(from + step2), 64);
+      v128.store(to, v128.load(from + step2, 16), 80);
+      v128.store(to, v128.load(from + step3), 96);
+      v128.store(to, v128.load(from + step3, 16), 112);
+      from += 32;
+      to += panel;
+    }
+    source += 4 * step;
+    target += 128;
+  }
+  for (; k < depth; k++) {
+    let from = source;
+    let to = target;
+    for (let p = 0; p < panels; p++) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+      from += 32;
+      to += panel;
+    }
+    source += step;
+    target += 32;
+  }
+}
+
 /** Packs `lanes` x `depth` elements into panels of Tile.columns lanes. Strides in elements. Lanes must not be 0. */
 export function packColumns<T extends number>(
   source: usize,
@@ -203,18 +243,16 @@ export function packColumns<T extends number>(
   const laneStep = ((laneStride as isize) * (sizeof<T>() as isize)) as usize;
   const depthStep = ((depthStride as isize) * (sizeof<T>() as isize)) as usize;
   const panel = Tile.WIDTH * (depth as usize);
-  for (let j = 0; j < lanes; j += width) {
-    const whole = j + width <= lanes;
-    if (laneStride == 1 && whole) {
-      let from = source;
-      let to = target;
-      for (let k = 0; k < depth; k++) {
-        v128.store(to, v128.load(from));
-        v128.store(to, v128.load(from, 16), 16);
-        from += depthStep;
-        to += Tile.WIDTH;
-      }
-    } else if (depthStride == 1 && whole) {
+  let j = 0;
+  if (laneStride == 1) {
+    const whole = lanes & ~(width - 1);
+    copyPanels(source, depthStep, whole / width, depth, target, panel);
+    j = whole;
+    source += (whole as usize) * sizeof<T>();
+    target += ((whole / width) as usize) * panel;
+  }
+  for (; j < lanes; j += width) {
+    if (depthStride == 1 && j + width <= lanes) {
       for (let h: usize = 0; h < (width as usize); h += 4) {
         const r = source + h * laneStep;
         const to = target + h * sizeof<T>();

@@ -1,14 +1,19 @@
 // Matrix product: [batch0, batch1] products of [m, k] by [k, n], any strides, 0 for a broadcast batch. Blocks of both
 // operands are packed so that they stay in cache (256 deep, 120 rows, 1024 columns) and run through the register tile;
-// a single row or column takes the loops of matmul-vector.ts instead. Sums of more than 256 products are sums of
-// block sums. Depth 0 gives zeros. Knows no epilogue: the host runs one over the finished output.
+// B is read in place where there are few rows of A, and a handful of rows take the loops of matmul-stream.ts and
+// matmul-dots.ts. Long sums are sums of block sums. Depth 0 gives zeros. Knows no epilogue: the host runs one over the
+// finished output.
 //
 // Scratch in bytes, with s = element size, up(x, u) = ceil(x / u) * u and rows = batch0 * batch1 * m:
 //   workers * up(256 + min(k, 256) * s * (min(120, up(rows, 30)) + min(1024, up(n, 8))), 64)
+import { multiplyDots } from "./matmul-dots";
 import { packColumns, packRows } from "./matmul-pack";
 import { multiplyPanels, Tile } from "./matmul-tile";
-import { multiplyVector } from "./matmul-vector";
+import { MOST_ROWS, multiplyElement, multiplyStream } from "./matmul-stream";
 import { Share, Words } from "./words";
+
+/** Runs shorter than this go through the register tile even where there are few rows. */
+const SHORT: i32 = 32;
 
 /** Bytes that `multiply` needs. `rows` may be any upper bound of its m. The host computes the same number. */
 export function matmulScratch(rows: i32, columns: i32, depth: i32, size: usize): usize {
@@ -16,6 +21,40 @@ export function matmulScratch(rows: i32, columns: i32, depth: i32, size: usize):
   const r = min<i32>(Tile.ROWS, ((rows + 29) / 30) * 30) as usize;
   const c = min<i32>(Tile.COLUMNS, (columns + 7) & ~7) as usize;
   return (Tile.EDGE + d * size * (r + c) + 63) & ~63;
+}
+
+/** A row times a matrix, c contiguous. Strides in elements; `scratch` holds Tile.DEPTH elements. Depth above 0. */
+function multiplyVector<T extends number>(
+  x: usize,
+  xStride: i32,
+  b: usize,
+  bRow: i32,
+  bColumn: i32,
+  c: usize,
+  columns: i32,
+  depth: i32,
+  scratch: usize,
+): void {
+  const size = sizeof<T>() as isize;
+  const xStep = ((xStride as isize) * size) as usize;
+  const rowStep = ((bRow as isize) * size) as usize;
+  const columnStep = ((bColumn as isize) * size) as usize;
+  if (bRow == 1 && xStride == 1) {
+    multiplyDots<T>(x, 0, b, columnStep, c, 0, 1, columns, depth, false);
+  } else if (bColumn == 1) {
+    multiplyStream<T>(x, b, c, 1, columns, depth, 0, xStride, bRow, 0, scratch);
+  } else if (bRow == 1) {
+    for (let k = 0; k < depth; k += Tile.DEPTH) {
+      const block = min<i32>(Tile.DEPTH, depth - k);
+      for (let i: usize = 0; i < (block as usize); i++) store<T>(scratch + i * sizeof<T>(), load<T>(x + i * xStep));
+      multiplyDots<T>(scratch, 0, b, columnStep, c, 0, 1, columns, block, k > 0);
+      x += (block as usize) * xStep;
+      b += (block as usize) * sizeof<T>();
+    }
+  } else {
+    for (let j: usize = 0; j < (columns as usize); j++)
+      multiplyElement<T>(x, xStep, b + j * columnStep, rowStep, c + j * sizeof<T>(), depth);
+  }
 }
 
 /** C [m, n] (rows `cRow` elements apart) = A B. Strides in elements. When m or n is 1, C must be contiguous. */
@@ -47,53 +86,83 @@ export function multiply<T extends number>(
     multiplyVector<T>(b, bRow, a, aColumn, aRow, c, m, k, scratch);
     return;
   }
+  // Five and six rows fill a register tile.
+  if (m <= MOST_ROWS && m != 5 && m != Tile.rows<T>() && bColumn == 1 && n >= SHORT) {
+    multiplyStream<T>(a, b, c, m, n, k, aRow, aColumn, bRow, cStep, scratch);
+    return;
+  }
+  if (m <= 2 * MOST_ROWS && bRow == 1 && aColumn == 1 && k >= SHORT) {
+    const aStep = ((aRow as isize) * (sizeof<T>() as isize)) as usize;
+    const columnStep = ((bColumn as isize) * (sizeof<T>() as isize)) as usize;
+    multiplyDots<T>(a, aStep, b, columnStep, c, cStep, m, n, k, false);
+    return;
+  }
+  multiplyPacked<T>(a, b, c, scratch, m, n, k, aRow, aColumn, bRow, bColumn, cStep);
+}
+
+/** The product by packed blocks. All of A's rows meet a block of B before the next is packed. */
+function multiplyPacked<T extends number>(
+  a: usize,
+  b: usize,
+  c: usize,
+  scratch: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  aRow: i32,
+  aColumn: i32,
+  bRow: i32,
+  bColumn: i32,
+  cStep: usize,
+): void {
   const size = sizeof<T>() as isize;
   const packedA = scratch + Tile.EDGE;
   const packedB =
     packedA + (min<i32>(Tile.ROWS, ((m + 29) / 30) * 30) as usize) * (min<i32>(k, Tile.DEPTH) as usize) * sizeof<T>();
-  // For one or two row panels packing B costs more than it saves: each element is used once or twice.
-  const inPlace = bColumn == 1 && m <= 2 * Tile.rows<T>();
-  for (let j = 0; j < n; j += Tile.COLUMNS) {
-    const columns = min<i32>(Tile.COLUMNS, n - j);
-    const whole = inPlace ? columns & ~(Tile.columns<T>() - 1) : 0;
+  const rowStep = ((bRow as isize) * size) as usize;
+  // A that fits a block is packed once for each depth; blocks of B are then small, so that what is packed is still near.
+  const isShort = m <= Tile.ROWS;
+  const width = isShort ? Tile.SHORT_COLUMNS : Tile.COLUMNS;
+  // Few rows use an element of B so rarely that packing it costs more than it saves, and so it does where B is in the
+  // first-level cache already.
+  const near = n * k * (sizeof<T>() as i32) <= Tile.NEAR;
+  const inPlace = bColumn == 1 && (near || m <= Tile.IN_PLACE_ROWS);
+  for (let block = 0; block < n; block += Tile.COLUMNS) {
+    const stop = min<i32>(n, block + Tile.COLUMNS);
     for (let p = 0; p < k; p += Tile.DEPTH) {
       const depth = min<i32>(Tile.DEPTH, k - p);
-      const blockB = (b + ((p as isize) * (bRow as isize) + (j as isize) * (bColumn as isize)) * size) as usize;
-      if (whole < columns) {
-        packColumns<T>(
-          blockB + (((whole as isize) * (bColumn as isize) * size) as usize),
-          bColumn,
-          bRow,
-          columns - whole,
-          depth,
-          packedB,
-        );
-      }
-      for (let i = 0; i < m; i += Tile.ROWS) {
-        const rows = min<i32>(Tile.ROWS, m - i);
-        const blockA = (a + ((i as isize) * (aRow as isize) + (p as isize) * (aColumn as isize)) * size) as usize;
-        let place = c + (i as usize) * cStep + (j as usize) * sizeof<T>();
-        packRows<T>(blockA, aRow, aColumn, rows, depth, packedA);
-        if (whole > 0) {
-          const rowStep = ((bRow as isize) * size) as usize;
-          multiplyPanels<T>(rows, whole, depth, packedA, blockB, Tile.WIDTH, rowStep, place, cStep, scratch, p > 0);
-          place += (whole as usize) * sizeof<T>();
-        }
+      const blockA = (a + (p as isize) * (aColumn as isize) * size) as usize;
+      if (isShort) packRows<T>(blockA, aRow, aColumn, m, depth, packedA);
+      for (let j = block; j < stop; j += width) {
+        const columns = min<i32>(width, stop - j);
+        const blockB = (b + ((p as isize) * (bRow as isize) + (j as isize) * (bColumn as isize)) * size) as usize;
+        const whole = inPlace ? columns & ~(Tile.columns<T>() - 1) : 0;
         if (whole < columns) {
-          const panel = Tile.WIDTH * (depth as usize);
-          multiplyPanels<T>(
-            rows,
-            columns - whole,
-            depth,
-            packedA,
-            packedB,
-            panel,
-            Tile.WIDTH,
-            place,
-            cStep,
-            scratch,
-            p > 0,
-          );
+          const rest = blockB + (((whole as isize) * (bColumn as isize) * size) as usize);
+          packColumns<T>(rest, bColumn, bRow, columns - whole, depth, packedB);
+        }
+        for (let i = 0; i < m; i += Tile.ROWS) {
+          const rows = min<i32>(Tile.ROWS, m - i);
+          if (!isShort) {
+            packRows<T>(
+              blockA + (((i as isize) * (aRow as isize) * size) as usize),
+              aRow,
+              aColumn,
+              rows,
+              depth,
+              packedA,
+            );
+          }
+          let place = c + (i as usize) * cStep + (j as usize) * sizeof<T>();
+          if (whole > 0) {
+            multiplyPanels<T>(rows, whole, depth, packedA, blockB, Tile.WIDTH, rowStep, place, cStep, scratch, p > 0);
+            place += (whole as usize) * sizeof<T>();
+          }
+          if (whole < columns) {
+            const panel = Tile.WIDTH * (depth as usize);
+            const rest = columns - whole;
+            multiplyPanels<T>(rows, rest, depth, packedA, packedB, panel, Tile.WIDTH, place, cStep, scratch, p > 0);
+          }
         }
       }
     }

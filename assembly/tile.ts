@@ -7,6 +7,12 @@ export class Tile {
   static readonly ROWS: i32 = 120;
   /** Columns of a packed block of B. */
   static readonly COLUMNS: i32 = 1024;
+  /** The same where A is one block. */
+  static readonly SHORT_COLUMNS: i32 = 256;
+  /** Up to so many rows of A, B is read where it is if its rows are contiguous. */
+  static readonly IN_PLACE_ROWS: i32 = 60;
+  /** Bytes of a B that is not packed because the first-level cache holds it. */
+  static readonly NEAR: i32 = 16384;
   /** Bytes of one packed depth step of a column panel, and of one row of a tile. */
   static readonly WIDTH: usize = 32;
   /** Bytes of a tile that hangs over the edge of C, and of the place set aside for it. */
