@@ -31,7 +31,7 @@ const scales = { f32: 1 / 3, f64: 1 / 3, i32: 1 } as const;
 
 function typed({ shape, values }: Operand, dtype: DType): athanor.Tensor {
   const scale = scales[dtype];
-  return athanor.tensor(arrays[dtype].from(values.map((value) => value * scale)), { shape });
+  return athanor.tensor(new arrays[dtype](values.map((value) => value * scale)), { shape });
 }
 
 /** The largest error over the sums of magnitudes, in units of the type's precision. */
