@@ -91,6 +91,18 @@ function forward(task: SingleTask): Forward {
         const variance = centred.square().mean({ axis: -1, keepDims: true });
         return centred.div(variance.add(1e-5).sqrt()).mul(scale).add(shift);
       };
+    case "attention": {
+      if (task.gives === "output") return (q, k, v) => ops.scaledDotProductAttention(q, k, v);
+      return (q, k, v, dy) => {
+        const [, pullback] = vjp(
+          (...operands: [Tensor, Tensor, Tensor]) => ops.scaledDotProductAttention(...operands),
+          q,
+          k,
+          v,
+        );
+        return pullback(dy);
+      };
+    }
     case "eigh":
       return (x) => {
         const { values, vectors } = ops.eigh(x);

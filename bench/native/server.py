@@ -166,9 +166,26 @@ def with_torch(task, *arrays):
         return lambda: torch.softmax(x, 1)
     if op == "layerNorm":
         return lambda: F.layer_norm(x, x.shape[1:], y, z, 1e-5)
+    if op == "attention":
+        return attention(task, *tensors)
     if op == "eigh":
         return lambda: torch.linalg.eigh(x)[0]
     return None
+
+
+def attention(task, query, key, value, slope=None):
+    def output():
+        scores = torch.bmm(query, key.transpose(1, 2)) / task["depth"] ** 0.5
+        return torch.bmm(torch.softmax(scores, 2), value)
+
+    def gradients():
+        return torch.autograd.grad(output(), [query, key, value], slope)[0]
+
+    if slope is None:
+        return output
+    for operand in (query, key, value):
+        operand.requires_grad_(True)
+    return gradients
 
 
 def to_bytes(task, result):

@@ -79,6 +79,8 @@ export async function jaxjs(): Promise<Contender> {
               .add(shift!),
           ];
         };
+      case "attention":
+        throw new Error("no attention");
       case "eigh":
         return (x) => np.linalg.eigh(x!);
     }
@@ -125,6 +127,7 @@ export async function jaxjs(): Promise<Contender> {
     // Its step of the larger ResNet block takes a quarter of a minute.
     supports: (task) =>
       task.op !== "infer" &&
+      task.op !== "attention" &&
       !(task.op === "matmul" && task.dtype === "f64") &&
       !(task.op === "train" && task.net === "resblock" && task.batch > 4),
     prepare: (task, operands) => {

@@ -13,7 +13,8 @@ export function numpyts(): Contender {
     ...{ name: "numpy-ts", version: versionOf("numpy-ts"), backend: "wasm", threads: 1 },
     // Its heap is too small for the largest product.
     supports: (task) =>
-      !["conv", "pool", "train", "infer"].includes(task.op) && !(task.op === "matmul" && task.m * task.n > 2 ** 24),
+      !["attention", "conv", "pool", "train", "infer"].includes(task.op) &&
+      !(task.op === "matmul" && task.m * task.n > 2 ** 24),
     prepare: (task, inputs) => {
       const type = task.op === "matmul" && task.dtype === "f64" ? "float64" : "float32";
       const operands = inputShapes(task).map((shape, index) =>
@@ -66,6 +67,7 @@ function forward(task: Task): Compute {
         const { w, v } = np.linalg.eigh(x) as unknown as { w: NDArray; v: NDArray };
         return [w, v];
       };
+    case "attention":
     case "conv":
     case "pool":
     case "train":

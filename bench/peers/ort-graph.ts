@@ -57,6 +57,7 @@ export function graphOf(task: Task): Graph {
       return one("LayerNormalization", [task.rows, task.columns], 3, { epsilon: { float: 1e-5 } });
     case "infer":
       return net(task.net);
+    case "attention":
     case "eigh":
     case "train":
       throw new Error(`no ${task.op}`);

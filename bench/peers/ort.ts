@@ -18,7 +18,12 @@ export function onnxruntime(threads: number): Contender {
     supports: (task) => {
       if (task.op === "matmul") return task.dtype === "f32";
       if (task.op === "conv") return task.gives !== "filterGradient";
-      return task.op !== "eigh" && task.op !== "train" && !(task.op === "pool" && task.gives === "inputGradient");
+      return (
+        task.op !== "attention" &&
+        task.op !== "eigh" &&
+        task.op !== "train" &&
+        !(task.op === "pool" && task.gives === "inputGradient")
+      );
     },
     prepare: async (task, inputs) => {
       const values = inputShapes(task).map((shape, index): Value => {

@@ -36,6 +36,7 @@ function hasKernels(task: Task): boolean {
   if (task.op === "conv") return task.gives === "output" || (task.gives === "inputGradient" && !task.depthwise);
   if (task.op === "train") return task.net === "mlp" || task.net === "lstm";
   if (task.op === "pool") return task.gives === "output";
+  if (task.op === "attention") return task.gives === "output";
   return task.op !== "eigh" && !(task.op === "matmul" && task.dtype === "f64");
 }
 
@@ -45,7 +46,7 @@ function isPatient(task: Task): boolean {
   if (task.op === "train") return task.net !== "resblock";
   if (task.op === "conv") return task.gives === "output" || task.inputs === 1 || task.depthwise;
   if (task.op === "map" || task.op === "sum") return task.count <= 2 ** 20;
-  return task.op !== "eigh" && task.op !== "infer";
+  return task.op !== "attention" && task.op !== "eigh" && task.op !== "infer";
 }
 
 export type Forward = (...operands: [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]]) => tf.Tensor;
@@ -81,6 +82,8 @@ function forward(task: SingleTask): Forward {
         const { mean, variance } = tf.moments(x, 1, true);
         return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5))), scale), shift);
       };
+    case "attention":
+      return (q, k, v) => tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(task.depth))), v);
     case "eigh":
       throw new Error("no eigh");
   }

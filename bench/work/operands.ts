@@ -34,6 +34,10 @@ export function inputShapes(task: Task): readonly (readonly number[])[] {
       return [[task.rows, task.columns]];
     case "layerNorm":
       return [[task.rows, task.columns], [task.columns], [task.columns]];
+    case "attention": {
+      const shape = [task.batch, task.length, task.depth];
+      return task.gives === "output" ? [shape, shape, shape] : [shape, shape, shape, shape];
+    }
     case "eigh":
       return [[task.size, task.size]];
     case "train":

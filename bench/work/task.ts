@@ -10,6 +10,7 @@ export type Task =
   | { readonly op: "map"; readonly name: MapName; readonly count: number }
   | { readonly op: "sum"; readonly count: number }
   | RowsTask
+  | AttentionTask
   | { readonly op: "eigh"; readonly size: number }
   | TrainingTask
   | InferenceTask;
@@ -58,6 +59,15 @@ export interface RowsTask {
   readonly op: "softmax" | "layerNorm";
   readonly rows: number;
   readonly columns: number;
+}
+
+/** softmax(Q Kᵀ / √depth) V of [batch, length, depth] each, or all three gradients, from the result's, with it. */
+export interface AttentionTask {
+  readonly op: "attention";
+  readonly batch: number;
+  readonly length: number;
+  readonly depth: number;
+  readonly gives: "output" | "gradients";
 }
 
 /** A step of training: forward, backward and update, of the mean cross entropy of ten classes. */

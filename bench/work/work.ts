@@ -71,6 +71,17 @@ const sum = (count: number): Work => moving(`sum/${count / mega}M`, { op: "sum",
 const rows = (op: RowsTask["op"], count: number, columns: number): Work =>
   moving(`${op}/${count}x${columns}`, { op, rows: count, columns }, 8 * count * columns);
 
+/** Two products forward; with the gradients five more, of which one makes the weights anew (Dao et al., 2022). */
+function attention(batch: number, length: number, depth: number): readonly Work[] {
+  const product = 2 * batch * length ** 2 * depth;
+  const name = `attention/${batch}x${length}x${depth}`;
+  const task = { op: "attention", batch, length, depth } as const;
+  return [
+    computing(name, { ...task, gives: "output" }, 2 * product),
+    computing(`${name}/gradients`, { ...task, gives: "gradients" }, 7 * product),
+  ];
+}
+
 /** 9 n³ is the nominal cost of the symmetric QR algorithm with vectors (Golub and Van Loan, 8.3). */
 const eigh = (size: number): Work => computing(`eigh/${size}`, { op: "eigh", size }, 9 * size ** 3, size > 128);
 
@@ -110,6 +121,7 @@ export const works: readonly Work[] = [
   ]),
   rows("softmax", 1000, 1000),
   rows("layerNorm", 1000, 1000),
+  ...attention(8, 512, 64),
   ...[32, 64, 128, 256].map(eigh),
   training("mlp", 64),
   training("lenet", 64),
