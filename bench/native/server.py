@@ -179,7 +179,8 @@ def attention(task, query, key, value, slope=None):
         return torch.bmm(torch.softmax(scores, 2), value)
 
     def gradients():
-        return torch.autograd.grad(output(), [query, key, value], slope)[0]
+        with torch.enable_grad():
+            return torch.autograd.grad(output(), [query, key, value], slope)[0]
 
     if slope is None:
         return output
