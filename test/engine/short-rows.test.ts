@@ -71,3 +71,22 @@ describe("short rows", () => {
     });
   });
 });
+
+describe("several results of one loop", () => {
+  test.each([32, 64, 128])("one of them a part of a wider tensor, rows of %i", async (columns) => {
+    const x = whole([32, columns], "f32", 1);
+    const y = whole([32, columns], "f32", 2);
+    const [product, wide] = withDevice("wasm", () => {
+      const made = x.tensor.mul(y.tensor);
+      return [made, athanor.concat([x.tensor, made.add(y.tensor)], { axis: 1 })] as const;
+    });
+    await athanor.evaluate(product, wide);
+    expect([...(await product.data())]).toEqual(x.data.map((value, i) => value * y.data[i]!));
+    const expected = Array.from({ length: 32 * 2 * columns }, (_, at) => {
+      const [row, column] = [Math.floor(at / (2 * columns)), at % (2 * columns)];
+      const source = row * columns + (column % columns);
+      return column < columns ? x.data[source]! : x.data[source]! * y.data[source]! + y.data[source]!;
+    });
+    expect([...(await wide.data())]).toEqual(expected);
+  });
+});

@@ -29,7 +29,8 @@ export function lengthenRows(step: MapStep): Lengthened | undefined {
   if (rank < 2 || length >= longRow || rows < fewRows) return undefined;
   const walks = (view: SlotView): boolean => view.strides[rank - 2] === length * (view.strides[rank - 1] ?? 0);
   const repeats = (view: SlotView): boolean => view.strides[rank - 2] === 0;
-  if (!walks(step.output) || !step.inputs.every((view) => walks(view) || repeats(view))) return undefined;
+  const outputs = [step, ...(step.also ?? [])].map(({ output }) => output);
+  if (!outputs.every(walks) || !step.inputs.every((view) => walks(view) || repeats(view))) return undefined;
   // An operand that also varies with an outer axis would need copies for each of its values.
   const varies = (view: SlotView): boolean => view.strides.slice(0, -2).some((stride) => stride !== 0);
   if (step.inputs.some((view) => !walks(view) && varies(view))) return undefined;
@@ -65,7 +66,9 @@ export function lengthenRows(step: MapStep): Lengthened | undefined {
       return { ...view, offset: view.offset + from * stride, strides };
     };
     const shape = [...step.shape.slice(0, -2), groups, size * length];
-    return { ...step, shape, inputs: inputs.map(adapt), output: adapt(step.output) };
+    const also = step.also?.map((result) => ({ ...result, output: adapt(result.output) }));
+    const own = { ...step, shape, inputs: inputs.map(adapt), output: adapt(step.output) };
+    return also === undefined ? own : { ...own, also };
   };
   const whole = Math.floor(rows / count);
   const steps = [...copies, part(0, whole, count)];
