@@ -8,6 +8,7 @@ import { contraction } from "./contraction.ts";
 import { convolution } from "./convolution.ts";
 import { creation } from "./creation.ts";
 import type { ElementwiseName } from "./elementwise.ts";
+import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
 import { linalg } from "./linalg.ts";
 import { movement } from "./movement.ts";
@@ -54,6 +55,7 @@ const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = 
   ...linalg,
   ...systems,
   ...singular,
+  ...fourier,
 };
 
 /** Functions outside bindings/ops. */
