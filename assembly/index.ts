@@ -21,6 +21,7 @@ export * from "./linalg/lu";
 export { qr_f32, qr_f64 } from "./linalg/qr";
 export { svd_f32, svd_f64, svdvals_f32, svdvals_f64 } from "./linalg/svd";
 export * from "./linalg/triangular-solve";
+export { fourier_f32, fourier_f64 } from "./fourier";
 export * from "./functions";
 export { map } from "./map";
 export { strips } from "./strips";

@@ -1,5 +1,6 @@
-// What is measured beside work: overhead, start-up, size, memory. Each gives rows; their names are known before.
+// What is measured beside work: linear algebra, overhead, start-up, size, memory. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
+import { linalgMeasurements } from "./linalg.ts";
 import { memoryMeasurements } from "./memory.ts";
 import { overheadMeasurements } from "./overhead.ts";
 import type { Row } from "./row.ts";
@@ -15,6 +16,7 @@ export interface Measurement {
 }
 
 export const measurements: readonly Measurement[] = [
+  ...linalgMeasurements,
   ...overheadMeasurements,
   ...memoryMeasurements,
   startMeasurement,

@@ -2,6 +2,8 @@
 export { cholesky } from "./cholesky.ts";
 export type { EigenDecomposition } from "./eigh.ts";
 export { eigh, eigvalsh } from "./eigh.ts";
+export type { ComplexTensor, FourierOptions, InverseRealOptions } from "./fourier.ts";
+export { fft, ifft, irfft, rfft } from "./fourier.ts";
 export type { LeastSquares, LeastSquaresOptions, MatrixNorm, RankOptions } from "./least-squares.ts";
 export { cond, lstsq, matrixRank, norm, pinv } from "./least-squares.ts";
 export type { LUDecomposition } from "./lu.ts";

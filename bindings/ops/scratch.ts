@@ -225,3 +225,14 @@ export function svdScratch(batch: number, m: number, n: number, p: number, size:
   const reductions = reduction(tall, k, Math.max(k, p), size) + reduction(k, k, k, size);
   return shared(batch, up(reductions + size * elements + 32 * k + 64 + 64, 64));
 }
+
+/** fourier: rows of n elements, as in assembly/fourier.ts. */
+export function fourierScratch(n: number, size: number): (workers: number) => number {
+  let left = n;
+  for (let factor = 2; factor <= 13; factor++) while (left > 1 && left % factor === 0) left /= factor;
+  const stage = (length: number): number => 512 + 64 * (Math.floor(Math.sqrt(length)) + 1);
+  const m = 2 ** Math.ceil(Math.log2(Math.max(1, 2 * n - 1)));
+  const bytes =
+    left <= 1 ? up(6 * n * size + stage(n) + 64, 64) : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
+  return (workers) => workers * bytes;
+}

@@ -9,6 +9,7 @@ import { convolution } from "./convolution.ts";
 import { convolutionRanks } from "./convolution-ranks.ts";
 import { creation } from "./creation.ts";
 import type { ElementwiseName } from "./elementwise.ts";
+import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
 import { linalg } from "./linalg.ts";
 import { movement } from "./movement.ts";
@@ -56,6 +57,7 @@ const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = 
   ...linalg,
   ...systems,
   ...singular,
+  ...fourier,
 };
 
 /** Functions outside bindings/ops. */

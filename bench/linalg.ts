@@ -1,0 +1,103 @@
+// Dense linear algebra on one thread, f32 and f64: milliseconds of a compiled call, and the share of this machine's peak by the
+// operations that textbooks count (Golub and Van Loan). Read next: measurements.ts, sample.ts.
+import { tensor } from "../bindings/engine/creation.ts";
+import { init, jit, shutdown, tensorsOf } from "../bindings/engine/index.ts";
+import * as linalg from "../bindings/linalg/index.ts";
+import type { Tensor } from "../bindings/ops/tensor.ts";
+import type { Measurement } from "./measurements.ts";
+import { simd } from "./options.ts";
+import { Peak } from "./peak.ts";
+import type { Row } from "./row.ts";
+import { sample } from "./sample.ts";
+
+type Precision = "f32" | "f64";
+
+interface Problem {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** symmetric: as eigh needs it; positive: diagonally dominant as well. */
+  readonly kind: "general" | "symmetric" | "positive";
+  readonly flops: number;
+  readonly long: boolean;
+  readonly compute: (a: Tensor) => unknown;
+}
+
+const square = (
+  op: string,
+  size: number,
+  kind: Problem["kind"],
+  flops: number,
+  compute: Problem["compute"],
+): Problem => ({
+  name: `linalg/${op}-${size}`,
+  rows: size,
+  columns: size,
+  kind,
+  flops: flops * size ** 3,
+  long: size > 512,
+  compute,
+});
+
+const problems: readonly Problem[] = [
+  ...[32, 64, 128, 256, 512, 1024].map((n) => square("eigh", n, "symmetric", 9, (a) => linalg.eigh(a))),
+  ...[512, 1024].map((n) => square("eigvalsh", n, "symmetric", 4 / 3, (a) => linalg.eigvalsh(a))),
+  {
+    name: "linalg/svd-512x256",
+    rows: 512,
+    columns: 256,
+    kind: "general",
+    flops: 4 * 512 * 256 ** 2 + 22 * 256 ** 3,
+    long: false,
+    compute: (a) => linalg.svd(a),
+  },
+  square("qr", 512, "general", 8 / 3, (a) => linalg.qr(a)),
+  square("lu", 512, "general", 2 / 3, (a) => linalg.lu(a)),
+  square("cholesky", 512, "positive", 1 / 3, (a) => linalg.cholesky(a)),
+  square("solve", 512, "general", 2 / 3, (a) => linalg.solve(a, a.slice([0, 0], [512, 1]))),
+  square("inv", 512, "general", 2, (a) => linalg.inv(a)),
+];
+
+/** The same numbers in every run. */
+function elements({ rows, columns, kind }: Problem): Float64Array {
+  let state = 1;
+  const values = Float64Array.from({ length: rows * columns }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+  if (kind === "general") return values;
+  return values.map((_, index) => {
+    const [row, column] = [Math.floor(index / columns), index % columns];
+    const value = values[Math.min(row, column) * columns + Math.max(row, column)] ?? 0;
+    return kind === "positive" && row === column ? value + rows : value;
+  });
+}
+
+let peak: Peak | undefined;
+
+async function measure(problem: Problem, dtype: Precision): Promise<Row> {
+  peak ??= new Peak();
+  await init({ webgpu: "off", tune: "off", threads: 1, simd: simd[0] ?? "auto" });
+  const a = tensor(elements(problem), { shape: [problem.rows, problem.columns], dtype });
+  const compiled = jit((x: Tensor) => tensorsOf(problem.compute(x)));
+  let last: readonly Tensor[] = [];
+  const name = `${problem.name} ${dtype}`;
+  const run = (): void => {
+    for (const old of last) old.dispose();
+    last = compiled(a);
+  };
+  const seconds = await sample({ run, result: () => [], dispose: () => undefined }, name);
+  compiled.dispose();
+  await shutdown();
+  const limit = dtype === "f64" ? peak.flops() / 2 : peak.flops();
+  const ratio = problem.flops / seconds / limit;
+  return { name, backend: "wasm", threads: 1, value: 1000 * seconds, unit: "ms", versus: "peak", ratio };
+}
+
+export const linalgMeasurements: readonly Measurement[] = problems.flatMap((problem) =>
+  (["f32", "f64"] as const).map((dtype): Measurement => ({
+    name: `${problem.name} ${dtype}`,
+    long: problem.long,
+    measure: async () => [await measure(problem, dtype)],
+  })),
+);
