@@ -256,6 +256,20 @@ export const convolution: StructuredRows<"conv2d" | "depthwiseConv2d" | "convTra
         call: (a, b) => athanor.depthwiseConv2d(a, b, { stride: 2 }),
         reference: (a, b) => reference.depthwiseConv2d(a, b, { stride: [2, 2] }),
       },
+      // Vectors of channels and one left over, in the gradients too: taps in threes, padding that turns round and that does not.
+      ...(
+        [
+          ["3×3 of 5 channels", [1, 4, 5, 5], [3, 3], around(1, 1), [1, 1], [1, 1]],
+          ["2×5 of 4 channels, stride 2", [1, 4, 7, 4], [2, 5], around(1, 2), [2, 2], [1, 1]],
+          ["3×2 of 4 channels, dilation 2", [1, 6, 4, 4], [3, 2], lopsided, [1, 1], [2, 2]],
+          ["2×2 of 4 channels, padding wider than the window", [1, 3, 3, 4], [2, 2], around(2, 2), [1, 1], [1, 1]],
+        ] as const
+      ).map(([label, x, window, padding, stride, dilation]): Sample => ({
+        label,
+        operands: [{ shape: x }, { shape: [...window, x[3], 1] }],
+        call: (a, b) => athanor.depthwiseConv2d(a, b, { padding, stride, dilation }),
+        reference: (a, b) => reference.depthwiseConv2d(a, b, { padding, stride, dilation }),
+      })),
       ...([7, 9, 20] as const).map((channels): Sample => ({
         label: `3×3 of ${String(channels)} channels`,
         operands: [{ shape: [2, 4, channels - 1, channels] }, { shape: [3, 3, channels, 1] }],
