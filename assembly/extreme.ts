@@ -4,25 +4,59 @@
 // Knows no axes. Read next: fold.ts for the exact folds, reduce.ts for the axes.
 import { foldColumns, foldRow, Largest, Smallest } from "./fold";
 
-class Lanes {
-  @inline static better<T extends number>(best: v128, x: v128, largest: bool): v128 {
-    if (isFloat<T>()) return largest ? v128.pmax<T>(best, x) : v128.pmin<T>(best, x);
-    return largest ? v128.max<T>(best, x) : v128.min<T>(best, x);
-  }
+/** One of the two directions, without state, as a class whose methods are inlined. */
+export abstract class Extreme<T extends number> {
+  abstract better(best: v128, x: v128): v128;
+  abstract scalar(x: T, y: T): T;
+  abstract row(source: usize, length: i32): T;
+  abstract columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void;
+}
 
+@final
+export class Most<T extends number> extends Extreme<T> {
+  @inline better(best: v128, x: v128): v128 {
+    if (isFloat<T>()) return v128.pmax<T>(best, x);
+    return v128.max<T>(best, x);
+  }
+  @inline scalar(x: T, y: T): T {
+    return max<T>(x, y);
+  }
+  @inline row(source: usize, length: i32): T {
+    return foldRow<T, Largest<T>>(source, length);
+  }
+  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
+    foldColumns<T, Largest<T>>(source, target, length, step, columns);
+  }
+}
+
+@final
+export class Least<T extends number> extends Extreme<T> {
+  @inline better(best: v128, x: v128): v128 {
+    if (isFloat<T>()) return v128.pmin<T>(best, x);
+    return v128.min<T>(best, x);
+  }
+  @inline scalar(x: T, y: T): T {
+    return min<T>(x, y);
+  }
+  @inline row(source: usize, length: i32): T {
+    return foldRow<T, Smallest<T>>(source, length);
+  }
+  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
+    foldColumns<T, Smallest<T>>(source, target, length, step, columns);
+  }
+}
+
+class Lanes {
   @inline static isNumber<T extends number>(x: v128): bool {
     return !v128.any_true(v128.ne<T>(x, x));
   }
 }
 
-function exactRow<T extends number>(source: usize, length: i32, largest: bool): T {
-  return largest ? foldRow<T, Largest<T>>(source, length) : foldRow<T, Smallest<T>>(source, length);
-}
-
 /** Extreme of `length` neighbours; NaN if there is one. */
-export function extremeRow<T extends number>(source: usize, length: i32, largest: bool): T {
+export function extremeRow<T extends number, Op extends Extreme<T>>(source: usize, length: i32): T {
+  const op = changetype<Op>(0);
   const end = source + (length as usize) * sizeof<T>();
-  if (!isFloat<T>() || end - source < 64) return exactRow<T>(source, length, largest);
+  if (!isFloat<T>() || end - source < 64) return op.row(source, length);
   let m0 = v128.load(source);
   let m1 = v128.load(source, 16);
   let m2 = v128.load(source, 32);
@@ -37,10 +71,10 @@ export function extremeRow<T extends number>(source: usize, length: i32, largest
     const x1 = v128.load(place, 16);
     const x2 = v128.load(place, 32);
     const x3 = v128.load(place, 48);
-    m0 = Lanes.better<T>(m0, x0, largest);
-    m1 = Lanes.better<T>(m1, x1, largest);
-    m2 = Lanes.better<T>(m2, x2, largest);
-    m3 = Lanes.better<T>(m3, x3, largest);
+    m0 = op.better(m0, x0);
+    m1 = op.better(m1, x1);
+    m2 = op.better(m2, x2);
+    m3 = op.better(m3, x3);
     t0 = v128.add<T>(t0, x0);
     t1 = v128.add<T>(t1, x1);
     t2 = v128.add<T>(t2, x2);
@@ -48,27 +82,29 @@ export function extremeRow<T extends number>(source: usize, length: i32, largest
     place += 64;
   }
   t0 = v128.add<T>(v128.add<T>(t0, t1), v128.add<T>(t2, t3));
-  if (!Lanes.isNumber<T>(t0)) return exactRow<T>(source, length, largest);
-  m0 = Lanes.better<T>(m0, m1, largest);
-  m2 = Lanes.better<T>(m2, m3, largest);
-  m0 = Lanes.better<T>(m0, m2, largest);
-  let result: T;
-  if (largest) {
-    result = max<T>(v128.extract_lane<T>(m0, 0), v128.extract_lane<T>(m0, 1));
-    if (sizeof<T>() == 4) result = max<T>(result, max<T>(v128.extract_lane<T>(m0, 2), v128.extract_lane<T>(m0, 3)));
-  } else {
-    result = min<T>(v128.extract_lane<T>(m0, 0), v128.extract_lane<T>(m0, 1));
-    if (sizeof<T>() == 4) result = min<T>(result, min<T>(v128.extract_lane<T>(m0, 2), v128.extract_lane<T>(m0, 3)));
+  if (!Lanes.isNumber<T>(t0)) return op.row(source, length);
+  m0 = op.better(m0, m1);
+  m2 = op.better(m2, m3);
+  m0 = op.better(m0, m2);
+  let result = op.scalar(v128.extract_lane<T>(m0, 0), v128.extract_lane<T>(m0, 1));
+  if (sizeof<T>() == 4) {
+    result = op.scalar(result, op.scalar(v128.extract_lane<T>(m0, 2), v128.extract_lane<T>(m0, 3)));
   }
   while (place < end) {
-    result = largest ? max<T>(result, load<T>(place)) : min<T>(result, load<T>(place));
+    result = op.scalar(result, load<T>(place));
     place += sizeof<T>();
   }
-  return result == 0 ? exactRow<T>(source, length, largest) : result;
+  return result == 0 ? op.row(source, length) : result;
 }
 
 /** Four vectors of columns; false, and nothing stored, where only the exact fold knows. */
-function fourVectors<T extends number>(source: usize, target: usize, length: i32, step: usize, largest: bool): bool {
+function fourVectors<T extends number, Op extends Extreme<T>>(
+  source: usize,
+  target: usize,
+  length: i32,
+  step: usize,
+): bool {
+  const op = changetype<Op>(0);
   let m0 = v128.load(source);
   let m1 = v128.load(source, 16);
   let m2 = v128.load(source, 32);
@@ -83,10 +119,10 @@ function fourVectors<T extends number>(source: usize, target: usize, length: i32
     const x1 = v128.load(source, 16);
     const x2 = v128.load(source, 32);
     const x3 = v128.load(source, 48);
-    m0 = Lanes.better<T>(m0, x0, largest);
-    m1 = Lanes.better<T>(m1, x1, largest);
-    m2 = Lanes.better<T>(m2, x2, largest);
-    m3 = Lanes.better<T>(m3, x3, largest);
+    m0 = op.better(m0, x0);
+    m1 = op.better(m1, x1);
+    m2 = op.better(m2, x2);
+    m3 = op.better(m3, x3);
     t0 = v128.add<T>(t0, x0);
     t1 = v128.add<T>(t1, x1);
     t2 = v128.add<T>(t2, x2);
@@ -108,23 +144,19 @@ function fourVectors<T extends number>(source: usize, target: usize, length: i32
 }
 
 /** Extremes of `length` rows of `columns` neighbours; rows are `step` bytes apart. */
-export function extremeColumns<T extends number>(
+export function extremeColumns<T extends number, Op extends Extreme<T>>(
   source: usize,
   target: usize,
   length: i32,
   step: usize,
   columns: i32,
-  largest: bool,
 ): void {
+  const op = changetype<Op>(0);
   const width = (64 / sizeof<T>()) as i32;
   while (columns > 0) {
     const taken = min<i32>(width, columns);
-    const isDone =
-      isFloat<T>() && length > 0 && taken == width && fourVectors<T>(source, target, length, step, largest);
-    if (!isDone) {
-      if (largest) foldColumns<T, Largest<T>>(source, target, length, step, taken);
-      else foldColumns<T, Smallest<T>>(source, target, length, step, taken);
-    }
+    const isDone = isFloat<T>() && length > 0 && taken == width && fourVectors<T, Op>(source, target, length, step);
+    if (!isDone) op.columns(source, target, length, step, taken);
     source += 64;
     target += 64;
     columns -= taken;

@@ -1,7 +1,7 @@
 // argMax and argMin: in is [outer, length, inner], out is i32 [outer, inner]. The first of equal extremes wins and the
 // first NaN beats every number, as in NumPy. Rows are done in two vectorised passes (the extreme, then where it is);
 // columns four at a time. A length of 0 gives 0. Read next: extreme.ts.
-import { extremeRow } from "./extreme";
+import { extremeRow, Least, Most } from "./extreme";
 import { Share, Words } from "./words";
 
 /** Is x a better extreme than best? Only a NaN beats a number that is not smaller (larger). */
@@ -80,7 +80,8 @@ function argument<T extends number>(args: usize, worker: i32, workers: i32, larg
     if (length <= 0) {
       memory.fill(place, 0, (columns as usize) << 2);
     } else if (inner == 1) {
-      store<i32>(place, find<T>(from, length, extremeRow<T>(from, length, largest)));
+      const value = largest ? extremeRow<T, Most<T>>(from, length) : extremeRow<T, Least<T>>(from, length);
+      store<i32>(place, find<T>(from, length, value));
     } else if (sizeof<T>() == 4 && columns == 4) {
       fourColumns<T>(from, place, length, step, largest);
     } else {

@@ -2,7 +2,7 @@
 // columns; f32 sums and float extremes have loops of their own (reduce-sum.ts, extreme.ts).
 // Empty axes give the identity. Does not know shapes of more than three axes: the caller merges them.
 // Positions of extremes are in reduce-index.ts, sums in parts in partial.ts.
-import { extremeColumns, extremeRow } from "./extreme";
+import { Extreme, extremeColumns, extremeRow, Least, Most } from "./extreme";
 import { Combiner, foldColumns, foldRow, Product, Sum } from "./fold";
 import { columnSumF32, rowSumF32 } from "./reduce-sum";
 import { Share, Words } from "./words";
@@ -41,22 +41,12 @@ class AccurateSum extends Fold<f32> {
 }
 
 @final
-class Most<T extends number> extends Fold<T> {
+class Bound<T extends number, Op extends Extreme<T>> extends Fold<T> {
   @inline row(source: usize, length: i32): T {
-    return extremeRow<T>(source, length, true);
+    return extremeRow<T, Op>(source, length);
   }
   @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
-    extremeColumns<T>(source, target, length, step, columns, true);
-  }
-}
-
-@final
-class Least<T extends number> extends Fold<T> {
-  @inline row(source: usize, length: i32): T {
-    return extremeRow<T>(source, length, false);
-  }
-  @inline columns(source: usize, target: usize, length: i32, step: usize, columns: i32): void {
-    extremeColumns<T>(source, target, length, step, columns, false);
+    extremeColumns<T, Op>(source, target, length, step, columns);
   }
 }
 
@@ -119,26 +109,26 @@ export function reduce_prod_u32(args: usize, worker: i32, workers: i32): void {
   reduce<u32, Plain<u32, Product<u32>>>(args, worker, workers);
 }
 export function reduce_max_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Most<f32>>(args, worker, workers);
+  reduce<f32, Bound<f32, Most<f32>>>(args, worker, workers);
 }
 export function reduce_max_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Most<f64>>(args, worker, workers);
+  reduce<f64, Bound<f64, Most<f64>>>(args, worker, workers);
 }
 export function reduce_max_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Most<i32>>(args, worker, workers);
+  reduce<i32, Bound<i32, Most<i32>>>(args, worker, workers);
 }
 export function reduce_max_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Most<u32>>(args, worker, workers);
+  reduce<u32, Bound<u32, Most<u32>>>(args, worker, workers);
 }
 export function reduce_min_f32(args: usize, worker: i32, workers: i32): void {
-  reduce<f32, Least<f32>>(args, worker, workers);
+  reduce<f32, Bound<f32, Least<f32>>>(args, worker, workers);
 }
 export function reduce_min_f64(args: usize, worker: i32, workers: i32): void {
-  reduce<f64, Least<f64>>(args, worker, workers);
+  reduce<f64, Bound<f64, Least<f64>>>(args, worker, workers);
 }
 export function reduce_min_i32(args: usize, worker: i32, workers: i32): void {
-  reduce<i32, Least<i32>>(args, worker, workers);
+  reduce<i32, Bound<i32, Least<i32>>>(args, worker, workers);
 }
 export function reduce_min_u32(args: usize, worker: i32, workers: i32): void {
-  reduce<u32, Least<u32>>(args, worker, workers);
+  reduce<u32, Bound<u32, Least<u32>>>(args, worker, workers);
 }
