@@ -72,6 +72,30 @@ const works: Readonly<Record<string, (random: (shape: number[]) => Tensor) => Te
         .map((g) => athanor.flatten(g)),
     );
   },
+  "attention and its gradients": (random) => {
+    const [query, key, value] = [random([3, 70, 12]), random([3, 50, 12]), random([3, 50, 9])];
+    const loss = (q: Tensor, k: Tensor, v: Tensor): Tensor => athanor.scaledDotProductAttention(q, k, v).square().sum();
+    return athanor.concat(
+      athanor
+        .grad(loss, { argnums: [0, 1, 2] })(query!, key!, value!)
+        .map((g) => athanor.flatten(g)),
+    );
+  },
+  "one sequence's attention": (random) =>
+    athanor.scaledDotProductAttention(random([150, 16]), random([131, 16]), random([131, 16])),
+  "eigenvalues of a batch": (random) => {
+    const a = random([7, 21, 21]);
+    return athanor.linalg.eigvalsh(athanor.add(a, athanor.transpose(a)));
+  },
+  "eigenvectors of one matrix": (random) => {
+    const a = random([90, 90]);
+    return athanor.linalg.eigh(a.add(a.T)).vectors;
+  },
+  "a layer norm": (random) => {
+    const x = random([257, 300]);
+    const centred = x.sub(x.mean({ axis: 1, keepDims: true }));
+    return centred.div(centred.square().mean({ axis: 1, keepDims: true }).add(1e-5).sqrt());
+  },
   "pooling and its gradient": (random) =>
     athanor.grad((x: Tensor) => athanor.maxPool2d(x, { window: 3, stride: 2 }).square().sum())(random([2, 13, 11, 7])),
 };
