@@ -70,7 +70,7 @@ const eigOp: KernelOp<null> = {
       words: [count, n],
       workgroups: count,
       scratch: eigScratch(count, n),
-      status: matrixStatus("eig", batch, () => "has no gradient: its eigenvectors are not independent"),
+      status: matrixStatus("eig", batch),
       unsupported: onCpuOnly("eig"),
     };
   },
@@ -123,7 +123,7 @@ export interface GeneralEigenDecomposition {
  * throws a LinAlgError for NaN or infinity.
  *
  * The gradient is that of functions that do not depend on the phases of the vectors. It takes 1 / (λⱼ − λᵢ) as 0 where
- * |λⱼ − λᵢ| ≤ 8ε · max |λ|, and is refused at the read where the vectors are not independent.
+ * |λⱼ − λᵢ| ≤ 8ε · max |λ|, and needs independent eigenvectors: for a matrix that lacks them it is huge, or refused at the read.
  */
 export function eig(a: Tensor): GeneralEigenDecomposition {
   const input = requireSquare("eig", a);
