@@ -31,12 +31,12 @@ function cubes(shape: readonly number[], dtype: DType, hasGradient: boolean, isS
     label: `cubes of values [${shape.join()}] ${dtype}${isSpread ? "" : ", complex"}`,
     operands: [{ shape, dtype, domain: [-1, 1] }],
     call: (a) => {
-      const { real, imag } = linalg.eig(isSpread ? spread(a!) : a!).values;
+      const { real, imag } = linalg.eig(isSpread ? spread(a) : a).values;
       // (x + iy)³ = x³ − 3xy² + …
       return athanor.sum(athanor.mul(real, athanor.sub(real.square(), athanor.mul(imag.square(), 3))), { axis: -1 });
     },
-    reference: (a) => expected(a!),
-    against: (a) => build(shape.slice(0, -2), () => 40 * Math.max(1, ...expected(a!).data.map(Math.abs))),
+    reference: (a) => expected(a),
+    against: (a) => build(shape.slice(0, -2), () => 40 * Math.max(1, ...expected(a).data.map(Math.abs))),
     gpu: false,
     gradient: hasGradient ? { ulps: 64, second: dtype === "f64" } : false,
   };
@@ -48,12 +48,12 @@ function residual(shape: readonly number[], dtype: DType): Sample {
     label: `a v − v λ [${shape.join()}] ${dtype}`,
     operands: [{ shape, dtype, domain: [-1, 1] }],
     call: (a) => {
-      const { values, vectors } = linalg.eig(a!);
+      const { values, vectors } = linalg.eig(a);
       const [wr, wi] = [values.real.expandDims(-2), values.imag.expandDims(-2)];
       const { real, imag } = vectors;
       return [
-        athanor.matmul(a!, real).sub(real.mul(wr)).add(imag.mul(wi)),
-        athanor.matmul(a!, imag).sub(real.mul(wi)).sub(imag.mul(wr)),
+        athanor.matmul(a, real).sub(real.mul(wr)).add(imag.mul(wi)),
+        athanor.matmul(a, imag).sub(real.mul(wi)).sub(imag.mul(wr)),
       ];
     },
     reference: () => [build(shape, () => 0), build(shape, () => 0)],
@@ -82,11 +82,11 @@ function squaresOfVectors(dtype: DType): Sample {
     label: `squares of vectors [2,2] ${dtype}`,
     operands: [{ shape: [2, 2], dtype, values: [0.3, 0.7, -0.4, 0.2] }],
     call: (a) => {
-      const { values, vectors } = linalg.eig(spread(a!));
+      const { values, vectors } = linalg.eig(spread(a));
       const first = vectors.real.square().add(vectors.imag.square()).slice([0, 0], [1, 2]);
       return athanor.sum(first.mul(values.real.expandDims(0)), { axis: [0, 1], keepDims: true });
     },
-    reference: (a) => expected(a!),
+    reference: (a) => expected(a),
     against: () => build([1, 1], () => 8),
     gpu: false,
     gradient: { ulps: 64, second: dtype === "f64" },
