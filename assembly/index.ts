@@ -16,6 +16,7 @@ export { avgPool2d_f32, avgPool2d_f64 } from "./pooling-average";
 export * from "./pooling-average-gradient";
 export * from "./indexing";
 export * from "./linalg/cholesky";
+export { eig_f32, eig_f64 } from "./linalg/eig";
 export { eigh_f32, eigh_f64, eigvalsh_f32, eigvalsh_f64 } from "./linalg/eigh";
 export * from "./linalg/lu";
 export { qr_f32, qr_f64 } from "./linalg/qr";

@@ -1,5 +1,6 @@
-// Dense linear algebra on one thread, f32 and f64: milliseconds of a compiled call, and the share of this machine's peak by the
-// operations that textbooks count (Golub and Van Loan). Read next: measurements.ts, sample.ts.
+// Dense linear algebra on one thread that no peer is raced at: decompositions in f64, and some more in f32. Milliseconds of a
+// compiled call, and the share of this machine's peak by the operations that textbooks count (Golub and Van Loan). The f32
+// decompositions are work of their own. Read next: measurements.ts, sample.ts, work/work.ts.
 import { tensor } from "../bindings/engine/creation.ts";
 import { init, jit, shutdown, tensorsOf } from "../bindings/engine/index.ts";
 import * as linalg from "../bindings/linalg/index.ts";
@@ -20,6 +21,8 @@ interface Problem {
   readonly kind: "general" | "symmetric" | "positive";
   readonly flops: number;
   readonly long: boolean;
+  /** Measured in these. */
+  readonly dtypes: readonly Precision[];
   readonly compute: (a: Tensor) => unknown;
 }
 
@@ -29,6 +32,7 @@ const square = (
   kind: Problem["kind"],
   flops: number,
   compute: Problem["compute"],
+  dtypes: Problem["dtypes"] = ["f64"],
 ): Problem => ({
   name: `linalg/${op}-${size}`,
   rows: size,
@@ -36,12 +40,14 @@ const square = (
   kind,
   flops: flops * size ** 3,
   long: size > 512,
+  dtypes,
   compute,
 });
 
 const problems: readonly Problem[] = [
-  ...[32, 64, 128, 256, 512, 1024].map((n) => square("eigh", n, "symmetric", 9, (a) => linalg.eigh(a))),
-  ...[512, 1024].map((n) => square("eigvalsh", n, "symmetric", 4 / 3, (a) => linalg.eigvalsh(a))),
+  ...[32, 64, 128, 256, 512].map((n) => square("eigh", n, "symmetric", 9, (a) => linalg.eigh(a))),
+  square("eigh", 1024, "symmetric", 9, (a) => linalg.eigh(a), ["f32", "f64"]),
+  ...[512, 1024].map((n) => square("eigvalsh", n, "symmetric", 4 / 3, (a) => linalg.eigvalsh(a), ["f32", "f64"])),
   {
     name: "linalg/svd-512x256",
     rows: 512,
@@ -49,13 +55,25 @@ const problems: readonly Problem[] = [
     kind: "general",
     flops: 4 * 512 * 256 ** 2 + 22 * 256 ** 3,
     long: false,
+    dtypes: ["f64"],
     compute: (a) => linalg.svd(a),
   },
   square("qr", 512, "general", 8 / 3, (a) => linalg.qr(a)),
-  square("lu", 512, "general", 2 / 3, (a) => linalg.lu(a)),
+  square("lu", 512, "general", 2 / 3, (a) => linalg.lu(a), ["f32", "f64"]),
   square("cholesky", 512, "positive", 1 / 3, (a) => linalg.cholesky(a)),
   square("solve", 512, "general", 2 / 3, (a) => linalg.solve(a, a.slice([0, 0], [512, 1]))),
-  square("inv", 512, "general", 2, (a) => linalg.inv(a)),
+  square("inv", 512, "general", 2, (a) => linalg.inv(a), ["f32", "f64"]),
+  square("eig", 128, "general", 25, (a) => linalg.eig(a)),
+  {
+    name: "linalg/fft-1024x1024",
+    rows: 1024,
+    columns: 1024,
+    kind: "general",
+    flops: 5 * 1024 * 1024 * 10,
+    long: false,
+    dtypes: ["f32", "f64"],
+    compute: (a) => linalg.fft(a),
+  },
 ];
 
 /** The same numbers in every run. */
@@ -73,6 +91,8 @@ function elements({ rows, columns, kind }: Problem): Float64Array {
   });
 }
 
+const nameOf = (problem: Problem, dtype: Precision): string => `${problem.name}${dtype === "f64" ? "-f64" : ""}`;
+
 let peak: Peak | undefined;
 
 async function measure(problem: Problem, dtype: Precision): Promise<Row> {
@@ -81,7 +101,7 @@ async function measure(problem: Problem, dtype: Precision): Promise<Row> {
   const a = tensor(elements(problem), { shape: [problem.rows, problem.columns], dtype });
   const compiled = jit((x: Tensor) => tensorsOf(problem.compute(x)));
   let last: readonly Tensor[] = [];
-  const name = `${problem.name} ${dtype}`;
+  const name = nameOf(problem, dtype);
   const run = (): void => {
     for (const old of last) old.dispose();
     last = compiled(a);

@@ -1,5 +1,7 @@
 // Linear algebra: re-exports only.
 export { cholesky } from "./cholesky.ts";
+export type { GeneralEigenDecomposition } from "./eig.ts";
+export { eig } from "./eig.ts";
 export type { EigenDecomposition } from "./eigh.ts";
 export { eigh, eigvalsh } from "./eigh.ts";
 export type { ComplexTensor, FourierOptions, InverseRealOptions } from "./fourier.ts";

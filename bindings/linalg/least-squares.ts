@@ -117,8 +117,8 @@ export function matrixRank(a: Tensor, options: RankOptions = {}): Tensor {
   );
 }
 
-/** Norms of a matrix: Frobenius, nuclear, largest (or smallest) sum of a column, singular value, sum of a row. */
-export type MatrixNorm = "fro" | "nuc" | 1 | -1 | 2 | -2 | typeof Infinity | typeof Number.NEGATIVE_INFINITY;
+/** "fro", "nuc", 1, −1, 2, −2, ∞ or −∞: see `norm`. */
+export type MatrixNorm = "fro" | "nuc" | number;
 
 const norms: readonly unknown[] = ["fro", "nuc", 1, -1, 2, -2, Infinity, -Infinity];
 

@@ -236,3 +236,8 @@ export function fourierScratch(n: number, size: number): (workers: number) => nu
     left <= 1 ? up(6 * n * size + stage(n) + 64, 64) : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
   return (workers) => workers * bytes;
 }
+
+/** eig of `batch` n×n matrices, f64 inside whatever the element type. */
+export function eigScratch(batch: number, n: number): (workers: number) => number {
+  return shared(batch, up(8 * (3 * n * n + 5 * n) + gemm(n, n, n, 8), 64));
+}

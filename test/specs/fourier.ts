@@ -53,10 +53,10 @@ function both(isInverse: boolean): Sample[] {
       dtype,
       2,
       (real, imag) => {
-        const result = linalg[name]({ real: real!, imag: imag! }, { axes });
+        const result = linalg[name]({ real: real, imag: imag }, { axes });
         return [result.real, result.imag];
       },
-      (real, imag) => reference.transformed([real!, imag!], axes, isInverse),
+      (real, imag) => reference.transformed([real, imag], axes, isInverse),
       hasGradient,
     );
   return [
@@ -79,10 +79,10 @@ export const fourier: StructuredRows<"fft" | "ifft" | "rfft" | "irfft"> = {
         "f32",
         1,
         (x) => {
-          const { real, imag } = linalg.fft(x!);
+          const { real, imag } = linalg.fft(x);
           return [real, imag];
         },
-        (x) => reference.transformed([x!, build(x!.shape, () => 0)], [-1], false),
+        (x) => reference.transformed([x, build(x.shape, () => 0)], [-1], false),
         true,
       ),
     ],
@@ -90,14 +90,14 @@ export const fourier: StructuredRows<"fft" | "ifft" | "rfft" | "irfft"> = {
       refuse(
         "shapes",
         [[2], [3]],
-        (real, imag) => linalg.fft({ real: real!, imag: imag! }).real,
+        (real, imag) => linalg.fft({ real: real, imag: imag }).real,
         "ShapeError",
         "fft: real and imag must have one shape, got [2] and [3]",
       ),
       refuse(
         "scalar",
         [[]],
-        (x) => linalg.fft(x!).real,
+        (x) => linalg.fft(x).real,
         "ShapeError",
         "fft: a scalar has no axis to transform. Reshape it to [1]",
       ),
@@ -121,10 +121,10 @@ export const fourier: StructuredRows<"fft" | "ifft" | "rfft" | "irfft"> = {
         "f32",
         1,
         (x) => {
-          const { real, imag } = linalg.rfft(x!, { axes: axes! });
+          const { real, imag } = linalg.rfft(x, { axes: axes! });
           return [real, imag];
         },
-        (x) => reference.halved(reference.transformed([x!, build(x!.shape, () => 0)], axes!, false), axes!),
+        (x) => reference.halved(reference.transformed([x, build(x.shape, () => 0)], axes!, false), axes!),
         true,
       ),
     ),
@@ -145,8 +145,8 @@ export const fourier: StructuredRows<"fft" | "ifft" | "rfft" | "irfft"> = {
         shape,
         "f64",
         1,
-        (x) => linalg.irfft(linalg.rfft(x!, { axes }), { axes, size }),
-        (x) => [x!],
+        (x) => linalg.irfft(linalg.rfft(x, { axes }), { axes, size }),
+        (x) => [x],
         false,
       ),
     ),
@@ -154,7 +154,7 @@ export const fourier: StructuredRows<"fft" | "ifft" | "rfft" | "irfft"> = {
       refuse(
         "too few",
         [[3], [3]],
-        (real, imag) => linalg.irfft({ real: real!, imag: imag! }, { size: 6 }),
+        (real, imag) => linalg.irfft({ real: real, imag: imag }, { size: 6 }),
         "ShapeError",
         "irfft: size 6 needs 4 frequencies on axis 0, got [3]. Pad with zeros",
       ),

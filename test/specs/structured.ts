@@ -9,6 +9,7 @@ import { convolution } from "./convolution.ts";
 import { convolutionRanks } from "./convolution-ranks.ts";
 import { creation } from "./creation.ts";
 import type { ElementwiseName } from "./elementwise.ts";
+import { eig } from "./eig.ts";
 import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
 import { linalg } from "./linalg.ts";
@@ -58,6 +59,7 @@ const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = 
   ...systems,
   ...singular,
   ...fourier,
+  ...eig,
 };
 
 /** Functions outside bindings/ops. */
