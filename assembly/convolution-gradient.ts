@@ -3,7 +3,8 @@
 //        added run by run to the image with its border; the border is dropped at the end.
 //   dw = (dy transposed) times the windows: windows of blocks of pixels are gathered as rows, already the shape in
 //        which the tile reads B, and dw transposed is accumulated in scratch over all blocks, then written turned.
-// Pointwise filters are plain products, depthwise ones go to depthwise.ts, dx of dense 3 x 3 ones to winograd.ts.
+// Pointwise filters are plain products, depthwise ones go to depthwise.ts, dx of dense 3 x 3 ones to winograd.ts, dw of few
+// channels to convolution-planar-gradient.ts, whose scratch bindings/ops/scratch.ts says.
 //
 // Scratch in bytes (K = KH*KW*C/groups, G = O/groups, up(x, u) = ceil(x / u) * u, image as in convolution.ts,
 // pitch = (ceil(K / 8) | 1) * 32, gemm as in matmul.ts with s = 4):
