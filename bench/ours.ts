@@ -24,8 +24,8 @@ export function ours(device: DeviceName): Contender {
     version: ourVersion,
     backend: nameOf(backend),
     threads: backend.workers,
-    // The GPU has no f64.
-    supports: (task) => !(device === "webgpu" && task.op === "matmul" && task.dtype === "f64"),
+    // The GPU has no f64, and no kernel for weights of eight bits.
+    supports: (task) => !(device === "webgpu" && task.op === "matmul" && task.dtype !== "f32"),
     prepare: (task, inputs) => {
       const prepared = withDevice(device, () => prepare(task, inputs));
       const run = (): unknown => withDevice(device, () => prepared.run());
@@ -45,6 +45,7 @@ function prepare(task: Task, inputs: readonly Operand[]): Prepared {
   const shapes = inputShapes(task);
   const operands = inputs.map((data, index) => tensor(data, { shape: shapes[index] ?? [] }));
   if (task.op === "train") return training(task, operands);
+  if (task.op === "matmul" && task.dtype === "int8") return quantized(operands);
   return single(operands, task.op === "infer" ? inference(task) : forward(task));
 }
 
@@ -65,6 +66,15 @@ function single(operands: readonly Tensor[], compute: Forward): Prepared {
       for (const held of [...last, ...operands]) held.dispose();
     },
   };
+}
+
+/** The weights are quantised once. */
+function quantized([x, weight]: readonly Tensor[]): Prepared {
+  const { values, scale, sums, rows } = ops.quantizeMatrix(weight!);
+  return single([x!, values, scale, sums], (...operands) => {
+    const [input, ...parts] = operands;
+    return ops.quantizedMatmul(input, { values: parts[0], scale: parts[1], sums: parts[2]!, rows });
+  });
 }
 
 function forward(task: SingleTask): Forward {

@@ -10,7 +10,10 @@ export function mlmatrix(): Contender {
     // It has no product with a transpose, and a second is enough of the largest.
     supports: (task) =>
       (task.op === "linalg" && task.name !== "qr") ||
-      (task.op === "matmul" && task.transposed === "none" && task.m * task.k * task.n <= 2 ** 30),
+      (task.op === "matmul" &&
+        task.dtype !== "int8" &&
+        task.transposed === "none" &&
+        task.m * task.k * task.n <= 2 ** 30),
     prepare: (task, inputs) => {
       const [x, y] = inputShapes(task).map(([rows = 1, columns = 1], index) =>
         Matrix.from1DArray(rows, columns, Array.from(inputs[index]!)),

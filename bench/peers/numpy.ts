@@ -19,7 +19,7 @@ export function numpyts(): Contender {
         task.op === "linalg" &&
         (task.name === "svd" || task.name === "qr" || (task.name === "eigh" && task.rows > 256))
       ) &&
-      !(task.op === "matmul" && task.m * task.n > 2 ** 24),
+      !(task.op === "matmul" && (task.dtype === "int8" || task.m * task.n > 2 ** 24)),
     prepare: (task, inputs) => {
       const type = task.op === "matmul" && task.dtype === "f64" ? "float64" : "float32";
       const operands = inputShapes(task).map((shape, index) =>

@@ -39,7 +39,7 @@ function hasKernels(task: Task): boolean {
   return (
     task.op !== "linalg" &&
     !(task.op === "attention" && task.gives === "gradients") &&
-    !(task.op === "matmul" && task.dtype === "f64")
+    !(task.op === "matmul" && task.dtype !== "f32")
   );
 }
 

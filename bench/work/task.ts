@@ -15,13 +15,16 @@ export type Task =
   | TrainingTask
   | InferenceTask;
 
-/** The product [m, k] · [k, n] of operands that lie in memory as they are or, where named, transposed. */
+/**
+ * The product [m, k] · [k, n] of operands that lie in memory as they are or, where named, transposed. int8: f32 by weights that
+ * were quantised to eight bits before.
+ */
 export interface MatmulTask {
   readonly op: "matmul";
   readonly m: number;
   readonly k: number;
   readonly n: number;
-  readonly dtype: "f32" | "f64";
+  readonly dtype: "f32" | "f64" | "int8";
   readonly transposed: "none" | "a" | "b";
 }
 

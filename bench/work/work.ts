@@ -39,7 +39,7 @@ const moving = (name: string, task: Task, bytes: number, long = false): Work => 
 function matmul(m: number, k = m, n = m, options: Partial<Pick<MatmulTask, "dtype" | "transposed">> = {}): Work {
   const { dtype = "f32", transposed = "none" } = options;
   const size = m === k && k === n ? String(m) : `${m}x${k}x${n}`;
-  const suffix = `${transposed === "none" ? "" : `-${transposed}T`}${dtype === "f64" ? "-f64" : ""}`;
+  const suffix = `${transposed === "none" ? "" : `-${transposed}T`}${dtype === "f32" ? "" : `-${dtype}`}`;
   const flops = 2 * m * k * n;
   return computing(`matmul/${size}${suffix}`, { op: "matmul", m, k, n, dtype, transposed }, flops, flops > 3e8);
 }
@@ -122,6 +122,8 @@ export const works: readonly Work[] = [
   matmul(512, 512, 512, { transposed: "a" }),
   matmul(512, 512, 512, { transposed: "b" }),
   matmul(512, 512, 512, { dtype: "f64" }),
+  matmul(512, 512, 512, { dtype: "int8" }),
+  matmul(1, 1024, 1024, { dtype: "int8" }),
   ...convolution([1, 28, 1, 6, 5], ["output", "filterGradient"]),
   ...convolution([32, 28, 1, 32, 3], ["output", "filterGradient"]),
   ...convolution([1, 56, 64, 64, 3], ["output", "inputGradient", "filterGradient"]),

@@ -70,6 +70,8 @@ export {
 } from "./movement.ts";
 export type { AvgPool2dOptions, MaxPool2dOptions } from "./pooling.ts";
 export { avgPool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "./pooling.ts";
+export type { QuantizedMatrix } from "./quantization.ts";
+export { dequantizeMatrix, quantizedMatmul, quantizeMatrix } from "./quantization.ts";
 export type { PositionOptions } from "./positions.ts";
 export { argMax, argMin } from "./positions.ts";
 export type { CellWeights, LstmState } from "./recurrent.ts";

@@ -1,6 +1,6 @@
-// Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, convolution.ts,
-// convolution-gradient.ts, winograd-plan.ts and linalg/, as functions of the parameter words. Too little here is memory
-// corruption there. Knows nothing of tensors. Read next: those files.
+// Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, quantized.ts,
+// convolution.ts, convolution-gradient.ts, winograd-plan.ts and linalg/, as functions of the parameter words. Too little
+// here is memory corruption there. Knows nothing of tensors. Read next: those files.
 
 const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
 
@@ -14,6 +14,11 @@ function gemm(rows: number, columns: number, depth: number, size: number): numbe
 export function matmulScratch(words: readonly number[], size: number): (workers: number) => number {
   const [batch0 = 1, batch1 = 1, m = 0, n = 0, k = 0] = words;
   return (workers) => workers * gemm(batch0 * batch1 * m, n, k, size);
+}
+
+/** quantizedMatmul: a tile, the scales of 48 rows, and the rows in 8 bytes for every four elements. */
+export function quantizedMatmulScratch(k: number): (workers: number) => number {
+  return (workers) => workers * up(704 + 48 * 8 * Math.ceil(k / 4), 64);
 }
 
 /** The 17 convolution words by name, and what the three kernels derive from them. */

@@ -16,6 +16,7 @@ import { linalg } from "./linalg.ts";
 import { movement } from "./movement.ts";
 import { parametric } from "./parametric.ts";
 import { pooling } from "./pooling.ts";
+import { quantization } from "./quantization.ts";
 import { reduction } from "./reduction.ts";
 import { loops, sequence } from "./sequence.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
@@ -47,6 +48,7 @@ const families = {
   ...pooling,
   ...linalg,
   ...sequence,
+  ...quantization,
 };
 
 /** Every remaining op. */
