@@ -1,7 +1,7 @@
 // Elementwise work over any shape: walks the outer indices and calls a row function, an entry of the function table,
 // once a row through a cursor it advances, or, if the function is `nested`, once for many short rows, which it walks itself.
 // Knows neither the function nor the element type, only sizes in bytes.
-// Argument words: [rowFunction, operands, rank, n, nested, sizes[rank], then per operand, output first: pointer,
+// Argument words: [rowFunction, operands, rank, n, nested, sizes[rank], then per operand, outputs first: pointer,
 // innerStride, elementBytes, strides[rank]; then the cursors, (2 + 3 * operands) words for each worker]. Strides are in
 // elements. A cursor is what rows.ts says and, for nested functions, the number of rows and a step in bytes per operand.
 // Read next: rows.ts for the row functions and the cursor, program.ts for the caller.

@@ -1,6 +1,7 @@
 // Elementwise loops over one row of f32, described by a cursor. They do not know which function is mapped: an operator is
 // a class whose inlined `lanes` method takes and gives four elements, and a row function is a loop instantiated with it.
-// Cursor words: n, then (pointer, stride in elements) for the output and each input; stride 0 is one value for the row.
+// Cursor words: n, then (pointer, stride in elements) for the output (emitted functions may have several) and each input;
+// stride 0 is one value for the row.
 // The output may be one of the inputs; other overlaps are not allowed. Nothing outside the elements is read or written.
 // Read next: map.ts, which walks any shape row by row; lanes.ts for the mathematics.
 

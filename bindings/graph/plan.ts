@@ -33,7 +33,6 @@ export function makePlan(
   costs: Costs,
   surroundings: Surroundings,
 ): Plan {
-  const { given } = surroundings;
   const fused = fuse(capture);
   const placements = place(fused, devices, costs, surroundings);
   const order = schedule(fused, placements);
@@ -52,6 +51,10 @@ export function makePlan(
     }
   });
   const results = new Set(fused.results);
+  // A run that fails leaves what it was given as it was: nothing is overwritten where a later part, or a matrix, may fail.
+  const canFail =
+    runs.length > 1 || fused.groups.some((group) => group.kind === "kernel" && group.call.status !== undefined);
+  const given = canFail ? undefined : surroundings.given;
   const segments = runs.map((run, position) => {
     const workers = devices.find((device) => device.name === run.device)?.workers ?? 1;
     return lower(

@@ -164,6 +164,15 @@ describe("arguments given away", () => {
     for (const f of [echo, captures]) f.dispose();
   });
 
+  test("a run that fails leaves what it was given as it was", () => {
+    const f = athanor.jit((a: Tensor) => [athanor.add(a, 1), athanor.linalg.cholesky(a)] as const, { donate: [0] });
+    const p = stored(Float32Array.of(1, 2, 2, 1), [2, 2]);
+    expect(() => f(p)).toThrow("cholesky");
+    expect([...p.dataSync()]).toEqual([1, 2, 2, 1]);
+    p.dispose();
+    f.dispose();
+  });
+
   test("another type, another size and nothing at all need memory of their own", () => {
     const f = athanor.jit(
       (a: Tensor, none: Tensor) => [athanor.cast(a, "i32"), athanor.sum(a), athanor.add(none, 1)] as const,
