@@ -77,7 +77,7 @@ const works: Readonly<Record<string, (random: (shape: number[]) => Tensor) => Te
     const loss = (q: Tensor, k: Tensor, v: Tensor): Tensor => athanor.scaledDotProductAttention(q, k, v).square().sum();
     return athanor.concat(
       athanor
-        .grad(loss, { argnums: [0, 1, 2] })(query!, key!, value!)
+        .grad(loss, { argnums: [0, 1, 2] })(query, key, value)
         .map((g) => athanor.flatten(g)),
     );
   },
