@@ -17,7 +17,7 @@ function choleskyScratch<T extends number>(n: i32): usize {
 }
 
 /** Factors the upper triangle in place. Returns 0, or the order of the first leading minor that is not positive. */
-function factor<T extends number>(n: i32, a: usize, pitch: i32, block: usize, packing: usize): i32 {
+export function factor<T extends number>(n: i32, a: usize, pitch: i32, block: usize, packing: usize): i32 {
   const step = Lane.bytes<T>(pitch);
   if (n <= LEAF) {
     for (let k = 0; k < n; k++) {

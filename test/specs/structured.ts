@@ -64,5 +64,8 @@ const decompositions: Readonly<Record<keyof typeof matrices, StructuredSpec>> = 
   ...eig,
 };
 
+/** The norm of vectors has a row above: that of matrices goes by another name here. */
+const { norm: matrixNorm, ...matrixOps } = decompositions;
+
 /** Functions outside bindings/ops. */
-export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops, ...decompositions };
+export const beyond: Readonly<Record<string, StructuredSpec>> = { ...creation, ...loops, ...matrixOps, matrixNorm };
