@@ -54,36 +54,16 @@ function fourDots<T extends number>(x: usize, b: usize, step: usize, c: usize, b
   let s1 = s0;
   let s2 = s0;
   let s3 = s0;
-  let t0 = s0;
-  let t1 = s0;
-  let t2 = s0;
-  let t3 = s0;
-  const end = x + (bytes & ~31);
+  const end = x + bytes;
   while (x < end) {
     const u = v128.load(x);
-    const v = v128.load(x, 16);
-    s0 = Tile.madd<T>(u, v128.load(b), s0);
-    t0 = Tile.madd<T>(v, v128.load(b, 16), t0);
-    s1 = Tile.madd<T>(u, v128.load(b + step), s1);
-    t1 = Tile.madd<T>(v, v128.load(b + step, 16), t1);
-    s2 = Tile.madd<T>(u, v128.load(b + step2), s2);
-    t2 = Tile.madd<T>(v, v128.load(b + step2, 16), t2);
-    s3 = Tile.madd<T>(u, v128.load(b + step3), s3);
-    t3 = Tile.madd<T>(v, v128.load(b + step3, 16), t3);
-    x += 32;
-    b += 32;
-  }
-  if (bytes & 16) {
-    const u = v128.load(x);
     s0 = Tile.madd<T>(u, v128.load(b), s0);
     s1 = Tile.madd<T>(u, v128.load(b + step), s1);
     s2 = Tile.madd<T>(u, v128.load(b + step2), s2);
     s3 = Tile.madd<T>(u, v128.load(b + step3), s3);
+    x += 16;
+    b += 16;
   }
-  s0 = v128.add<T>(s0, t0);
-  s1 = v128.add<T>(s1, t1);
-  s2 = v128.add<T>(s2, t2);
-  s3 = v128.add<T>(s3, t3);
   storeSums<T>(c, s0, s1, s2, s3, accumulate);
 }
 

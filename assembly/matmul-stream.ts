@@ -1,6 +1,6 @@
 // A few rows times a matrix whose rows are contiguous, without packing: rows of b stream by, several at once, and what
 // they add goes to rows of c, which stay in the first-level cache. So b is read once and in order, which is what bounds a
-// single row of a; two rows and more keep the multipliers busy. A sum over k is a sum of sums of eight or four products.
+// single row of a; two rows and more keep the multipliers busy. A sum over k is a sum of sums of four products.
 // Read next: matmul-dots.ts for b transposed, matmul.ts, which chooses.
 import { Tile } from "./tile";
 
@@ -10,22 +10,14 @@ const PAIR_STRIP: usize = 2048;
 /** MOST_ROWS * PAIR_STRIP bytes fit the scratch of a product whose rows are longer than PAIR_STRIP and 8 deep. */
 export const MOST_ROWS: i32 = 8;
 
-/** c += x[0..7] times eight rows of b, `bytes` (a multiple of 16) of each. */
-function addEight<T extends number>(x: usize, xStep: usize, b: usize, rowStep: usize, c: usize, bytes: usize): void {
+/** c += x[0..3] times four rows of b, `bytes` (a multiple of 16) of each. More rows spill in V8 11.3. */
+function addFour<T extends number>(x: usize, xStep: usize, b: usize, rowStep: usize, c: usize, bytes: usize): void {
   const x0 = v128.load_splat<T>(x);
   const x1 = v128.load_splat<T>(x + xStep);
   const x2 = v128.load_splat<T>(x + 2 * xStep);
   const x3 = v128.load_splat<T>(x + 3 * xStep);
-  const x4 = v128.load_splat<T>(x + 4 * xStep);
-  const x5 = v128.load_splat<T>(x + 5 * xStep);
-  const x6 = v128.load_splat<T>(x + 6 * xStep);
-  const x7 = v128.load_splat<T>(x + 7 * xStep);
   const step2: usize = 2 * rowStep;
   const step3: usize = 3 * rowStep;
-  const step4: usize = 4 * rowStep;
-  const step5: usize = 5 * rowStep;
-  const step6: usize = 6 * rowStep;
-  const step7: usize = 7 * rowStep;
   const end = c + (bytes & ~31);
   while (c < end) {
     let s0 = v128.mul<T>(x0, v128.load(b));
@@ -36,16 +28,8 @@ function addEight<T extends number>(x: usize, xStep: usize, b: usize, rowStep: u
     s1 = Tile.madd<T>(x2, v128.load(b + step2, 16), s1);
     s0 = Tile.madd<T>(x3, v128.load(b + step3), s0);
     s1 = Tile.madd<T>(x3, v128.load(b + step3, 16), s1);
-    let t0 = Tile.madd<T>(x4, v128.load(b + step4), v128.load(c));
-    let t1 = Tile.madd<T>(x4, v128.load(b + step4, 16), v128.load(c, 16));
-    t0 = Tile.madd<T>(x5, v128.load(b + step5), t0);
-    t1 = Tile.madd<T>(x5, v128.load(b + step5, 16), t1);
-    t0 = Tile.madd<T>(x6, v128.load(b + step6), t0);
-    t1 = Tile.madd<T>(x6, v128.load(b + step6, 16), t1);
-    t0 = Tile.madd<T>(x7, v128.load(b + step7), t0);
-    t1 = Tile.madd<T>(x7, v128.load(b + step7, 16), t1);
-    v128.store(c, v128.add<T>(s0, t0));
-    v128.store(c, v128.add<T>(s1, t1), 16);
+    v128.store(c, v128.add<T>(v128.load(c), s0));
+    v128.store(c, v128.add<T>(v128.load(c, 16), s1), 16);
     b += 32;
     c += 32;
   }
@@ -54,15 +38,11 @@ function addEight<T extends number>(x: usize, xStep: usize, b: usize, rowStep: u
     s = Tile.madd<T>(x1, v128.load(b + rowStep), s);
     s = Tile.madd<T>(x2, v128.load(b + step2), s);
     s = Tile.madd<T>(x3, v128.load(b + step3), s);
-    s = Tile.madd<T>(x4, v128.load(b + step4), s);
-    s = Tile.madd<T>(x5, v128.load(b + step5), s);
-    s = Tile.madd<T>(x6, v128.load(b + step6), s);
-    s = Tile.madd<T>(x7, v128.load(b + step7), s);
     v128.store(c, v128.add<T>(v128.load(c), s));
   }
 }
 
-/** The same with four rows of b, for two rows of a and of c. */
+/** The same for two rows of a and of c. */
 function addFourTwice<T extends number>(
   x: usize,
   y: usize,
@@ -151,10 +131,10 @@ function multiplyRow<T extends number>(
 ): void {
   memory.fill(c, 0, bytes);
   let k = 0;
-  for (; k + 8 <= depth; k += 8) {
-    addEight<T>(x, xStep, b, rowStep, c, bytes);
-    x += 8 * xStep;
-    b += 8 * rowStep;
+  for (; k + 4 <= depth; k += 4) {
+    addFour<T>(x, xStep, b, rowStep, c, bytes);
+    x += 4 * xStep;
+    b += 4 * rowStep;
   }
   for (; k < depth; k++) {
     addOne<T>(x, b, c, bytes);
