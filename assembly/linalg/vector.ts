@@ -134,15 +134,16 @@ export function scale<T extends number>(x: usize, factor: f64, count: i32): void
 export function rotate<T extends number>(x: usize, y: usize, c: f64, s: f64, count: i32): void {
   const cc = Lane.splat<T>(c);
   const ss = Lane.splat<T>(s);
+  const minus = Lane.splat<T>(-s);
   const end = x + Lane.bytes<T>(count);
   while (x + 32 <= end) {
     const p = v128.load(x);
     const q = v128.load(y);
     const u = v128.load(x, 16);
     const v = v128.load(y, 16);
-    v128.store(x, v128.sub<T>(v128.mul<T>(cc, p), v128.mul<T>(ss, q)));
+    v128.store(x, Tile.madd<T>(minus, q, v128.mul<T>(cc, p)));
     v128.store(y, Tile.madd<T>(ss, p, v128.mul<T>(cc, q)));
-    v128.store(x, v128.sub<T>(v128.mul<T>(cc, u), v128.mul<T>(ss, v)), 16);
+    v128.store(x, Tile.madd<T>(minus, v, v128.mul<T>(cc, u)), 16);
     v128.store(y, Tile.madd<T>(ss, u, v128.mul<T>(cc, v)), 16);
     x += 32;
     y += 32;
@@ -150,7 +151,7 @@ export function rotate<T extends number>(x: usize, y: usize, c: f64, s: f64, cou
   while (x + 16 <= end) {
     const p = v128.load(x);
     const q = v128.load(y);
-    v128.store(x, v128.sub<T>(v128.mul<T>(cc, p), v128.mul<T>(ss, q)));
+    v128.store(x, Tile.madd<T>(minus, q, v128.mul<T>(cc, p)));
     v128.store(y, Tile.madd<T>(ss, p, v128.mul<T>(cc, q)));
     x += 16;
     y += 16;
