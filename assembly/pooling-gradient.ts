@@ -37,6 +37,31 @@ class Window {
     return v128.andnot(dy, here);
   }
 
+  /** Writes the lanes of dy at the first maxima of 2 x 2 taps that no other window has. */
+  @inline static scatterTwo<T extends number>(x: usize, dy: v128, dx: usize, rowStep: usize, tapStep: usize): void {
+    const below = x + rowStep;
+    const v0 = v128.load(x);
+    const v1 = v128.load(x + tapStep);
+    const v2 = v128.load(below);
+    const v3 = v128.load(below + tapStep);
+    const n0 = v128.ne<T>(v0, v0);
+    const n1 = v128.ne<T>(v1, v1);
+    const n2 = v128.ne<T>(v2, v2);
+    const n3 = v128.ne<T>(v3, v3);
+    const largest = v128.pmax<T>(v128.pmax<T>(v0, v1), v128.pmax<T>(v2, v3));
+    const best = v128.or(largest, v128.or(v128.or(n0, n1), v128.or(n2, n3)));
+    const w0 = v128.or(v128.eq<T>(v0, best), n0);
+    const w1 = v128.or(v128.eq<T>(v1, best), n1);
+    const w2 = v128.or(v128.eq<T>(v2, best), n2);
+    v128.store(dx, v128.and(dy, w0));
+    let left = v128.andnot(dy, w0);
+    v128.store(dx + tapStep, v128.and(left, w1));
+    left = v128.andnot(left, w1);
+    dx += rowStep;
+    v128.store(dx, v128.and(left, w2));
+    v128.store(dx + tapStep, v128.andnot(left, w2));
+  }
+
   /** Bytes from x to the first maximum of one channel. */
   @inline static firstOf<T extends number>(x: usize, rowStep: usize, tapStep: usize, rows: i32, taps: i32): usize {
     let best = load<T>(x);
@@ -86,32 +111,7 @@ function scatterVector<T extends number>(
   }
 }
 
-/** The same for 2 x 2 taps that no other window has. */
-function scatterTwo<T extends number>(x: usize, dy: v128, dx: usize, rowStep: usize, tapStep: usize): void {
-  const below = x + rowStep;
-  const v0 = v128.load(x);
-  const v1 = v128.load(x + tapStep);
-  const v2 = v128.load(below);
-  const v3 = v128.load(below + tapStep);
-  const n0 = v128.ne<T>(v0, v0);
-  const n1 = v128.ne<T>(v1, v1);
-  const n2 = v128.ne<T>(v2, v2);
-  const n3 = v128.ne<T>(v3, v3);
-  const largest = v128.pmax<T>(v128.pmax<T>(v0, v1), v128.pmax<T>(v2, v3));
-  const best = v128.or(largest, v128.or(v128.or(n0, n1), v128.or(n2, n3)));
-  const w0 = v128.or(v128.eq<T>(v0, best), n0);
-  const w1 = v128.or(v128.eq<T>(v1, best), n1);
-  const w2 = v128.or(v128.eq<T>(v2, best), n2);
-  v128.store(dx, v128.and(dy, w0));
-  let left = v128.andnot(dy, w0);
-  v128.store(dx + tapStep, v128.and(left, w1));
-  left = v128.andnot(left, w1);
-  dx += rowStep;
-  v128.store(dx, v128.and(left, w2));
-  v128.store(dx + tapStep, v128.andnot(left, w2));
-}
-
-/** The same for 3 x 3 taps. False, and nothing done, if a value may be NaN: the sum of all would be. */
+/** The same as `scatterVector` for 3 x 3 taps. False, and nothing done, if a value may be NaN: the sum of all would be. */
 function scatterThree<T extends number>(x: usize, dy: v128, dx: usize, rowStep: usize, tapStep: usize): bool {
   const v0 = v128.load(x);
   const v1 = v128.load(x + tapStep);
@@ -202,7 +202,7 @@ function scatterRun<T extends number>(
     if (ofTwo) {
       while (c < bytes) {
         if (c + 16 > bytes) c = bytes - 16;
-        scatterTwo<T>(x + c, v128.load(dy + c), dx + c, rowStep, tapStep);
+        Window.scatterTwo<T>(x + c, v128.load(dy + c), dx + c, rowStep, tapStep);
         c += 16;
       }
     }

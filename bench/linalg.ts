@@ -115,7 +115,7 @@ async function measure(problem: Problem, dtype: Precision): Promise<Row> {
 }
 
 export const linalgMeasurements: readonly Measurement[] = problems.flatMap((problem) =>
-  (["f32", "f64"] as const).map((dtype): Measurement => ({
+  problem.dtypes.map((dtype): Measurement => ({
     name: `${problem.name} ${dtype}`,
     long: problem.long,
     measure: async () => [await measure(problem, dtype)],
