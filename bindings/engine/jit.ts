@@ -102,11 +102,11 @@ function dropTrace(traced: Traced): void {
 }
 
 /** Tensors and numbers of a tree, in order. */
-function flatten(tree: unknown): (Tensor | number)[] {
-  if (isTensor(tree) || typeof tree === "number") return [tree];
-  if (Array.isArray(tree)) return tree.flatMap(flatten);
-  if (typeof tree === "object" && tree !== null) return Object.values(tree).flatMap(flatten);
-  return [];
+function flatten(tree: unknown, leaves: (Tensor | number)[] = []): (Tensor | number)[] {
+  if (isTensor(tree) || typeof tree === "number") leaves.push(tree);
+  else if (Array.isArray(tree)) for (const item of tree) flatten(item, leaves);
+  else if (typeof tree === "object" && tree !== null) for (const item of Object.values(tree)) flatten(item, leaves);
+  return leaves;
 }
 
 /** The leaves, by their place among all, of the arguments given away. */
@@ -120,9 +120,18 @@ function donatedLeaves(args: readonly unknown[], donate: readonly number[]): Set
   return donated;
 }
 
+const texts = new WeakMap<Shape, string>();
+
+/** A shape in words. A loop meets the same shape objects at every call. */
+function textOf(shape: Shape): string {
+  let text = texts.get(shape);
+  if (text === undefined) texts.set(shape, (text = shape.join()));
+  return text;
+}
+
 function signature(tree: unknown, device: DeviceName | undefined): string {
   const describe = (item: unknown): string => {
-    if (isTensor(item)) return `${item.dtype}[${item.shape.join()}]`;
+    if (isTensor(item)) return `${item.dtype}[${textOf(item.shape)}]`;
     if (typeof item === "number") return "#";
     if (Array.isArray(item)) return `(${item.map(describe).join(";")})`;
     if (typeof item === "object" && item !== null)
@@ -248,6 +257,14 @@ function isUnshared(inputs: readonly Value[], index: number): boolean {
   );
 }
 
+/** One text for each way in which devices are in use and inputs lie on them: plans are chosen by it at every call. */
+function placesKey(engine: Engine, inputs: readonly Value[]): string {
+  let key = `${engine.backends.has("wasm") ? "c" : ""}${engine.backends.has("webgpu") ? "g" : ""}|`;
+  for (const { copies } of inputs)
+    key += copies.size === 0 ? "h" : copies.size > 1 ? "b" : copies.has("wasm") ? "c" : "g";
+  return key;
+}
+
 /** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU. */
 function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[]): unknown {
   const bind = (source: Source): Value => {
@@ -266,11 +283,7 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
     const argument = args[source];
     return typeof argument === "number" ? argument : Number.NaN;
   });
-  const residence = inputs
-    .map((value) => (value.copies.size > 0 ? [...value.copies.keys()].sort().join("+") : "host"))
-    .join();
-  const devices = [...engine.backends.keys()].join();
-  const key = `${devices}|${residence}`;
+  const key = placesKey(engine, inputs);
   let compiled = traced.plans.get(key);
   if (compiled === undefined) {
     compiled = engine.compile({ ...traced.captured, inputs }, { given: traced.given });
