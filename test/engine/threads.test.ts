@@ -145,6 +145,19 @@ describe("workers", () => {
     useEngine(undefined);
   });
 
+  test("a worker that ends while it waits is not waited for", async () => {
+    const engine = await engineWith(3);
+    useEngine(engine);
+    const wasm = wasmOf(engine);
+    const { members } = wasm.threads as unknown as { readonly members: readonly { terminate(): Promise<unknown> }[] };
+    await members[1]?.terminate();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(wasm.threads?.size).toBe(1);
+    expect((await athanor.arange(10_000).mul(3).data())[9999]).toBe(29_997);
+    await engine.shutdown();
+    useEngine(undefined);
+  });
+
   test("a host without shared memory runs on one thread and says why", async () => {
     const own = globalThis.SharedArrayBuffer;
     Object.assign(globalThis, { SharedArrayBuffer: undefined });

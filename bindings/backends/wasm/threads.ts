@@ -73,6 +73,9 @@ function startInNode(node: NodeThreads, ...[assignment, joined, failed]: Paramet
   thread.on("error", (error) => {
     failed(String(error));
   });
+  thread.on("exit", () => {
+    failed("a worker ended");
+  });
   thread.unref?.();
   return thread;
 }
@@ -140,7 +143,12 @@ export class Threads {
   private add(): Promise<string | undefined> {
     return new Promise((resolve) => {
       try {
-        const member = starter()?.(this.assignment, () => resolve(undefined), resolve);
+        const failed = (reason: string): void => {
+          // One that had joined is waited for no more: from now on this thread works alone.
+          this.isBroken = true;
+          resolve(reason);
+        };
+        const member = starter()?.(this.assignment, () => resolve(undefined), failed);
         if (member !== undefined) this.members.push(member);
       } catch (error) {
         resolve(String(error));
