@@ -17,7 +17,7 @@ import { ConvolutionShape, WindowRuns } from "./convolution-shape";
 import { matmulScratch, multiply } from "./matmul";
 import { interleaveRows, packColumns } from "./matmul-pack";
 import { multiplyPanels, Tile } from "./matmul-tile";
-import { winograd } from "./winograd";
+import { prepareFilters, winograd } from "./winograd";
 import { Winograd } from "./winograd-plan";
 import { Share, Words } from "./words";
 
@@ -172,7 +172,19 @@ function convolvePixels(
   }
 }
 
-/** Words: x, w, out, scratch, then the 17 of the shape. Workers share all output pixels of the batch. */
+/** Words: w, result, scratch, then C and O: the weights of a Winograd convolution as its product wants them. */
+export function conv2dFilters_f32(args: usize, worker: i32, workers: i32): void {
+  const target = Words.pointer(args, 1);
+  const scratch = Words.pointer(args, 2);
+  const c = Words.integer(args, 3);
+  const o = Words.integer(args, 4);
+  prepareFilters(c, o, Words.pointer(args, 0), target, scratch, worker, workers);
+}
+
+/**
+ * Words: x, w, out, scratch, then the 17 of the shape; where Winograd suits, what conv2dFilters made of w, or 0. Workers
+ * share all output pixels of the batch.
+ */
 export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
   const w = Words.pointer(args, 1);
@@ -197,7 +209,7 @@ export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
     return;
   }
   if (Winograd.suits(shape)) {
-    winograd(shape, x, w, out, scratch, worker, workers);
+    winograd(shape, x, w, Words.pointer(args, 21), out, scratch, worker, workers);
     return;
   }
   if (shape.isDepthwise) {

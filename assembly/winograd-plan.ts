@@ -13,7 +13,7 @@ const PATCH: usize = 36 * 16 * 4;
 const MIDDLE: usize = 9216;
 const VALUES: usize = 6 * PATCH;
 const EDGE: usize = 16 * 32 * 4;
-const FIXED: usize = PLAN + PATCH + MIDDLE + VALUES + EDGE;
+export const FIXED: usize = PLAN + PATCH + MIDDLE + VALUES + EDGE;
 
 /** One call of the kernel: what is convolved with what, how it is cut, where things are. Lies in scratch. */
 @unmanaged
@@ -38,8 +38,9 @@ export class Winograd {
   depth: i32;
   x: usize;
   out: usize;
-  /** Filters [3, 3, c, o] as the product wants them. */
+  /** Filters [3, 3, c, o]; whether `weights` holds them already as the product wants them. */
   filter: usize;
+  isPrepared: bool;
   patch: usize;
   middle: usize;
   transformed: usize;
@@ -78,6 +79,11 @@ export class Winograd {
   /** A window with one row in the image, or none, would get the rounding of a tile much larger than its own sum. */
   private static isNarrow(top: i32, bottom: i32, left: i32, right: i32): bool {
     return max<i32>(max<i32>(top, bottom), max<i32>(left, right)) <= 1;
+  }
+
+  /** Bytes from one group of transformed filters to the next. */
+  @inline get groupBytes(): usize {
+    return (this.values as usize) * this.weightStep;
   }
 
   /** Bytes of scratch of one worker, when it has all `images` to itself. */
@@ -134,5 +140,6 @@ export class Winograd {
     this.packed = this.edge + EDGE;
     this.products = this.packed + (this.values as usize) * this.packedStep;
     this.weights = this.products + (this.values as usize) * this.productStep;
+    this.isPrepared = false;
   }
 }

@@ -7,11 +7,12 @@
 //
 // Tiles are taken in blocks whose packed panels stay in the second-level cache, outputs in groups of columns. When one
 // block is all there is, the weights of a group are transformed just before they are used and never leave the cache.
+// Weights that stay the same from call to call are transformed once, by prepareFilters, and given to every call.
 // Read next: winograd-plan.ts for the rule, the sizes and the rounding, winograd-transform.ts.
 import { copyRun, ConvolutionShape } from "./convolution-shape";
 import { interleaveFour, interleaveRows } from "./matmul-pack";
 import { Tile } from "./tile";
-import { Winograd } from "./winograd-plan";
+import { FIXED, Winograd } from "./winograd-plan";
 import { multiplyTiles } from "./winograd-tile";
 import { filterFour, filterTwo, inputFour, inputTwo, outputFour, outputTwo } from "./winograd-transform";
 import { Share } from "./words";
@@ -196,9 +197,9 @@ function storeTiles(plan: Winograd, first: i32, count: i32, from: i32, columns: 
 function convolveTiles(plan: Winograd, from: i32, end: i32): void {
   const first = from * plan.tilesW;
   const last = end * plan.tilesW;
-  const groupBytes = (plan.values as usize) * plan.weightStep;
-  const once = last - first <= plan.block;
-  if (!once) {
+  const groupBytes = plan.groupBytes;
+  const once = !plan.isPrepared && last - first <= plan.block;
+  if (!once && !plan.isPrepared) {
     let weights = plan.weights;
     for (let o = 0; o < plan.o; o += plan.group) {
       packFilters(plan, o, min<i32>(plan.group, plan.o - o), weights);
@@ -219,11 +220,37 @@ function convolveTiles(plan: Winograd, from: i32, end: i32): void {
   }
 }
 
-/** Forward. Workers share the rows of tiles of all images. */
+/**
+ * The filters of a forward convolution of c channels to o outputs, group after group. Workers share the groups. Each needs
+ * FIXED bytes of scratch, less than the convolution does.
+ */
+export function prepareFilters(
+  c: i32,
+  o: i32,
+  w: usize,
+  target: usize,
+  scratch: usize,
+  worker: i32,
+  workers: i32,
+): void {
+  const plan = changetype<Winograd>(scratch + FIXED * (worker as usize));
+  // How the filters lie does not depend on the images.
+  plan.cut(1, 4, 4, c, 4, 4, o);
+  plan.filter = w;
+  const groups = (o + plan.group - 1) / plan.group;
+  const end = Share.from(groups, worker + 1, workers);
+  for (let group = Share.from(groups, worker, workers); group < end; group++) {
+    const from = group * plan.group;
+    packFilters(plan, from, min<i32>(plan.group, o - from), target + (group as usize) * plan.groupBytes);
+  }
+}
+
+/** Forward; `prepared` is what prepareFilters made of w, or 0. Workers share the rows of tiles of all images. */
 export function winograd(
   shape: ConvolutionShape,
   x: usize,
   w: usize,
+  prepared: usize,
   out: usize,
   scratch: usize,
   worker: i32,
@@ -235,6 +262,10 @@ export function winograd(
   plan.x = x;
   plan.out = out;
   plan.filter = w;
+  if (prepared != 0) {
+    plan.weights = prepared;
+    plan.isPrepared = true;
+  }
   plan.top = shape.padTop;
   plan.left = shape.padLeft;
   const lines = shape.n * plan.tilesH;

@@ -14,7 +14,7 @@ export interface Storage extends Stored {
 
 /** Bytes on one device. */
 export interface MemoryReport {
-  /** Held by tensors and running programs. */
+  /** Held by tensors, weights that the CPU keeps prepared with them included, and by running programs. */
   readonly inUse: number;
   /** Taken from the device, free lists included. */
   readonly reserved: number;

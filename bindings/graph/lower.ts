@@ -240,6 +240,7 @@ class Lowering {
         elements: this.elements([...group.inputs.map((input) => input.buffer), ...group.outputs]),
       },
       scratch: isGpu ? 0 : (call.scratch?.(this.workers) ?? 0),
+      preparation: isGpu ? undefined : call.preparation,
       status: isGpu ? undefined : call.status,
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
     });

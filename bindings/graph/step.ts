@@ -3,7 +3,7 @@
 // Read next: lower.ts, which makes them, and backends/backend.ts, which runs them.
 import type { DType } from "../core/dtype.ts";
 import type { Expression } from "../expr/expression.ts";
-import type { Combiner, KernelStatus } from "../ops/descriptor.ts";
+import type { Combiner, KernelStatus, Preparation } from "../ops/descriptor.ts";
 
 /** A slot read or written with one stride (in elements) for every axis of the step's shape. */
 export interface SlotView {
@@ -80,6 +80,8 @@ export interface KernelStep {
   readonly work?: { readonly flops: number; readonly elements: number };
   /** WASM scratch bytes, already multiplied by the workers. */
   readonly scratch: number;
+  /** What the WASM kernel can be given prepared. */
+  readonly preparation?: Preparation | undefined;
   /** The error for what the WASM kernel reported, if it reports at all. */
   readonly status?: KernelStatus | undefined;
   /** Applied to every element of the only output before it is written. WebGPU only. */

@@ -4,7 +4,7 @@
 import type { Shape } from "../core/shape.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";
-import { convolutionScratch, filterGradientScratch, inputGradientScratch } from "./scratch.ts";
+import { convolutionPreparation, convolutionScratch, filterGradientScratch, inputGradientScratch } from "./scratch.ts";
 import { flip } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -69,6 +69,7 @@ const forwardOp: KernelOp<Geometry> = {
     words: words(g),
     ...tiles(g.groups, g.batch * g.height.output * g.width.output, g.outputs / g.groups),
     scratch: convolutionScratch(words(g)),
+    preparation: convolutionPreparation(words(g)),
   }),
   epilogue: true,
   gradient: ({ inputs: [x, filter], cotangents: [dy], attributes, wanted }) =>

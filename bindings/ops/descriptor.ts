@@ -103,6 +103,19 @@ export interface KernelOperand extends Spec {
  */
 export type KernelStatus = (item: number, code: number) => Error;
 
+/**
+ * Another form of an input that a WASM kernel can do its work from, worth keeping while the input stays the same. The kernel
+ * finds its address in a word behind its parameters; 0 there means that it has to do without.
+ */
+export interface Preparation {
+  /** With `_${dtype}` of the call the WASM export that makes it, from the input, the result, the call's scratch and `words`. */
+  readonly kernel: string;
+  /** Which input. */
+  readonly input: number;
+  readonly bytes: number;
+  readonly words: readonly number[];
+}
+
 /** One launch of a structured kernel. See assembly/README.md and shaders/README.md for the ABI. */
 export interface KernelCall {
   /** Name of the WGSL file and, with `_${dtype}`, of the WASM export. */
@@ -116,6 +129,8 @@ export interface KernelCall {
   readonly entry?: string;
   /** Bytes of WASM scratch for this number of workers; 0 when absent. */
   readonly scratch?: (workers: number) => number;
+  /** Present if the WASM kernel takes a prepared input; it then has scratch. */
+  readonly preparation?: Preparation | undefined;
   /** Present if the WASM kernel reports failures that only a run can find. */
   readonly status?: KernelStatus;
   /** Whether a backend cannot run this call although it has the kernel (a size limit). */

@@ -1,6 +1,7 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, quantized.ts,
 // convolution.ts, convolution-gradient.ts, winograd-plan.ts and linalg/, as functions of the parameter words. Too little
 // here is memory corruption there. Knows nothing of tensors. Read next: those files.
+import type { Preparation } from "./descriptor.ts";
 
 const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
 
@@ -68,16 +69,28 @@ function convolution(words: readonly number[]): {
 /** Bytes of one row of window values, as in convolution-gradient.ts. */
 const windowPitch = (depth: number): number => (Math.ceil(depth / 8) | 1) * 32;
 
+/** Bytes of `count` floats of one value of a tile: winograd-plan.ts. */
+const spread = (count: number): number => Math.floor((count * 4 + 63) / 128) * 128 + 64;
+
+/** How the filters of a Winograd convolution lie: values of a tile, outputs of a group, bytes of a group. */
+function winogradFilters(
+  c: number,
+  o: number,
+): { readonly columns: number; readonly values: number; readonly group: number; readonly groupBytes: number } {
+  const columns = c < 64 ? 2 : 4;
+  const values = 6 * (columns + 2);
+  const group = Math.min(up(o, 8), Math.max(8, Math.min(32, Math.floor(2048 / c / 8) * 8)));
+  return { columns, values, group, groupBytes: values * spread(c * group) };
+}
+
 /** One worker's buffers of a Winograd convolution that reads c channels and writes [images, oh, ow, o]: winograd-plan.ts. */
 function winograd(images: number, c: number, oh: number, ow: number, o: number): number {
-  const columns = c < 64 ? 2 : 4;
+  const { columns, values, group, groupBytes } = winogradFilters(c, o);
   const tiles = images * Math.ceil(oh / 4) * Math.ceil(ow / columns);
   const block = Math.min(tiles, 30 * Math.max(1, Math.min(4, Math.floor(128 / c))));
-  const group = Math.min(up(o, 8), Math.max(8, Math.min(32, Math.floor(2048 / c / 8) * 8)));
   const groups = tiles > block ? Math.ceil(o / group) : 1;
-  const spread = (count: number): number => Math.floor((count * 4 + 63) / 128) * 128 + 64;
   const packed = spread((block + 6) * c) + spread((block + 6) * group);
-  return 27584 + 6 * (columns + 2) * (packed + groups * spread(c * group));
+  return 27584 + values * packed + groups * groupBytes;
 }
 
 /** Whether a convolution from one plane to another is Winograd's: `fits` and `isNarrow` of winograd-plan.ts. */
@@ -112,6 +125,14 @@ function planes(words: readonly number[]): number | undefined {
   const reach = up(ow, 8) + Math.floor(((kw - 1) * dilationW) / strideW);
   const pitch = up(Math.max(reach, Math.ceil(paddedW / strideW)), 4);
   return up(c * strideW * paddedH * pitch * 4, 64) + up(kh * kw * c * 4, 64);
+}
+
+/** What conv2d can prepare: the filters of a Winograd convolution, as prepareFilters of winograd.ts lays them out. */
+export function convolutionPreparation(words: readonly number[]): Preparation | undefined {
+  const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
+  if (!suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left })) return undefined;
+  const { group, groupBytes } = winogradFilters(c, o);
+  return { kernel: "conv2dFilters", input: 1, bytes: Math.ceil(o / group) * groupBytes, words: [c, o] };
 }
 
 /** conv2d. */

@@ -5,7 +5,7 @@ import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
 import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView, Step, StripStep } from "../../graph/step.ts";
 import { writesOf } from "../../graph/step.ts";
-import type { KernelStatus } from "../../ops/descriptor.ts";
+import type { KernelStatus, Preparation } from "../../ops/descriptor.ts";
 import type { Program } from "../backend.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
@@ -26,6 +26,17 @@ type OutputSlot = Extract<Slot, { kind: "output" }> & { readonly label: string }
 /** A call of a record: of all workers, or of the first alone. */
 interface RecordCall extends Call {
   readonly isShared: boolean;
+}
+
+/** An input that a kernel can be given prepared, and the call that prepares it. */
+interface PreparedInput {
+  readonly input: number;
+  readonly key: string;
+  readonly bytes: number;
+  readonly call: RecordCall;
+  /** The words for the address of the prepared form: where the preparation writes, and where the kernel reads. */
+  readonly target: Place;
+  readonly source: Place;
 }
 
 /** Where a kernel reports failures: two words for each worker. */
@@ -53,6 +64,7 @@ export class WasmProgram implements Program {
   private readonly scratchLabel: string;
   private readonly patches: Patch[] = [];
   private readonly reports: Report[] = [];
+  private readonly prepared: PreparedInput[] = [];
   private readonly block: number;
   private readonly records: number;
   private readonly recordCount: number;
@@ -70,10 +82,13 @@ export class WasmProgram implements Program {
     this.heap = backend.heap;
     const steps = segment.steps.filter((step) => !isEmpty(step));
     const calls = steps.flatMap((step): RecordCall[] => {
-      const isShared = backend.workers > 1 && workOf(step) >= backend.shareFrom;
+      const isShared = this.isWorthSharing(step);
       return this.encode(step, kernels, backend.workers).map((call) => ({ ...call, isShared }));
     });
     this.recordCount = calls.length;
+    this.isShared = calls.some((call) => call.isShared);
+    // Behind the program's own records, each to be run by itself.
+    calls.push(...this.prepared.map(({ call }) => call));
     for (const step of steps) for (const { slot } of writesOf(step)) this.labels[slot] ??= step.label;
     this.bufferLabels = segment.buffers.map((_, buffer) => {
       const slot = segment.slots.findIndex((other) => other.kind === "temporary" && other.buffer === buffer);
@@ -82,7 +97,6 @@ export class WasmProgram implements Program {
     this.scratchLabel = steps.find((step) => step.kind === "kernel" && step.scratch > 0)?.label ?? "run";
     const recordStart = this.words.length;
     for (const call of calls) this.words.push(call.index, call.start, Number(call.isShared));
-    this.isShared = calls.some((call) => call.isShared);
     // Numbers start at a multiple of eight bytes.
     if (this.words.length % 2 === 1) this.words.push(0);
     const scalars = segment.slots.filter((slot) => slot.kind === "scalar").length;
@@ -121,6 +135,7 @@ export class WasmProgram implements Program {
       }
       for (let index = 0; index < inputs.length; index++)
         this.point(this.places.inputs[index], inputs[index]?.pointer ?? 0);
+      this.prepare(inputs);
       for (const { index, dtype, size, over = -1, label } of this.outputs) {
         const taken = given[over] === true ? inputs[over] : undefined;
         taken?.retain();
@@ -137,6 +152,7 @@ export class WasmProgram implements Program {
       for (const storage of results) (storage as WasmStorage | undefined)?.release();
       throw error;
     } finally {
+      for (const storage of results) (storage as WasmStorage | undefined)?.overwritten();
       for (const pointer of held) this.heap.release(pointer);
     }
   }
@@ -151,6 +167,22 @@ export class WasmProgram implements Program {
     place.address = address;
     const words = this.heap.view("u32", this.block, this.words.length);
     for (const { word, offset } of place.patches) words[word] = address + offset;
+  }
+
+  /** Gives kernels the prepared forms of their inputs, where there are any. */
+  private prepare(inputs: readonly WasmStorage[]): void {
+    for (const [index, { input, key, bytes, call, target, source }] of this.prepared.entries()) {
+      const pointer = inputs[input]?.prepared(key, bytes, (place) => {
+        this.point(target, place);
+        const record = this.records + 4 * recordWords * (this.recordCount + index);
+        this.backend.run(record, 1, call.isShared);
+      });
+      this.point(source, pointer ?? 0);
+    }
+  }
+
+  private isWorthSharing(step: Step): boolean {
+    return this.backend.workers > 1 && workOf(step) >= this.backend.shareFrom;
   }
 
   /** Throws for the first failure that a kernel reported. Workers share a batch in order, so the first worker's is first. */
@@ -257,12 +289,43 @@ export class WasmProgram implements Program {
       this.words.push(0);
     }
     this.words.push(...step.words);
+    const { preparation } = step;
+    const source = this.words.length;
+    if (preparation !== undefined) this.words.push(0);
     if (step.status !== undefined) {
       this.reports.push({ word: this.words.length, status: step.status });
       for (let word = 0; word < 2 * workers; word++) this.words.push(0);
     }
+    if (preparation !== undefined) this.encodePreparation(step, preparation, kernels, source);
     return { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start };
   }
+
+  /** The call that prepares an input of a kernel, unless this program computes that input. `source` is the kernel's word. */
+  private encodePreparation(step: KernelStep, preparation: Preparation, kernels: KernelTable, source: number): void {
+    const view = step.inputs[preparation.input];
+    const slot = view === undefined ? undefined : this.segment.slots[view.slot];
+    if (view === undefined || slot?.kind !== "input") return;
+    const start = this.words.length;
+    this.pointer(view);
+    const target = this.words.length;
+    this.words.push(0);
+    this.patches.push({ word: this.words.length, slot: scratchSlot, offset: 0, advance: 0, share: 0 });
+    this.words.push(0, ...preparation.words);
+    const name = `${preparation.kernel}_${step.dtype}`;
+    this.prepared.push({
+      input: slot.index,
+      key: [name, view.offset, ...preparation.words].join(),
+      bytes: preparation.bytes,
+      call: { index: kernels.kernel(name), start, isShared: this.isWorthSharing(step) },
+      target: fixedPlace(target),
+      source: fixedPlace(source),
+    });
+  }
+}
+
+/** The place of one word that no slot has. */
+function fixedPlace(word: number): Place {
+  return { patches: [{ word, slot: scratchSlot, offset: 0, advance: 0, share: 0 }], address: 0 };
 }
 
 function isEmpty(step: Step): boolean {
