@@ -1,5 +1,5 @@
 // conv2d: x [N, H, W, C], w [KH, KW, C/groups, O], out [N, OH, OW, O]. An implicit matrix product: windows of blocks of
-// pixels are packed straight from the image into row panels (no im2col buffer), weights are packed once per call, and
+// pixels are packed straight from the image into row panels (no im2col buffer), weights once per call or kept packed, and
 // the register tile of the matrix product does the rest. Pointwise filters are that product itself, depthwise ones have
 // a kernel of their own, and so have dense 3 x 3 ones with enough channels (winograd.ts) and few channels
 // (convolution-planar.ts). Knows no bias or activation:
@@ -21,22 +21,25 @@ import { prepareFilters, winograd } from "./winograd";
 import { Winograd } from "./winograd-plan";
 import { Share, Words } from "./words";
 
-/** Packs one group's weights: blocks of Tile.DEPTH rows, each in column panels. */
-function packWeights(shape: ConvolutionShape, w: usize, group: i32, target: usize): void {
-  const depth = shape.depth;
-  const outputs = shape.outputs;
+/** Blocks in which the weights of an implicit matrix product are packed, over all groups. */
+function weightBlocks(groups: i32, depth: i32): i32 {
+  return groups * ((depth + Tile.DEPTH - 1) / Tile.DEPTH);
+}
+
+/**
+ * Packs blocks [from, end) of weights [depth, o], counted over all groups: Tile.DEPTH rows of one group's outputs, each in
+ * column panels.
+ */
+function packWeights(groups: i32, depth: i32, o: i32, w: usize, target: usize, from: i32, end: i32): void {
+  const outputs = o / groups;
   const pitch = (((outputs + 7) & ~7) as usize) << 2;
-  const source = w + ((group * outputs) as usize) * 4;
-  for (let k = 0; k < depth; k += Tile.DEPTH) {
-    const block = min<i32>(Tile.DEPTH, depth - k);
-    packColumns<f32>(
-      source + (((k as usize) * (shape.o as usize)) << 2),
-      1,
-      shape.o,
-      outputs,
-      block,
-      target + (k as usize) * pitch,
-    );
+  const blocks = weightBlocks(1, depth);
+  for (let index = from; index < end; index++) {
+    const group = index / blocks;
+    const k = (index - group * blocks) * Tile.DEPTH;
+    const source = w + (((k as usize) * (o as usize) + ((group * outputs) as usize)) << 2);
+    const place = target + ((group as usize) * (depth as usize) + (k as usize)) * pitch;
+    packColumns<f32>(source, 1, o, outputs, min<i32>(Tile.DEPTH, depth - k), place);
   }
 }
 
@@ -173,7 +176,7 @@ function convolvePixels(
 }
 
 /** Words: w, result, scratch, then C and O: the weights of a Winograd convolution as its product wants them. */
-export function conv2dFilters_f32(args: usize, worker: i32, workers: i32): void {
+export function conv2dTransformed_f32(args: usize, worker: i32, workers: i32): void {
   const target = Words.pointer(args, 1);
   const scratch = Words.pointer(args, 2);
   const c = Words.integer(args, 3);
@@ -181,9 +184,20 @@ export function conv2dFilters_f32(args: usize, worker: i32, workers: i32): void 
   prepareFilters(c, o, Words.pointer(args, 0), target, scratch, worker, workers);
 }
 
+/** Words: w, result, scratch, then groups, K and O: the weights of an implicit matrix product, packed. */
+export function conv2dPacked_f32(args: usize, worker: i32, workers: i32): void {
+  const groups = Words.integer(args, 3);
+  const depth = Words.integer(args, 4);
+  const o = Words.integer(args, 5);
+  const blocks = weightBlocks(groups, depth);
+  const from = Share.from(blocks, worker, workers);
+  const end = Share.from(blocks, worker + 1, workers);
+  packWeights(groups, depth, o, Words.pointer(args, 0), Words.pointer(args, 1), from, end);
+}
+
 /**
- * Words: x, w, out, scratch, then the 17 of the shape; where Winograd suits, what conv2dFilters made of w, or 0. Workers
- * share all output pixels of the batch.
+ * Words: x, w, out, scratch, then the 17 of the shape. Winograd and the implicit matrix product read one more: the address of
+ * what conv2dTransformed or conv2dPacked made of w, or 0. Workers share all output pixels of the batch.
  */
 export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
@@ -229,9 +243,11 @@ export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const edge = scratch + shape.paddedBytes;
   const runs = WindowRuns.at(edge + Tile.EDGE_TILE, shape);
   const packedA = edge + Tile.EDGE;
-  const packedW = packedA + ((blockBytes + 63) & ~63);
-  for (let group = 0; group < shape.groups; group++)
-    packWeights(shape, w, group, packedW + (group as usize) * groupBytes);
+  let packedW = Words.pointer(args, 21);
+  if (packedW == 0) {
+    packedW = packedA + ((blockBytes + 63) & ~63);
+    packWeights(shape.groups, depth, shape.o, w, packedW, 0, weightBlocks(shape.groups, depth));
+  }
   if (!shape.isPadded) {
     convolvePixels(shape, runs, x, packedA, packedW, edge, from, end, out);
     return;

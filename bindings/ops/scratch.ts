@@ -127,12 +127,20 @@ function planes(words: readonly number[]): number | undefined {
   return up(c * strideW * paddedH * pitch * 4, 64) + up(kh * kw * c * 4, 64);
 }
 
-/** What conv2d can prepare: the filters of a Winograd convolution, as prepareFilters of winograd.ts lays them out. */
+/**
+ * What conv2d can prepare: the filters of a Winograd convolution, as prepareFilters of winograd.ts lays them out, or those of
+ * an implicit matrix product. The kernel looks for them wherever it does one of the two.
+ */
 export function convolutionPreparation(words: readonly number[]): Preparation | undefined {
   const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
-  if (!suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left })) return undefined;
+  if (!suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left })) {
+    const { groups, depth, isPointwise, isDepthwise } = convolution(words);
+    if (isPointwise || isDepthwise || planes(words) !== undefined) return undefined;
+    const bytes = groups * depth * up(o / groups, 8) * 4;
+    return { kernel: "conv2dPacked", input: 1, bytes, words: [groups, depth, o] };
+  }
   const { group, groupBytes } = winogradFilters(c, o);
-  return { kernel: "conv2dFilters", input: 1, bytes: Math.ceil(o / group) * groupBytes, words: [c, o] };
+  return { kernel: "conv2dTransformed", input: 1, bytes: Math.ceil(o / group) * groupBytes, words: [c, o] };
 }
 
 /** conv2d. */

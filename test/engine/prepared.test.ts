@@ -1,4 +1,4 @@
-// Weights that a kernel keeps in a form of its own (the filters of Winograd convolutions): made when they are met again, shared
+// Weights that a kernel keeps in a form of its own (filters, transformed or packed): made when they are met again, shared
 // by all programs, the same bits as without, gone when the weights are written over or let go.
 // Read next: ../../bindings/backends/wasm/storage.ts, assembly/winograd.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -91,6 +91,32 @@ describe("prepared weights", () => {
     f.dispose();
     for (const tensor of [x, w]) tensor.dispose();
     expect(live()).toBe(before - 4 * (n * 13 * 14 * c + 9 * c * o));
+  });
+
+  /** Filter, channels read, options: depths of one block and several, groups, results that fill panels and not. */
+  test.each([
+    [[3, 3, 64, 24], 64, { stride: 2, padding: 1 }],
+    [[5, 5, 6, 13], 6, {}],
+    [[3, 3, 40, 36], 160, { groups: 4 }],
+    [[1, 1, 32, 16], 32, { stride: 2 }],
+    [[3, 2, 9, 1], 9, { dilation: 2, strict: true }],
+  ] as const)("packed filters %j of %i channels, %j", (shape, c, options) => {
+    const x = stored([2, 9, 8, c], 1);
+    const w = stored(shape, 2);
+    const f = athanor.jit((a: Tensor, b: Tensor) => athanor.conv2d(a, b, options));
+    const before = live();
+    const first = taken(f(x, w));
+    expect(live()).toBe(before);
+    for (let run = 0; run < 3; run++) expect(taken(f(x, w))).toEqual(first);
+    expect(live() - before).toBeGreaterThanOrEqual(4 * shape[0] * shape[1] * shape[2] * shape[3]);
+    useEngine(threaded);
+    const copies = [x, w].map((tensor, index) => stored(tensor.shape, index + 1));
+    const g = athanor.jit((a: Tensor, b: Tensor) => athanor.conv2d(a, b, options));
+    for (let run = 0; run < 3; run++) expect(taken(g(...(copies as [Tensor, Tensor])))).toEqual(first);
+    for (const held of [g, ...copies]) held.dispose();
+    useEngine(engine);
+    f.dispose();
+    for (const tensor of [x, w]) tensor.dispose();
   });
 
   test("one form for programs of all image sizes", () => {
