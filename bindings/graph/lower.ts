@@ -235,10 +235,7 @@ class Lowering {
       words: call.words,
       workgroups: call.workgroups,
       entry: call.entry ?? "main",
-      work: {
-        flops: group.flops,
-        elements: this.elements([...group.inputs.map((input) => input.buffer), ...group.outputs]),
-      },
+      ...(call.parts === 1 ? {} : { work: { flops: group.flops, elements: this.elements(group) } }),
       scratch: isGpu ? 0 : (call.scratch?.(this.workers) ?? 0),
       preparation: isGpu ? undefined : call.preparation,
       status: isGpu ? undefined : call.status,
@@ -247,7 +244,9 @@ class Lowering {
     if (!isGpu && target !== undefined) this.epilogueApart(label, group.epilogue, raw ?? target, target);
   }
 
-  private elements(buffers: readonly number[]): number {
+  /** Elements that a kernel reads and writes. */
+  private elements({ inputs, outputs }: KernelGroup): number {
+    const buffers = [...inputs.map((input) => input.buffer), ...outputs];
     return buffers.reduce((sum, buffer) => sum + (this.fused.buffers[buffer]?.size ?? 0), 0);
   }
 

@@ -25,6 +25,7 @@ const choleskyOp: KernelOp<string> = {
       dtype: a.dtype,
       words: [count, n],
       workgroups: count,
+      parts: count,
       scratch: choleskyScratch(count, n, bytesOf(a.dtype)),
       status: matrixStatus(
         name,

@@ -69,6 +69,7 @@ const eigOp: KernelOp<null> = {
       dtype: a.dtype,
       words: [count, n],
       workgroups: count,
+      parts: count,
       scratch: eigScratch(count, n),
       status: matrixStatus("eig", batch),
       unsupported: onCpuOnly("eig"),

@@ -26,6 +26,7 @@ const qrOp: KernelOp<number> = {
       dtype: a.dtype,
       words: [count, m, n, p],
       workgroups: count,
+      parts: count,
       scratch: qrScratch(count, m, n, p, bytesOf(a.dtype)),
       status: matrixStatus("qr", batch),
       unsupported: onCpuOnly("qr"),

@@ -29,6 +29,7 @@ const solveOp: KernelOp<string> = {
       dtype: a.dtype,
       words: [count, n, m],
       workgroups: count,
+      parts: count,
       scratch: solveScratch(count, n, m, bytesOf(a.dtype)),
       status: matrixStatus(
         name,

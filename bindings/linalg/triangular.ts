@@ -41,6 +41,7 @@ const triangularOp: KernelOp<Attributes> = {
       dtype: a.dtype,
       words: [count, n, m, Number(!upper), Number(transposed), Number(unitDiagonal)],
       workgroups: count,
+      parts: count,
       scratch: triangularScratch(count, n, m, bytesOf(a.dtype)),
       status: matrixStatus(
         name,

@@ -127,6 +127,8 @@ export interface KernelCall {
   readonly workgroups: number;
   /** The entry point of the WGSL file; `main` when absent. */
   readonly entry?: string;
+  /** Independent parts that WASM workers can share; more than there are workers when absent. */
+  readonly parts?: number;
   /** Bytes of WASM scratch for this number of workers; 0 when absent. */
   readonly scratch?: (workers: number) => number;
   /** Present if the WASM kernel takes a prepared input; it then has scratch. */
