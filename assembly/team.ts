@@ -1,6 +1,6 @@
 // The team: workers (threads) that run one program together. A worker joins, waits for jobs, and meets the others between
 // records. All of it happens in one block of shared words that the host sets aside; without shared memory there is no team and
-// these functions do nothing. Whoever waits spins for some tens of microseconds first, because waking a sleeper takes as long.
+// these functions do nothing. Whoever waits spins for a while first, because waking a sleeper takes some tens of microseconds.
 // Knows no kernels and no records. Read next: program.ts, which meets; bindings/backends/wasm/threads.ts, the host's side.
 
 /** Byte offsets in the block, one word to a cache line. The host reads and writes those it shares: threads.ts. */
@@ -20,8 +20,10 @@ class Place {
   static readonly HOST_SLEEPS: usize = 456;
 }
 
-/** Looks at a word this often before sleeping: about 50 µs. */
-const SPINS = 30000;
+/** Looks for a job this often before sleeping: about 130 µs, more than a loop in JavaScript takes between two programs. */
+const IDLE_SPINS = 100000;
+/** Looks for the others this often before sleeping: about half a millisecond. They are at work, and waking up after them costs more. */
+const MEETING_SPINS = 400000;
 /** A sleeper looks up this often (nanoseconds), should a member have stopped without a word. */
 const NAP: i64 = 500_000_000;
 
@@ -40,7 +42,7 @@ export function teamSize(team: usize): i32 {
 /** Waits for a job other than `seen`, which is 0 before the first. */
 export function awaitJob(team: usize, seen: i32): i32 {
   if (ASC_FEATURE_THREADS) {
-    for (let turn = 0; turn < SPINS; turn++) {
+    for (let turn = 0; turn < IDLE_SPINS; turn++) {
       const job = atomic.load<i32>(team + Place.JOB);
       if (job != seen) return job;
     }
@@ -107,7 +109,7 @@ export function meet(team: usize, worker: i32, workers: i32): bool {
       if (atomic.load<i32>(team + Place.WAITING) > 0) atomic.notify(team + Place.PHASE, -1);
       return true;
     }
-    for (let turn = 0; turn < SPINS; turn++) {
+    for (let turn = 0; turn < MEETING_SPINS; turn++) {
       if (atomic.load<i32>(team + Place.PHASE) != phase) return true;
     }
     const sleeps = worker > 0 || load<i32>(team + Place.HOST_SLEEPS) != 0;
