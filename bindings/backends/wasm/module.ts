@@ -1,6 +1,7 @@
 // Finds and starts the right artefact of the kernel module: base or relaxed SIMD, by what the engine validates.
 // Knows nothing of programs. Read next: kernels.ts, which gives exported functions places in the table.
 import { BackendError } from "../../core/errors.ts";
+import { builtin } from "./builtin.ts";
 
 /** The kinds of SIMD the build makes artefacts for; each comes with and without shared memory, which threads need. */
 export type Artefact = "base" | "relaxed";
@@ -110,9 +111,7 @@ async function inflate(base64: string): Promise<Uint8Array<ArrayBuffer>> {
   const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);
   for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
-  const host = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } };
-  const zlib = host.process?.getBuiltinModule?.("node:zlib") as
-    { inflateRawSync(data: Uint8Array): Uint8Array<ArrayBuffer> } | undefined;
+  const zlib = builtin("node:zlib") as { inflateRawSync(data: Uint8Array): Uint8Array<ArrayBuffer> } | undefined;
   if (zlib !== undefined) return zlib.inflateRawSync(bytes);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());

@@ -4,6 +4,7 @@
 // They keep no process alive, and where they cannot be had the reason is told and everything runs on one thread.
 // Read next: worker.ts, the other side; assembly/team.ts, the waiting; engine/start.ts, which reports.
 import { BackendError } from "../../core/errors.ts";
+import { builtin } from "./builtin.ts";
 import { workerSource } from "./generated/worker.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelModule } from "./module.ts";
@@ -37,16 +38,15 @@ interface NodeThreads {
 }
 
 interface Host {
-  readonly process?: { getBuiltinModule?: (name: string) => unknown };
   readonly crossOriginIsolated?: boolean;
   readonly document?: unknown;
 }
 
 const host = globalThis as Host;
 
-/** Hardware threads of the machine. Node 20 has no `navigator`, and a written import of node:os would trouble bundlers. */
+/** Hardware threads of the machine. Node 20 has no `navigator`. */
 export function hardwareThreads(): number {
-  const os = host.process?.getBuiltinModule?.("node:os") as { availableParallelism?: () => number } | undefined;
+  const os = builtin("node:os") as { availableParallelism?: () => number } | undefined;
   if (os?.availableParallelism !== undefined) return os.availableParallelism();
   return typeof navigator === "object" && typeof navigator.hardwareConcurrency === "number"
     ? navigator.hardwareConcurrency
@@ -62,7 +62,7 @@ export function whyNoThreads(): string | undefined {
 }
 
 function starter(): Start | undefined {
-  const node = host.process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
+  const node = builtin("node:worker_threads") as NodeThreads | undefined;
   if (node !== undefined && host.document === undefined) return (...args) => startInNode(node, ...args);
   return typeof Worker === "function" && typeof Blob === "function" ? startInBrowser : undefined;
 }

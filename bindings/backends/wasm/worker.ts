@@ -2,6 +2,7 @@
 // message and no more, since a waiting thread reads none: later kernels reach it as entries in shared memory.
 // Bundled into a string by the build and started by threads.ts, in Node and in browsers alike; imports nothing that reads a
 // global at load. Read next: threads.ts, the host's side; assembly/team.ts.
+import { builtin } from "./builtin.ts";
 import { entriesAfter } from "./table-log.ts";
 
 /** What the host sends. */
@@ -74,11 +75,10 @@ function addToTable(
 /** Begins as soon as the assignment is here. */
 function begin(): void {
   const scope = globalThis as unknown as {
-    readonly process?: { getBuiltinModule?: (name: string) => NodeThreads | undefined };
     postMessage(message: unknown): void;
     onmessage: (event: { readonly data: Assignment }) => void;
   };
-  const node = scope.process?.getBuiltinModule?.("node:worker_threads");
+  const node = builtin("node:worker_threads") as NodeThreads | undefined;
   if (node?.parentPort != null) work(node.workerData as Assignment, (message) => node.parentPort?.postMessage(message));
   else {
     scope.onmessage = ({ data }) => {
