@@ -4,16 +4,16 @@
 // Read next: wasm-lanes.ts for types in registers; assembly/map.ts for the cursor and the driver that calls row functions.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
-import { boundOf } from "./bounds.ts";
 import type { Expression } from "./expression.ts";
 import { topological } from "./expression.ts";
-import { Bytes, opcodes, valueTypes } from "./wasm-bytes.ts";
+import { Bytes, opcodes } from "./wasm-bytes.ts";
 import { copiesFor } from "./wasm-copies.ts";
-import type { Literal, Width } from "./wasm-lanes.ts";
-import { constantLanes, convertLanes, loadLanes, maskOfBytes, narrow, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
+import type { Width } from "./wasm-lanes.ts";
+import { loadLanes, maskOfBytes, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
 import { inlineFunctions } from "./wasm-functions.ts";
-import type { Imported } from "./wasm-module.ts";
+import { NodeWriter } from "./wasm-apply.ts";
 import { rowModule } from "./wasm-module.ts";
+import { Registers } from "./wasm-registers.ts";
 
 /** How an operand walks along a row: not at all, element after element, or by a stride. */
 export type Stride = "zero" | "one" | "any";
@@ -57,18 +57,24 @@ export function emitRow(request: RowRequest, allocate: (bytes: number) => number
 const cursor = 0;
 const remaining = 1;
 
+/** What a turn of the loop computes: nodes in order, of which the roots are stored. */
+interface Turn {
+  readonly roots: readonly Expression[];
+  readonly order: readonly Expression[];
+}
+
+function turnOf(roots: readonly Expression[], others: readonly Expression[] = []): Turn {
+  return { roots, order: [...new Set([...roots, ...others].flatMap(topological))] };
+}
+
 class RowEmitter {
   private readonly request: RowRequest;
-  private readonly roots: readonly Expression[];
-  private readonly order: readonly Expression[];
+  private readonly whole: Turn;
+  /** The same by short forms of functions, and the masks of lanes that those do not serve, if a function has one. */
+  private readonly short: (Turn & { readonly exceptions: readonly Expression[] }) | undefined;
   private readonly width: Width;
-  private readonly imported: Imported[] = [];
-  /** v128 locals of each expression node, one for each vector of a turn. */
-  private readonly locals = new Map<Expression, number[]>();
-  /** The vector of the turn that is being written. */
-  private copy = 0;
-  /** Literals by type and value: their lanes and the v128 local that holds them. */
-  private readonly literals = new Map<string, { readonly lanes: Uint8Array; readonly local: number }>();
+  private readonly registers: Registers;
+  private readonly writer: NodeWriter;
   private readonly pointers: number[] = [];
   private readonly strides: number[] = [];
   private readonly outputPointers: number[] = [];
@@ -78,14 +84,15 @@ class RowEmitter {
   private readonly turns: readonly number[];
   /** An i32 local for a byte on its way into a lane. */
   private readonly scratch: number;
-  private readonly firstVector: number;
-  private vectors = 0;
 
   constructor(request: RowRequest) {
     this.request = request;
-    this.roots = request.expressions.map((expression) => inlineFunctions(expression, request.relaxed));
-    this.order = [...new Set(this.roots.flatMap(topological))];
-    const dtypes = [...this.order.map((node) => node.dtype), ...request.inputs.map((operand) => operand.dtype)];
+    const { expressions, relaxed } = request;
+    this.whole = turnOf(expressions.map((expression) => inlineFunctions(expression, relaxed)));
+    const exceptions: Expression[] = [];
+    const roots = expressions.map((expression) => inlineFunctions(expression, relaxed, exceptions));
+    if (exceptions.length > 0) this.short = { ...turnOf(roots, exceptions), exceptions: [...new Set(exceptions)] };
+    const dtypes = [...this.whole.order.map((node) => node.dtype), ...request.inputs.map((operand) => operand.dtype)];
     this.width = dtypes.includes("f64") ? 2 : 4;
     let next = 2;
     request.expressions.forEach(() => {
@@ -99,7 +106,10 @@ class RowEmitter {
     this.rows = next++;
     this.turns = [...this.outputPointers, ...this.pointers].map(() => next++);
     this.scratch = next++;
-    this.firstVector = next;
+    const isFixed = (node: Expression): boolean =>
+      node.kind === "input" && request.inputs[node.index]?.stride === "zero";
+    this.registers = new Registers(next, isFixed);
+    this.writer = new NodeWriter(this.registers);
   }
 
   emit(allocate: (bytes: number) => number): RowModule {
@@ -107,13 +117,14 @@ class RowEmitter {
     const { request } = this;
     const { inputs, outputStrides } = request;
     if (outputStrides.every((stride) => stride === "one")) {
-      const hasFunctions = this.roots.some((root, index) => root !== request.expressions[index]);
-      const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(this.order, hasFunctions);
+      const { roots, order } = this.whole;
+      const hasFunctions = roots.some((root, index) => root !== request.expressions[index]);
+      const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(order, hasFunctions);
       if (copies > 1) this.loop(loops, this.width, copies);
       this.loop(loops, this.width);
     }
     this.loop(loops, 1);
-    const literals = [...this.literals.values()];
+    const { literals, vectors } = this.registers;
     const address = literals.length > 0 ? allocate(16 * literals.length) : 0;
     const body = new Bytes();
     this.prologue(body);
@@ -129,35 +140,9 @@ class RowEmitter {
     if (request.nested) this.endRow(body);
     body.byte(opcodes.end);
     const data = literals.flatMap(({ lanes }) => [...lanes]);
-    const { imported, vectors } = this;
+    const { imported } = this.writer;
     const bytes = rowModule({ body, integers: this.scratch, vectors, imported, shared: request.shared, data, address });
     return { bytes, helpers: imported.map(({ name }) => name) };
-  }
-
-  private vectorLocal(): number {
-    return this.firstVector + this.vectors++;
-  }
-
-  private literalLocal(value: number, dtype: DType): number {
-    const lanes = constantLanes(value, dtype);
-    const key = lanes.join();
-    const known = this.literals.get(key);
-    if (known !== undefined) return known.local;
-    const local = this.vectorLocal();
-    this.literals.set(key, { lanes, local });
-    return local;
-  }
-
-  private literal(body: Bytes): Literal {
-    return (value, dtype) => body.get(this.literalLocal(value, dtype));
-  }
-
-  private local(node: Expression): number {
-    if (node.kind === "constant") return this.literalLocal(node.value, node.dtype);
-    const isFixed = node.kind === "input" && this.request.inputs[node.index]?.stride === "zero";
-    let own = this.locals.get(node);
-    if (own === undefined) this.locals.set(node, (own = []));
-    return (own[isFixed ? 0 : this.copy] ??= this.vectorLocal());
   }
 
   /** Reads the cursor. */
@@ -178,7 +163,7 @@ class RowEmitter {
     };
     const pointers = [...this.outputPointers, ...this.pointers];
     const strides = [...this.outputStrides, ...this.strides];
-    const dtypes = [...this.roots, ...this.request.inputs].map((operand) => operand.dtype);
+    const dtypes = [...this.whole.roots, ...this.request.inputs].map((operand) => operand.dtype);
     word(0, remaining);
     pointers.forEach((pointer, operand) => {
       word(1 + 2 * operand, pointer);
@@ -198,12 +183,12 @@ class RowEmitter {
   /** Loads what does not change along the row. */
   private startRow(body: Bytes): void {
     if (this.request.nested) body.get(cursor).memory(opcodes.i32Load).set(remaining);
-    for (const node of this.order) {
+    for (const node of this.whole.order) {
       if (node.kind === "input" && this.request.inputs[node.index]?.stride === "zero") {
         body.get(this.pointers[node.index] ?? 0);
         loadLanes(body, node.dtype, 1);
         maskOfBytes(body, node.dtype);
-        body.set(this.local(node));
+        body.set(this.registers.of(node));
       }
     }
   }
@@ -226,33 +211,64 @@ class RowEmitter {
       .get(remaining)
       .integer(width * copies)
       .byte(opcodes.i32LessSigned, opcodes.brIf, 1);
-    // Node by node, not vector by vector: the vectors then share the constants in registers and hide each other's latency.
-    for (const node of this.order) {
-      for (this.copy = 0; this.copy < copies; this.copy++) {
-        if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.local(node));
+    // A test for each turn pays if it is for many elements.
+    if (this.short !== undefined && copies > 1 && width === 4) {
+      body.byte(opcodes.block, 0x40);
+      this.compute(body, this.short, width, copies);
+      this.testExceptions(body, this.short.exceptions, copies);
+      body.byte(opcodes.brIf, 0);
+      this.finishTurn(body, this.short, width, copies);
+      body.byte(opcodes.br, 1, opcodes.end);
+    }
+    this.compute(body, this.whole, width, copies);
+    this.finishTurn(body, this.whole, width, copies);
+    body.byte(opcodes.br, 0, opcodes.end, opcodes.end);
+  }
+
+  /** Node by node, not vector by vector: the vectors then share the constants in registers and hide each other's latency. */
+  private compute(body: Bytes, { order }: Turn, width: Width | 1, copies: number): void {
+    for (const node of order) {
+      for (this.registers.copy = 0; this.registers.copy < copies; this.registers.copy++) {
+        if (node.kind === "input") this.load(body, node.index, node.dtype, width, this.registers.of(node));
         if (node.kind === "apply") {
-          this.apply(body, node, width);
-          body.set(this.local(node));
+          this.writer.write(body, node, width);
+          body.set(this.registers.of(node));
         }
       }
     }
-    this.roots.forEach((root, output) => {
-      for (this.copy = 0; this.copy < copies; this.copy++) this.store(body, root, output, width);
+  }
+
+  /** Pushes whether any lane of any vector is an exception. */
+  private testExceptions(body: Bytes, exceptions: readonly Expression[], copies: number): void {
+    exceptions.forEach((exception, index) => {
+      for (this.registers.copy = 0; this.registers.copy < copies; this.registers.copy++) {
+        body.get(this.registers.of(exception));
+        if (index + this.registers.copy > 0) body.simd(simdOpcodes.v128Or);
+      }
     });
-    this.copy = 0;
+    body.simd(simdOpcodes.v128AnyTrue);
+  }
+
+  /** Stores the results and moves on. */
+  private finishTurn(body: Bytes, { roots }: Turn, width: Width | 1, copies: number): void {
+    roots.forEach((root, output) => {
+      for (this.registers.copy = 0; this.registers.copy < copies; this.registers.copy++) {
+        this.store(body, root, output, width);
+      }
+    });
+    this.registers.copy = 0;
     this.advanceAll(body, width, copies);
     body
       .get(remaining)
       .integer(width * copies)
       .byte(opcodes.i32Sub)
       .set(remaining);
-    body.byte(opcodes.br, 0, opcodes.end, opcodes.end);
   }
 
   /** Moves all pointers that loads and stores have not moved themselves. */
   private advanceAll(body: Bytes, width: Width | 1, copies: number): void {
     const { inputs, outputStrides } = this.request;
-    this.roots.forEach(({ dtype }, output) => {
+    this.whole.roots.forEach(({ dtype }, output) => {
       const bytes = outputStrides[output] === "one" ? width * copies * bytesOf(dtype) : undefined;
       this.advance(body, this.outputPointers[output] ?? 0, bytes, this.outputStrides[output] ?? 0);
     });
@@ -278,7 +294,7 @@ class RowEmitter {
     const step = this.strides[index] ?? 0;
     if (stride === "one" || width === 1) {
       body.get(pointer);
-      loadLanes(body, dtype, width, this.copy * width * bytesOf(dtype));
+      loadLanes(body, dtype, width, this.registers.copy * width * bytesOf(dtype));
       maskOfBytes(body, dtype);
       body.set(target);
       return;
@@ -302,86 +318,7 @@ class RowEmitter {
   }
 
   private store(body: Bytes, root: Expression, output: number, width: Width | 1): void {
-    body.get(this.outputPointers[output] ?? 0).get(this.local(root));
-    storeLanes(body, root.dtype, width, this.copy * width * bytesOf(root.dtype));
-  }
-
-  private apply(body: Bytes, node: Expression & { kind: "apply" }, width: Width | 1): void {
-    const { primitive, operands } = node;
-    const [first] = operands;
-    const isSelection = primitive.arity === 3 && first?.dtype === "bool";
-    const own = (isSelection ? operands[1] : first)?.dtype ?? node.dtype;
-    if (primitive.result === "cast") {
-      body.get(this.local(first ?? node));
-      convertLanes(body, own, node.dtype, this.literal(body));
-      return;
-    }
-    const bound = boundOf(node);
-    if (bound !== undefined) {
-      body.get(this.local(bound.value)).get(this.local(bound.literal)).simd(bound.code.opcode);
-      if (bound.addZero)
-        body.get(this.local(bound.literal)).simd(own === "f64" ? simdOpcodes.f64x2Add : simdOpcodes.f32x4Add);
-      return;
-    }
-    const code = primitive.wasm[own];
-    if (code === undefined) throw new Error(`${primitive.name} has no WebAssembly code for ${own}`);
-    if ("opcode" in code) {
-      if (isSelection) {
-        // bitselect takes the mask last; a mask of 32-bit lanes is widened for f64.
-        const [condition, yes, no] = operands.map((operand) => this.local(operand));
-        body
-          .get(yes ?? 0)
-          .get(no ?? 0)
-          .get(condition ?? 0);
-        if (own === "f64") body.simd(simdOpcodes.i64x2ExtendLowI32x4S);
-      } else for (const operand of operands) body.get(this.local(operand));
-      body.simd(code.opcode);
-      if (primitive.result === "bool" && own === "f64") narrow(body);
-    } else this.callHelper(body, code, operands, own, width);
-    if (own === "u8" && primitive.result === "same" && wrapping.has(primitive.name)) {
-      body.get(this.literalLocal(255, "u32")).simd(simdOpcodes.v128And);
-    }
-  }
-
-  private callHelper(
-    body: Bytes,
-    code: { readonly helper: string; readonly byConstant?: number },
-    operands: readonly Expression[],
-    own: DType,
-    width: Width | 1,
-  ): void {
-    const [x, y] = operands;
-    if (code.byConstant !== undefined && y?.kind === "constant" && x !== undefined) {
-      body
-        .get(this.local(x))
-        .integer(y.value & 31)
-        .simd(code.byConstant);
-      return;
-    }
-    if (own !== "f64") {
-      for (const operand of operands) body.get(this.local(operand));
-      body.byte(opcodes.call).unsigned(this.helper(code.helper, operands.length, valueTypes.v128));
-      return;
-    }
-    const helper = this.helper(code.helper, operands.length, valueTypes.f64);
-    const callLane = (lane: number): void => {
-      for (const operand of operands) body.get(this.local(operand)).simd(simdOpcodes.f64x2ExtractLane).byte(lane);
-      body.byte(opcodes.call).unsigned(helper);
-    };
-    callLane(0);
-    body.simd(simdOpcodes.f64x2Splat);
-    if (width !== 1) {
-      callLane(1);
-      body.simd(simdOpcodes.f64x2ReplaceLane).byte(1);
-    }
-  }
-
-  private helper(name: string, arity: number, type: number): number {
-    const known = this.imported.findIndex((helper) => helper.name === name);
-    if (known >= 0) return known;
-    return this.imported.push({ name, arity, type }) - 1;
+    body.get(this.outputPointers[output] ?? 0).get(this.registers.of(root));
+    storeLanes(body, root.dtype, width, this.registers.copy * width * bytesOf(root.dtype));
   }
 }
-
-/** Primitives whose u8 results leave the byte range. */
-const wrapping: ReadonlySet<string> = new Set(["add", "sub", "mul", "pow"]);

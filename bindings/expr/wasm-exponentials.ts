@@ -5,7 +5,17 @@
 import type { Expression } from "./expression.ts";
 import { add, div, max, min, mul, sub } from "./primitives/index.ts";
 import type { Vector } from "./wasm-vector.ts";
-import { isLess, magic, magnitudeOf, power, shiftRight, subtractBits, withSign } from "./wasm-vector.ts";
+import {
+  addBits,
+  hasGreaterBits,
+  isLess,
+  magic,
+  magnitudeOf,
+  power,
+  shiftRight,
+  subtractBits,
+  withSign,
+} from "./wasm-vector.ts";
 
 /** (e^t − 1 − t) / t² for |t| ≤ ln2 / 2, error of e^t 2^-26. */
 const growth = [0.5, 0.16666539, 0.0416664258, 0.00836715382, 0.00139387161];
@@ -36,6 +46,10 @@ function growthOf(vector: Vector, u: Expression, sign: 1 | -1): Expression {
 
 /** e^x, at most 1.1 ulp. */
 export function exp(vector: Vector, x: Expression): Expression {
+  if (vector.spares(hasGreaterBits(magnitudeOf(x), 87))) {
+    const { shifted, u } = vector.reduce(x, 1, 0);
+    return addBits(exponentialOf(vector, u, 1), power(shifted));
+  }
   const { shifted, u } = vector.reduce(max(min(x, 89), -105), 1, 254);
   return scaled(exponentialOf(vector, u, 1), shifted);
 }

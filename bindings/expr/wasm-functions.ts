@@ -55,10 +55,13 @@ export function hasInlined(root: Expression): boolean {
   return topological(root).some((node) => inlined(node) !== undefined);
 }
 
-/** The expression with the functions written out. */
-export function inlineFunctions(root: Expression, relaxed: boolean): Expression {
+/**
+ * The expression with the functions written out; in their short forms if there is a list for masks of the lanes that those
+ * do not serve.
+ */
+export function inlineFunctions(root: Expression, relaxed: boolean, exceptions?: Expression[]): Expression {
   const target: VectorTarget = relaxed ? "relaxed" : "base";
-  const vector = new Vector(target);
+  const vector = new Vector(target, exceptions);
   const made = new Map<Expression, Expression>();
   const madeOf = (node: Expression): Expression => made.get(node) ?? node;
   for (const node of topological(root)) {

@@ -26,6 +26,8 @@ export const simdOpcodes = {
   f32x4NotEqual: 0x42,
   f64x2NotEqual: 0x48,
   v128And: 0x4e,
+  v128Or: 0x50,
+  v128AnyTrue: 0x53,
   load32Lane: 0x56,
   load64Lane: 0x57,
   store16Lane: 0x59,

@@ -11,6 +11,7 @@ import {
   andNotBits,
   floatFromBits,
   floatOfBits,
+  hasUnsignedBitsFrom,
   isEqual,
   isGreater,
   isLess,
@@ -36,12 +37,22 @@ const inverseLn10: Parts = { high: 4.3432617188e-1, low: -3.1689971365e-5 };
 const logOf2: Parts = { high: 3.0102920532e-1, low: 7.9034151668e-7 };
 
 const smallestNormal = 2 ** -126;
+/** Bits from the smallest normal number to infinity. */
+const normalBits = floatFromBits(0x7f000000);
+/** Beyond it the rounding error of 1 + x is nothing to the logarithm. */
+const large = 2 ** 60;
+/** Bits from the smallest normal number to `large`. */
+const bitsToLarge = floatFromBits(0x5d800000 - 0x00800000);
 const rootOfHalf = floatFromBits(0x3f3504f3);
 /** The last twelve bits of a mantissa. */
 const lowBits = floatFromBits(0xfff);
 
 /** f of x = 2^k (1 + f), and k as a float, for positive x. */
 function split(vector: Vector, x: Expression): { readonly f: Expression; readonly k: Expression } {
+  if (vector.spares(hasUnsignedBitsFrom(subtractBits(x, smallestNormal), normalBits))) {
+    const exponent = shiftRight(subtractBits(x, rootOfHalf), 23);
+    return { f: sub(subtractBits(x, shiftLeft(exponent, 23)), 1), k: floatOfBits(exponent) };
+  }
   const subnormal = isLess(x, smallestNormal);
   const lifted = vector.select(subnormal, mul(x, 2 ** 24), x);
   const exponent = shiftRight(subtractBits(lifted, rootOfHalf), 23);
@@ -63,6 +74,7 @@ function sum(vector: Vector, f: Expression, k: Expression): Expression {
 
 /** What every logarithm does outside (0, ∞): NaN below, −∞ at 0, infinity and NaN as they are. */
 function specials(vector: Vector, x: Expression, y: Expression): Expression {
+  if (vector.isShort) return y;
   const inside = orBits(vector.select(isLess(x, Infinity), y, x), isLess(x, 0));
   return vector.select(isEqual(x, 0), -Infinity, inside);
 }
@@ -104,15 +116,17 @@ export function log1p(vector: Vector, x: Expression): Expression {
   const exponent = shiftRight(subtractBits(u, rootOfHalf), 23);
   const shifted = shiftLeft(exponent, 23);
   // c · 2^−k, the power made of its bits, which end before the range of f32 does; c is nothing there.
-  const correction = andBits(mul(c, subtractBits(constant(1, "f32"), shifted)), isLess(u, 2 ** 60));
+  const carried = mul(c, subtractBits(constant(1, "f32"), shifted));
+  const isShort = vector.spares(hasUnsignedBitsFrom(subtractBits(u, smallestNormal), bitsToLarge));
+  const correction = isShort ? carried : andBits(carried, isLess(u, large));
   const f = add(sub(subtractBits(u, shifted), 1), correction);
   const y = specials(vector, u, sum(vector, f, floatOfBits(exponent)));
   return vector.select(isLess(magnitudeOf(x), 2 ** -24), x, y);
 }
 
 /** The logarithm of x where it is large and else log(1 + small): beyond 2^28 1 + x² is x². */
-function logOfLarge(vector: Vector, large: Expression, x: Expression, small: Expression): Expression {
-  return add(log1p(vector, vector.select(large, x, small)), andBits(large, 0.69314718));
+function logOfLarge(vector: Vector, isLarge: Expression, x: Expression, small: Expression): Expression {
+  return add(log1p(vector, vector.select(isLarge, x, small)), andBits(isLarge, 0.69314718));
 }
 
 /** log1p(|x| + x² / (1 + √(1 + x²))), at most 3 ulp. */

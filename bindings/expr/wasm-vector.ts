@@ -36,6 +36,7 @@ const counted = (method: string, opcode: number): ((x: Expression, count: number
 
 export const shiftLeft: (x: Expression, count: number) => Expression = counted("i32x4.shl", 0xab);
 export const shiftRight: (x: Expression, count: number) => Expression = counted("i32x4.shr_s", 0xac);
+export const addBits: (x: Expression, y: Operand) => Expression = binary("i32x4.add", 0xae);
 export const subtractBits: (x: Expression, y: Operand) => Expression = binary("i32x4.sub", 0xb1);
 export const andBits: (x: Expression, y: Operand) => Expression = binary("v128.and", 0x4e);
 export const andNotBits: (x: Expression, y: Operand) => Expression = binary("v128.andnot", 0x4f);
@@ -44,6 +45,10 @@ export const orBits: (x: Expression, y: Operand) => Expression = binary("v128.or
 export const isEqual: (x: Expression, y: Operand) => Expression = binary("f32x4.eq", 0x41);
 export const isLess: (x: Expression, y: Operand) => Expression = binary("f32x4.lt", 0x43);
 export const isGreater: (x: Expression, y: Operand) => Expression = binary("f32x4.gt", 0x44);
+/** Compares the bits as integers: NaN with infinity's sign is greater than every number. */
+export const hasGreaterBits: (x: Expression, y: Operand) => Expression = binary("i32x4.gt_s", 0x3b);
+/** Compares the bits as integers without sign. */
+export const hasUnsignedBitsFrom: (x: Expression, y: Operand) => Expression = binary("i32x4.ge_u", 0x40);
 /** The integer that the bits of each lane are, as f32. */
 export const floatOfBits: (x: Expression) => Expression = unary("f32x4.convert_i32x4_s", 0xfa);
 
@@ -75,9 +80,26 @@ function literal(value: Operand): Expression {
 /** What depends on the target. */
 export class Vector {
   private readonly target: VectorTarget;
+  private readonly exceptions: Expression[] | undefined;
 
-  constructor(target: VectorTarget) {
+  /**
+   * With a list of `exceptions` functions take their short forms, which give the same bits in all lanes where none of the
+   * masks that they add to the list is set.
+   */
+  constructor(target: VectorTarget, exceptions?: Expression[]) {
     this.target = target;
+    this.exceptions = exceptions;
+  }
+
+  /** Whether the short form is to be written, which serves lanes outside `exception`. */
+  spares(exception: Expression): boolean {
+    this.exceptions?.push(exception);
+    return this.isShort;
+  }
+
+  /** Whether short forms are written. */
+  get isShort(): boolean {
+    return this.exceptions !== undefined;
   }
 
   /** Whether `madd` is known to round once. */
