@@ -32,9 +32,18 @@ export function show(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
+const texts = new WeakMap<Shape, string>();
+
+/** `2,3`, for keys. Shapes are passed from tensor to tensor, so that most are written once. */
+export function textOf(shape: Shape): string {
+  let text = texts.get(shape);
+  if (text === undefined) texts.set(shape, (text = shape.join()));
+  return text;
+}
+
 /** True if both have the same axes. */
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+  return a === b || (a.length === b.length && a.every((extent, axis) => extent === b[axis]));
 }
 
 /** Checks that every extent is a whole number ≥ 0 and that the rank is at most `maxRank`. */
@@ -87,9 +96,11 @@ export function broadcastPair(a: Shape, b: Shape): number[] | undefined {
 }
 
 /** The common shape of all operands; a ShapeError names the first pair that does not broadcast. */
-export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] {
-  let out: number[] = [];
-  for (const shape of shapes) {
+export function broadcastShapes(op: string, shapes: readonly Shape[]): Shape {
+  let out: Shape = shapes[0] ?? [];
+  for (let index = 1; index < shapes.length; index++) {
+    const shape = shapes[index] ?? [];
+    if (sameShape(out, shape)) continue;
     const next = broadcastPair(out, shape);
     if (next === undefined) {
       throw new ShapeError(

@@ -1,7 +1,6 @@
 // jit: records a function once with placeholders and keeps its plan; later calls only bind inputs and run.
 // Inside a transform, inside another trace, or before the devices are started a jitted function is simply its graph.
 // Read next: engine.ts for plans, autodiff/ for transforms.
-import type { DeviceName } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { ParameterError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
@@ -17,6 +16,7 @@ import type { Engine, Trace } from "./engine.ts";
 import type { CompiledPlan, Result } from "./run.ts";
 import { dropPlan, mustWait, runAtOnce } from "./run.ts";
 import { requireFunction, tensorsOf } from "./scopes.ts";
+import { PlainCall, flatten, signature } from "./signature.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
@@ -49,14 +49,14 @@ interface Traced {
   readonly sources: readonly Source[];
   /** Whether a source is an argument that is given away and not returned as it is. */
   readonly given: readonly boolean[];
+  readonly isGiving: boolean;
   /** For every scalar of the graph, the argument leaf it is, or its fixed value. */
   readonly scalarSources: readonly (number | { readonly fixed: number })[];
   /** Rebuilds the result tree from one tensor per leaf. */
   readonly rebuild: (make: (leaf: number) => Tensor) => unknown;
   /** Result leaf → index among the plan's results, or a leaf that is an argument or a captured value itself. */
   readonly leaves: readonly (number | Source)[];
-  /** Plans by where the inputs are. */
-  readonly plans: Map<string, CompiledPlan>;
+  readonly plans: PlacedPlan[];
 }
 
 /**
@@ -70,23 +70,32 @@ export function jit<Arguments extends readonly unknown[], R>(
 ): JitFunction<Arguments, R> {
   requireFunction("jit", fn);
   const traces = new LeastRecentlyUsed<string, Traced>(maxTraces, dropTrace);
-  const call = (...args: Arguments): R => {
-    const leaves = flatten(args);
-    const first = leaves.find(isTensor);
-    const engine = first === undefined ? defaultEngine() : engineOf(first);
-    if (engine.isTransforming || engine.trace !== undefined || engine.backends.size === 0) return fn(...args);
+  const { donate = [] } = options;
+  let latest: PlainCall<Traced> | undefined;
+  const traceFor = (engine: Engine, args: Arguments): Traced => {
     const key = signature(args, engine.preferred);
     let traced = traces.get(key);
     if (traced === undefined) {
-      traced = trace(engine, fn, args, donatedLeaves(args, options.donate ?? []));
+      traced = trace(engine, fn, args, donatedLeaves(args, donate));
       traces.set(key, traced);
     }
-    const result = run(engine, traced, leaves);
+    latest = PlainCall.of(args, engine.preferred, traced);
+    return traced;
+  };
+  const call = (...args: Arguments): R => {
+    const first = isTensor(args[0]) ? args[0] : flatten(args).find(isTensor);
+    const engine = first === undefined ? defaultEngine() : engineOf(first);
+    if (engine.isTransforming || engine.trace !== undefined || engine.backends.size === 0) return fn(...args);
+    const result =
+      latest?.isLike(args, engine.preferred) === true
+        ? run(engine, latest.result, args)
+        : run(engine, traceFor(engine, args), flatten(args));
     if (result === undefined) return fn(...args);
-    for (const index of options.donate ?? []) for (const tensor of tensorsOf(args[index])) tensor.dispose();
+    for (const index of donate) for (const tensor of tensorsOf(args[index])) tensor.dispose();
     return result as R;
   };
   const dispose = (): void => {
+    latest = undefined;
     traces.clear();
   };
   return Object.defineProperty(Object.assign(call, { dispose }), "traces", {
@@ -98,15 +107,7 @@ function dropTrace(traced: Traced): void {
   for (const source of [...traced.sources, ...traced.leaves]) {
     if (typeof source === "object" && source.kind === "captured") source.value.release();
   }
-  for (const compiled of traced.plans.values()) dropPlan(compiled);
-}
-
-/** Tensors and numbers of a tree, in order. */
-function flatten(tree: unknown, leaves: (Tensor | number)[] = []): (Tensor | number)[] {
-  if (isTensor(tree) || typeof tree === "number") leaves.push(tree);
-  else if (Array.isArray(tree)) for (const item of tree) flatten(item, leaves);
-  else if (typeof tree === "object" && tree !== null) for (const item of Object.values(tree)) flatten(item, leaves);
-  return leaves;
+  for (const { compiled } of traced.plans) dropPlan(compiled);
 }
 
 /** The leaves, by their place among all, of the arguments given away. */
@@ -118,29 +119,6 @@ function donatedLeaves(args: readonly unknown[], donate: readonly number[]): Set
     for (; leaf < end; leaf++) if (donate.includes(index)) donated.add(leaf);
   });
   return donated;
-}
-
-const texts = new WeakMap<Shape, string>();
-
-/** A shape in words. A loop meets the same shape objects at every call. */
-function textOf(shape: Shape): string {
-  let text = texts.get(shape);
-  if (text === undefined) texts.set(shape, (text = shape.join()));
-  return text;
-}
-
-function signature(tree: unknown, device: DeviceName | undefined): string {
-  const describe = (item: unknown): string => {
-    if (isTensor(item)) return `${item.dtype}[${textOf(item.shape)}]`;
-    if (typeof item === "number") return "#";
-    if (Array.isArray(item)) return `(${item.map(describe).join(";")})`;
-    if (typeof item === "object" && item !== null)
-      return `{${Object.entries(item)
-        .map(([key, value]) => `${key}:${describe(value)}`)
-        .join(";")}}`;
-    return String(item);
-  };
-  return `${device ?? ""}${describe(tree)}`;
 }
 
 /** Replaces tensors and numbers of a tree, in order. */
@@ -241,10 +219,11 @@ function analyse(
     captured: { ...captured, targets: [], covered: [], inputs: [], scalarValues: [] },
     sources,
     given,
+    isGiving: given.includes(true),
     scalarSources,
     rebuild,
     leaves,
-    plans: new Map(),
+    plans: [],
   };
 }
 
@@ -257,12 +236,43 @@ function isUnshared(inputs: readonly Value[], index: number): boolean {
   );
 }
 
-/** One text for each way in which devices are in use and inputs lie on them: plans are chosen by it at every call. */
-function placesKey(engine: Engine, inputs: readonly Value[]): string {
-  let key = `${engine.backends.has("wasm") ? "c" : ""}${engine.backends.has("webgpu") ? "g" : ""}|`;
-  for (const { copies } of inputs)
-    key += copies.size === 0 ? "h" : copies.size > 1 ? "b" : copies.has("wasm") ? "c" : "g";
-  return key;
+/** Which devices are in use and where an input lies, as a number below eight. */
+function devicesOf(engine: Engine): number {
+  return Number(engine.backends.has("wasm")) + 2 * Number(engine.backends.has("webgpu"));
+}
+
+function placeOf({ copies }: Value): number {
+  return Number(copies.has("wasm")) + 2 * Number(copies.has("webgpu"));
+}
+
+/** A plan, and what it was made for: the devices in use and where each input lies. */
+interface PlacedPlan {
+  readonly devices: number;
+  readonly places: readonly number[];
+  readonly compiled: CompiledPlan;
+}
+
+/** The plan for inputs where they are, made if there is none. There are a few at most, and the first is nearly always right. */
+function planFor(engine: Engine, traced: Traced, inputs: readonly Value[]): CompiledPlan {
+  const devices = devicesOf(engine);
+  for (const plan of traced.plans) {
+    if (plan.devices !== devices) continue;
+    let index = 0;
+    while (index < inputs.length && placeOf(inputs[index]!) === plan.places[index]) index++;
+    if (index === inputs.length) return plan.compiled;
+  }
+  const compiled = engine.compile({ ...traced.captured, inputs }, { given: traced.given });
+  traced.plans.push({ devices, places: inputs.map(placeOf), compiled });
+  return compiled;
+}
+
+/** Sees to it that inputs have data; false if that has to wait for the GPU. */
+function storeAll(engine: Engine, inputs: readonly Value[]): boolean {
+  if (inputs.every((value) => value.isStored)) return true;
+  const pending = inputs.filter((value) => !value.isStored && !value.isConstant);
+  if (pending.length > 0 && !engine.flush(pending)) return false;
+  for (const value of inputs) if (value.isConstant && !value.isStored) value.host = engine.readSync(value);
+  return true;
 }
 
 /** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU. */
@@ -275,24 +285,19 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
     return engine.valueOf(argument, "jit");
   };
   const inputs = traced.sources.map(bind);
-  const pending = inputs.filter((value) => !value.isStored && !value.isConstant);
-  if (pending.length > 0 && !engine.flush(pending)) return undefined;
-  for (const value of inputs) if (value.isConstant && !value.isStored) value.host = engine.readSync(value);
+  if (!storeAll(engine, inputs)) return undefined;
   const scalars = traced.scalarSources.map((source) => {
     if (typeof source !== "number") return source.fixed;
     const argument = args[source];
     return typeof argument === "number" ? argument : Number.NaN;
   });
-  const key = placesKey(engine, inputs);
-  let compiled = traced.plans.get(key);
-  if (compiled === undefined) {
-    compiled = engine.compile({ ...traced.captured, inputs }, { given: traced.given });
-    traced.plans.set(key, compiled);
-  }
+  const compiled = planFor(engine, traced, inputs);
   if (mustWait(compiled, inputs)) return undefined;
   let results: Result[];
   try {
-    const given = traced.given.map((isGiven, index) => isGiven && isUnshared(inputs, index));
+    const given = traced.isGiving
+      ? traced.given.map((isGiven, index) => isGiven && isUnshared(inputs, index))
+      : undefined;
     const context = { op: "jit", advice: "the plan waits for webgpu", given };
     results = runAtOnce(compiled, inputs, scalars, engine.backends, context);
   } finally {

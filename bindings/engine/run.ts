@@ -85,7 +85,7 @@ class Bound {
   constructor(value: Value | undefined) {
     this.value = value;
     this.host = value?.host;
-    for (const [name, copy] of value?.copies ?? []) this.hold(name, copy as Storage);
+    for (const copy of value?.copies.values() ?? []) this.hold(copy.backend.name, copy as Storage);
   }
 
   hold(name: DeviceName, storage: Storage): void {
@@ -103,7 +103,7 @@ class Bound {
 export interface RunExtras {
   readonly trace?: RunTrace | undefined;
   /** Inputs whose memory nobody needs after the run: results may be written over them. */
-  readonly given?: readonly boolean[];
+  readonly given?: readonly boolean[] | undefined;
 }
 
 /** Runs a plan of one program whose inputs are all on its device: nothing is moved, nothing can be let go meanwhile. */

@@ -3,6 +3,7 @@
 // Knows nothing of devices but where leaves live. Read next: fuse.ts.
 import type { DType } from "../core/dtype.ts";
 import type { Shape } from "../core/shape.ts";
+import { textOf } from "../core/shape.ts";
 import type { ConstantAttributes, MapAttributes, Op } from "../ops/descriptor.ts";
 import type { DeviceName, Node, Value } from "./node.ts";
 
@@ -92,7 +93,7 @@ export function capture(roots: readonly Value[], options: CaptureOptions = {}): 
     } else {
       values.push({ shape: value.shape, dtype: value.dtype, input: inputs.length, scalar: undefined });
       inputs.push(value);
-      keys.push(`@${value.dtype}[${value.shape.join()}]${residence(value)}`);
+      keys.push(`@${value.dtype}[${textOf(value.shape)}]${residence(value)}`);
     }
   };
 
@@ -177,7 +178,7 @@ function nodeKey(node: Node, operands: readonly number[]): string {
       ? String((node.attributes as MapAttributes).expression.id)
       : JSON.stringify(node.attributes, node.op.kind === "assemble" ? spellNumbers : undefined);
   const [first] = node.outputs;
-  return `${node.device ?? ""}${node.op.kind}:${node.op.name}(${operands.join()})${attributes}${first?.dtype ?? ""}[${first?.shape.join() ?? ""}]`;
+  return `${node.device ?? ""}${node.op.kind}:${node.op.name}(${operands.join()})${attributes}${first === undefined ? "" : `${first.dtype}[${textOf(first.shape)}]`}`;
 }
 
 /** JSON has no word for infinities, NaN and −0, which a fill may be. */

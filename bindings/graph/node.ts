@@ -5,6 +5,8 @@ import type { DType, TypedArray } from "../core/dtype.ts";
 import type { Shape } from "../core/shape.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Op } from "../ops/descriptor.ts";
+import type { Copies } from "./copies.ts";
+import { noCopies } from "./copies.ts";
 
 /** The devices there are. */
 export type DeviceName = "wasm" | "webgpu";
@@ -23,16 +25,14 @@ export interface Stored {
   release(): void;
 }
 
-const noCopies: ReadonlyMap<DeviceName, Stored> = new Map();
-
 /** One result of a node, or data from the host. */
 export class Value {
   readonly shape: Shape;
   readonly dtype: DType;
   /** The node that computes it; undefined for host data. */
   readonly node: Node | undefined;
-  /** Copies on devices; equal where there are two. Most values are never stored and share an empty map. */
-  copies: ReadonlyMap<DeviceName, Stored> = noCopies;
+  /** Copies on devices; equal where there are two. */
+  copies: Copies = noCopies;
   /** The host's own copy, until a device has one. */
   host: TypedArray | undefined;
   /** Tensors and pending nodes that need the value. */
@@ -57,7 +57,7 @@ export class Value {
 
   /** True if the elements exist somewhere. */
   get isStored(): boolean {
-    return this.copies.size > 0 || this.host !== undefined;
+    return this.copies !== noCopies || this.host !== undefined;
   }
 
   /** True for a number that the host knows and that no device needs to store. */
@@ -83,18 +83,15 @@ export class Value {
 
   /** Frees the device copies. The value can still be computed again while its node has inputs. */
   free(): void {
-    if (this.copies !== noCopies) {
-      for (const copy of this.copies.values()) copy.release();
-      this.copies = noCopies;
-    }
+    this.copies.release();
+    this.copies = noCopies;
     this.host = undefined;
   }
 
   /** Takes over one hold on `storage` as the copy on its device. */
   store(storage: Stored): void {
-    const name = storage.backend.name;
-    if (this.copies.has(name)) storage.release();
-    else this.copies = new Map(this.copies).set(name, storage);
+    if (this.copies.has(storage.backend.name)) storage.release();
+    else this.copies = this.copies.with(storage);
   }
 }
 

@@ -123,7 +123,8 @@ function toTensors(
   operands: readonly TensorLike[],
   names: readonly string[],
   conditions: readonly number[],
-): Tensor[] {
+): readonly Tensor[] {
+  if (operands.every(isTensor)) return operands;
   const recorder = recorderOf(name, operands);
   const values = operands.filter((_, index) => !conditions.includes(index));
   const beside = values.filter(isTensor).map((tensor) => tensor.dtype);

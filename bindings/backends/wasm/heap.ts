@@ -12,12 +12,25 @@ const page = 65536;
 const guardBytes = 64;
 const guardPattern = 0xa5;
 
-/** Rounds a request up to its size class: 64, 80→128, … four classes to each doubling. */
-export function sizeClass(bytes: number): number {
+/** The size class of a request of at most 4 GiB: 64, 128 … 512 bytes are 1 to 8, then there are four classes to each doubling. */
+function classOf(bytes: number): number {
   const units = Math.max(1, Math.ceil(bytes / alignment));
-  if (units <= 8) return units * alignment;
-  const step = 2 ** (Math.floor(Math.log2(units - 1)) - 2);
-  return Math.ceil(units / step) * step * alignment;
+  if (units <= 8) return units;
+  // Of three leading bits, rounded up, and how far they are shifted; by integers, since this runs at every allocation.
+  const shift = 29 - Math.clz32(units - 1);
+  return 4 * shift + ((units - 1) >>> shift) + 1;
+}
+
+/** Bytes of the blocks of a class. */
+function bytesOfClass(index: number): number {
+  if (index <= 8) return index * alignment;
+  const shift = (index - 5) >>> 2;
+  return (index - 4 * shift) * alignment * 2 ** shift;
+}
+
+/** Rounds a request up to the blocks of its size class. */
+export function sizeClass(bytes: number): number {
+  return bytesOfClass(classOf(bytes));
 }
 
 export class Heap {
@@ -26,7 +39,8 @@ export class Heap {
   /** The last of 4 GiB's pages stays unused so that no end pointer wraps to 0. */
   private readonly limit: number;
   private top: number;
-  private readonly free = new Map<number, number[]>();
+  /** Blocks that wait for reuse, by size class. */
+  private readonly free: (number[] | undefined)[] = [];
   /** Bytes asked for, by block pointer. */
   private readonly blocks = new Map<number, number>();
   private guarded = false;
@@ -45,11 +59,13 @@ export class Heap {
   /** A block of at least `bytes` bytes; throws a BackendError when memory runs out. `counted` blocks appear in `report`. */
   allocate(bytes: number, op = "allocate", counted = true): number {
     const padding = this.guarded ? guardBytes : 0;
-    const size = sizeClass(bytes + 2 * padding);
-    const list = this.free.get(size);
-    let pointer = list?.pop();
+    // What memory cannot hold is refused before it gets a size class: those are for sizes of 32 bits.
+    if (bytes > this.limit) this.reserve(op, bytes, bytes);
+    const index = classOf(bytes + 2 * padding);
+    let pointer = this.free[index]?.pop();
     if (pointer === undefined) {
       pointer = this.top;
+      const size = bytesOfClass(index);
       this.reserve(op, bytes, pointer + size);
       this.top += size;
     }
@@ -72,10 +88,7 @@ export class Heap {
     this.guards.delete(pointer);
     this.blocks.delete(pointer);
     if (counted) this.inUse -= bytes;
-    const size = sizeClass(bytes + 2 * padding);
-    const list = this.free.get(size);
-    if (list === undefined) this.free.set(size, [pointer - padding]);
-    else list.push(pointer - padding);
+    (this.free[classOf(bytes + 2 * padding)] ??= []).push(pointer - padding);
   }
 
   /** A fresh view of `length` elements. Use it at once: the next allocation may detach it. */
