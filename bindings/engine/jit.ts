@@ -211,6 +211,7 @@ function analyse(
     (source) => source.kind === "argument" && donated.has(source.index) && !returned.has(source.index),
   );
   const rebuild = (make: (leaf: number) => Tensor): unknown => {
+    if (isTensor(result)) return make(0);
     let leaf = 0;
     return replaceLeaves(result, (item) => (typeof item === "number" ? item : make(leaf++)));
   };

@@ -72,6 +72,10 @@ export class Value {
   /** Lets go once. What nobody holds any more is freed, together with pending work that only it needed. */
   release(): void {
     if (--this.holders !== 0) return;
+    if (this.node === undefined) {
+      this.free();
+      return;
+    }
     const dropped: Value[] = [this];
     for (let value = dropped.pop(); value !== undefined; value = dropped.pop()) {
       value.free();
