@@ -174,6 +174,7 @@ export class WasmProgram implements Program {
 
   /** Gives kernels the prepared forms of their inputs, where there are any. */
   private prepare(inputs: readonly WasmStorage[]): void {
+    if (this.prepared.length > 0) this.backend.forms.beginRun();
     for (const [index, { input, key, bytes, call, target, source }] of this.prepared.entries()) {
       const pointer = inputs[input]?.prepared(key, bytes, (place) => {
         this.point(target, place);
