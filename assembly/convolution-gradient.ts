@@ -16,7 +16,7 @@ import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
 import { Planes } from "./convolution-planar";
 import { planarFilterGradient } from "./convolution-planar-gradient";
 import { addRun, ConvolutionShape, copyRun, WindowRuns } from "./convolution-shape";
-import { matmulScratch, multiply } from "./matmul";
+import { matmulScratch, multiply, Way } from "./matmul";
 import { packColumns, packRows } from "./matmul-pack";
 import { multiplyPanels, Tile } from "./matmul-tile";
 import { winogradInputGradient } from "./winograd";
@@ -124,7 +124,9 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
     scratch += matmulScratch(shape.n * plane, shape.c, shape.o, 4) * (worker as usize);
     const a = dy + (from as usize) * gradientBytes;
     const c = dx + (from as usize) * imageBytes;
-    multiply<f32>(a, w, c, scratch, (end - from) * plane, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c);
+    const way = Way.of<f32>(shape.n * plane, shape.c, shape.o, 1, 1, shape.o, shape.c);
+    const rows = (end - from) * plane;
+    multiply<f32>(way, a, w, 0, c, scratch, rows, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c, 0);
     return;
   }
   const isDepthwise = shape.isDepthwise;
@@ -266,8 +268,10 @@ export function conv2dFilterGradient_f32(args: usize, worker: i32, workers: i32)
     scratch += matmulScratch(shape.c, shape.o, shape.n * plane, 4) * (worker as usize);
     const c = dw + (from as usize) * rowBytes;
     multiply<f32>(
+      Way.of<f32>(shape.c, shape.o, shape.n * plane, shape.c, shape.o, 1, shape.o),
       x + ((from as usize) << 2),
       dy,
+      0,
       c,
       scratch,
       end - from,
@@ -278,6 +282,7 @@ export function conv2dFilterGradient_f32(args: usize, worker: i32, workers: i32)
       shape.o,
       1,
       shape.o,
+      0,
     );
     return;
   }

@@ -9,6 +9,7 @@
 // Knows one group, any stride and dilation. Scratch and rule are repeated in bindings/ops/scratch.ts.
 // Read next: convolution-planar-gradient.ts, matmul-tile.ts.
 import { ConvolutionShape, copyRun } from "./convolution-shape";
+import { finish } from "./finish";
 import { packColumns } from "./matmul-pack";
 import { multiplyPanels } from "./matmul-tile";
 import { storeRow, Tile } from "./tile";
@@ -243,6 +244,7 @@ export function convolvePlanes(
   scratch: usize,
   worker: i32,
   workers: i32,
+  own: usize,
 ): void {
   const depth = shape.depth;
   const planeBytes = Planes.bytes(shape);
@@ -278,6 +280,7 @@ export function convolvePlanes(
         const window = planes + (i as usize) * line + ((j as usize) << 2);
         const place = out + ((n * plane + first) as usize) * pixel;
         multiplyNarrow(pixels, shape.o, table, tableEnd, window, filters, place, last, edge);
+        finish(own, place, pixels, shape.o);
         first += pixels;
       }
       continue;
@@ -287,6 +290,7 @@ export function convolvePlanes(
       const place = out + ((n * plane + first) as usize) * pixel;
       packWindows(shape, planes, table, line, first, rows, panels);
       multiplyPanels<f32>(rows, shape.o, depth, panels, filters, panel, Tile.WIDTH, place, pixel, edge, false);
+      finish(own, place, rows, shape.o);
     }
   }
 }

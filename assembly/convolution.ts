@@ -2,8 +2,7 @@
 // pixels are packed straight from the image into row panels (no im2col buffer), weights once per call or kept packed, and
 // the register tile of the matrix product does the rest. Pointwise filters are that product itself, depthwise ones have
 // a kernel of their own, and so have dense 3 x 3 ones with enough channels (winograd.ts) and few channels
-// (convolution-planar.ts). Knows no bias or activation:
-// the host runs an epilogue over the output.
+// (convolution-planar.ts). What follows (a bias, an activation, a residual) is done by finish.ts, pixels by pixels.
 //
 // Scratch in bytes (s = the words, PH/PW = size with border, see convolution-shape.ts; up(x, u) = ceil(x / u) * u):
 //   pointwise: workers * gemm(N*H*W, O, C)           where gemm is the formula in matmul.ts with s = 4
@@ -14,7 +13,8 @@
 import { depthwise } from "./depthwise";
 import { convolvePlanes, Planes } from "./convolution-planar";
 import { ConvolutionShape, WindowRuns } from "./convolution-shape";
-import { matmulScratch, multiply } from "./matmul";
+import { finish, finishOf } from "./finish";
+import { matmulScratch, multiply, Way } from "./matmul";
 import { interleaveRows, packColumns } from "./matmul-pack";
 import { multiplyPanels, Tile } from "./matmul-tile";
 import { prepareFilters, winograd } from "./winograd";
@@ -142,6 +142,7 @@ function convolvePixels(
   from: i32,
   end: i32,
   out: usize,
+  own: usize,
 ): void {
   const depth = shape.depth;
   const outputs = shape.outputs;
@@ -172,6 +173,7 @@ function convolvePixels(
         );
       }
     }
+    finish(own, out + (pixel as usize) * step, rows, shape.o);
   }
 }
 
@@ -196,8 +198,8 @@ export function conv2dPacked_f32(args: usize, worker: i32, workers: i32): void {
 }
 
 /**
- * Words: x, w, out, scratch, then the 17 of the shape. Winograd and the implicit matrix product read one more: the address of
- * what conv2dTransformed or conv2dPacked made of w, or 0. Workers share all output pixels of the batch.
+ * Words: x, w, out, scratch, then the 17 of the shape, the address of what conv2dTransformed, conv2dPacked or matmulPacked made
+ * of w, or 0, and of what follows (finish.ts). Workers share all output pixels of the batch.
  */
 export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
@@ -205,6 +207,8 @@ export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const out = Words.pointer(args, 2);
   let scratch = Words.pointer(args, 3);
   const shape = changetype<ConvolutionShape>(args + 16);
+  const prepared = Words.pointer(args, 21);
+  const own = finishOf(Words.pointer(args, 22), worker);
   const plane = shape.oh * shape.ow;
   const pixels = shape.n * plane;
   const from = Share.from(pixels, worker, workers);
@@ -213,25 +217,28 @@ export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const step = (shape.o as usize) << 2;
   if (shape.isEmpty) {
     memory.fill(out + (from as usize) * step, 0, ((end - from) as usize) * step);
+    finish(own, out + (from as usize) * step, end - from, shape.o);
     return;
   }
   if (shape.isPointwise) {
     scratch += matmulScratch(pixels, shape.o, shape.c, 4) * (worker as usize);
     const a = x + (((from as usize) * (shape.c as usize)) << 2);
     const c = out + (from as usize) * step;
-    multiply<f32>(a, w, c, scratch, end - from, shape.o, shape.c, shape.c, 1, shape.o, 1, shape.o);
+    const way = Way.of<f32>(pixels, shape.o, shape.c, 1, shape.o, 1, shape.o);
+    const rows = end - from;
+    multiply<f32>(way, a, w, prepared, c, scratch, rows, shape.o, shape.c, shape.c, 1, shape.o, 1, shape.o, own);
     return;
   }
   if (Winograd.suits(shape)) {
-    winograd(shape, x, w, Words.pointer(args, 21), out, scratch, worker, workers);
+    winograd(shape, x, w, prepared, out, scratch, worker, workers, own);
     return;
   }
   if (shape.isDepthwise) {
-    depthwise(shape, x, w, out, scratch + (shape.paddedBytes + 64) * (worker as usize), worker, workers);
+    depthwise(shape, x, w, out, scratch + (shape.paddedBytes + 64) * (worker as usize), worker, workers, own);
     return;
   }
   if (Planes.suits(shape)) {
-    convolvePlanes(shape, x, w, out, scratch, worker, workers);
+    convolvePlanes(shape, x, w, out, scratch, worker, workers, own);
     return;
   }
   const depth = shape.depth;
@@ -243,19 +250,20 @@ export function conv2d_f32(args: usize, worker: i32, workers: i32): void {
   const edge = scratch + shape.paddedBytes;
   const runs = WindowRuns.at(edge + Tile.EDGE_TILE, shape);
   const packedA = edge + Tile.EDGE;
-  let packedW = Words.pointer(args, 21);
+  let packedW = prepared;
   if (packedW == 0) {
     packedW = packedA + ((blockBytes + 63) & ~63);
     packWeights(shape.groups, depth, shape.o, w, packedW, 0, weightBlocks(shape.groups, depth));
   }
   if (!shape.isPadded) {
-    convolvePixels(shape, runs, x, packedA, packedW, edge, from, end, out);
+    convolvePixels(shape, runs, x, packedA, packedW, edge, from, end, out, own);
     return;
   }
   for (let n = from / plane; n * plane < end; n++) {
     const image = shape.padImage(x, n, scratch);
     const first = max<i32>(0, from - n * plane);
     const stop = min<i32>(plane, end - n * plane);
-    convolvePixels(shape, runs, image, packedA, packedW, edge, first, stop, out + ((n * plane) as usize) * step);
+    const place = out + ((n * plane) as usize) * step;
+    convolvePixels(shape, runs, image, packedA, packedW, edge, first, stop, place, own);
   }
 }

@@ -2,6 +2,7 @@
 // channels, so packing would only copy: each output vector is a sum over the taps of image vector times weight vector.
 // Four output pixels of a row share each weight. Works on images with their border (convolution-shape.ts).
 import { ConvolutionShape } from "./convolution-shape";
+import { finish } from "./finish";
 import { Tile } from "./matmul-tile";
 import { Share } from "./words";
 
@@ -159,6 +160,7 @@ export function depthwise(
   scratch: usize,
   worker: i32,
   workers: i32,
+  own: usize,
 ): void {
   const from = Share.from(shape.n * shape.oh, worker, workers);
   const end = Share.from(shape.n * shape.oh, worker + 1, workers);
@@ -208,6 +210,7 @@ export function depthwise(
       }
       c += 4;
     }
+    finish(own, place, shape.ow, shape.c);
   }
 }
 

@@ -5,7 +5,7 @@ export * from "./reduce";
 export * from "./reduce-index";
 export { finish_sum_f32, partial_sum_f32 } from "./partial";
 export * from "./scan";
-export { matmul_f32, matmul_f64, matmul_i32 } from "./matmul";
+export { matmul_f32, matmul_f64, matmul_i32, matmulPacked_f32, matmulPacked_f64 } from "./matmul";
 export { quantizedMatmul_f32 } from "./quantized";
 export * from "./attention";
 export * from "./attention-gradient";

@@ -57,8 +57,8 @@ function seek(args: usize, cursor: usize, row: i32, skip: i32): void {
   }
 }
 
-/** Moves every operand of the cursor one step along the last outer dimension. */
-function advance(args: usize, cursor: usize): void {
+/** Moves every operand of the cursor `steps` steps along the last outer dimension. */
+function advance(args: usize, cursor: usize, steps: i32): void {
   const rank = MapArguments.rank(args);
   const operandBytes = ((3 + rank) << 2) as usize;
   const strideOffset = ((2 + rank) << 2) as usize;
@@ -66,37 +66,29 @@ function advance(args: usize, cursor: usize): void {
   const end = operand + (Words.integer(args, 1) as usize) * operandBytes;
   let place = cursor + 4;
   while (operand < end) {
-    store<i32>(place, load<i32>(place) + load<i32>(operand + strideOffset) * load<i32>(operand, 8));
+    store<i32>(place, load<i32>(place) + steps * load<i32>(operand + strideOffset) * load<i32>(operand, 8));
     operand += operandBytes;
     place += 8;
   }
 }
 
-export function map(args: usize, worker: i32, workers: i32): void {
-  const rowFunction = Words.integer(args, 0);
+/** The cursor of a worker, with the inner strides in it. */
+function cursorOf(args: usize, worker: i32): usize {
   const operands = Words.integer(args, 1);
-  const rank = MapArguments.rank(args);
-  let from = 0;
-  let to = Words.integer(args, 3);
-  let rows = 1;
-  for (let dimension = 0; dimension < rank; dimension++) rows *= MapArguments.size(args, dimension);
-  if (rows == 0 || to == 0) return;
-  let row = 0;
-  // Many rows: each worker takes some. Fewer rows than workers: each takes its part of every row.
-  if (rows < workers) {
-    const length = to;
-    from = Share.fromUnits(length, SHARE_UNIT, worker, workers);
-    to = Share.fromUnits(length, SHARE_UNIT, worker + 1, workers);
-    if (from == to) return;
-  } else {
-    row = Share.from(rows, worker, workers);
-    rows = Share.from(rows, worker + 1, workers);
-  }
   const cursor = MapArguments.cursor(args, worker);
-  store<i32>(cursor, to - from);
   for (let index = 0; index < operands; index++) {
     store<i32>(cursor + 8 + ((index as usize) << 3), Words.integer(MapArguments.operand(args, index), 1));
   }
+  return cursor;
+}
+
+/** Elements [from, to) of rows [row, rows), counted over all outer dimensions. */
+export function mapRows(args: usize, worker: i32, row: i32, rows: i32, from: i32, to: i32): void {
+  const rowFunction = Words.integer(args, 0);
+  const operands = Words.integer(args, 1);
+  const rank = MapArguments.rank(args);
+  const cursor = cursorOf(args, worker);
+  store<i32>(cursor, to - from);
   const isNested = MapArguments.isNested(args);
   const nest = cursor + (((1 + 2 * operands) << 2) as usize);
   if (isNested) {
@@ -119,8 +111,42 @@ export function map(args: usize, worker: i32, workers: i32): void {
     }
     call_indirect(rowFunction, cursor);
     while (--run > 0) {
-      advance(args, cursor);
+      advance(args, cursor, 1);
       call_indirect(rowFunction, cursor);
     }
+  }
+}
+
+/**
+ * `rows` whole rows from `row` on, of which there is one outer dimension: up to `together` as one row. Operands go along with
+ * the first, or repeat with every row and lie in memory as often as that.
+ */
+export function mapWhole(args: usize, worker: i32, row: i32, rows: i32, together: i32): void {
+  const rowFunction = Words.integer(args, 0);
+  const length = Words.integer(args, 3);
+  const cursor = cursorOf(args, worker);
+  seek(args, cursor, row, 0);
+  store<i32>(cursor, together * length);
+  for (; rows > together; rows -= together) {
+    call_indirect(rowFunction, cursor);
+    advance(args, cursor, together);
+  }
+  store<i32>(cursor, rows * length);
+  call_indirect(rowFunction, cursor);
+}
+
+export function map(args: usize, worker: i32, workers: i32): void {
+  const rank = MapArguments.rank(args);
+  const length = Words.integer(args, 3);
+  let rows = 1;
+  for (let dimension = 0; dimension < rank; dimension++) rows *= MapArguments.size(args, dimension);
+  if (rows == 0 || length == 0) return;
+  // Many rows: each worker takes some. Fewer rows than workers: each takes its part of every row.
+  if (rows < workers) {
+    const from = Share.fromUnits(length, SHARE_UNIT, worker, workers);
+    const to = Share.fromUnits(length, SHARE_UNIT, worker + 1, workers);
+    if (from < to) mapRows(args, worker, 0, rows, from, to);
+  } else {
+    mapRows(args, worker, Share.from(rows, worker, workers), Share.from(rows, worker + 1, workers), 0, length);
   }
 }

@@ -1,15 +1,17 @@
 // Matrix product: [batch0, batch1] products of [m, k] by [k, n], any strides, 0 for a broadcast batch. Blocks of both
 // operands are packed so that they stay in cache (256 deep, 120 rows, 1024 columns) and run through the register tile;
 // B is read in place where there are few rows of A, and a handful of rows take the loops of matmul-stream.ts and
-// matmul-dots.ts. Long sums are sums of block sums. Depth 0 gives zeros. Knows no epilogue: the host runs one over the
-// finished output.
+// matmul-dots.ts. Long sums are sums of block sums. Depth 0 gives zeros. What follows (a bias, an activation) is done by
+// finish.ts, block by block.
 //
 // Scratch in bytes, with s = element size, up(x, u) = ceil(x / u) * u and rows = batch0 * batch1 * m:
 //   workers * up(256 + min(k, 256) * s * (min(120, up(rows, 30)) + min(1024, up(n, 8))), 64)
 import { multiplyDots } from "./matmul-dots";
-import { packColumns, packRows } from "./matmul-pack";
-import { multiplyPanels, Tile } from "./matmul-tile";
+import { packColumns } from "./matmul-pack";
+import { multiplyPacked } from "./matmul-packed";
 import { MOST_ROWS, multiplyElement, multiplyStream } from "./matmul-stream";
+import { Tile } from "./matmul-tile";
+import { finish, finishOf } from "./finish";
 import { Share, Words } from "./words";
 
 /** Runs shorter than this go through the register tile even where there are few rows. */
@@ -57,10 +59,34 @@ function multiplyVector<T extends number>(
   }
 }
 
-/** C [m, n] (rows `cRow` elements apart) = A B. Strides in elements. When m or n is 1, C must be contiguous. */
+/** How a product is computed. */
+export class Way {
+  static readonly PACKED: i32 = 0;
+  static readonly ROW: i32 = 1;
+  static readonly COLUMN: i32 = 2;
+  static readonly STREAM: i32 = 3;
+  static readonly DOTS: i32 = 4;
+
+  /** By the size of the whole product, so that every share of it gives the same bits. Strides in elements. */
+  static of<T extends number>(m: i32, n: i32, k: i32, aColumn: i32, bRow: i32, bColumn: i32, cRow: i32): i32 {
+    if (m == 1) return Way.ROW;
+    if (n == 1 && cRow == 1) return Way.COLUMN;
+    // Five and six rows fill a register tile.
+    if (m <= MOST_ROWS && m != 5 && m != Tile.rows<T>() && bColumn == 1 && n >= SHORT) return Way.STREAM;
+    if (m <= 2 * MOST_ROWS && bRow == 1 && aColumn == 1 && k >= SHORT) return Way.DOTS;
+    return Way.PACKED;
+  }
+}
+
+/**
+ * C [m, n] (rows `cRow` elements apart) = A B. Strides in elements. When m or n is 1, C must be contiguous. `packedB` is what
+ * matmulPacked made of B, from the first column on that is wanted, or 0; `own` is what finishOf gave.
+ */
 export function multiply<T extends number>(
+  way: i32,
   a: usize,
   b: usize,
+  packedB: usize,
   c: usize,
   scratch: usize,
   m: i32,
@@ -71,107 +97,55 @@ export function multiply<T extends number>(
   bRow: i32,
   bColumn: i32,
   cRow: i32,
+  own: usize,
 ): void {
   if (m <= 0 || n <= 0) return;
+  const size = sizeof<T>() as isize;
   const cStep = (cRow as usize) * sizeof<T>();
   if (k <= 0) {
     for (let i = 0; i < m; i++) memory.fill(c + (i as usize) * cStep, 0, (n as usize) * sizeof<T>());
-    return;
-  }
-  if (m == 1) {
+  } else if (way == Way.ROW) {
     multiplyVector<T>(a, aColumn, b, bRow, bColumn, c, n, k, scratch);
-    return;
-  }
-  if (n == 1 && cRow == 1) {
+  } else if (way == Way.COLUMN) {
     multiplyVector<T>(b, bRow, a, aColumn, aRow, c, m, k, scratch);
-    return;
-  }
-  // Five and six rows fill a register tile.
-  if (m <= MOST_ROWS && m != 5 && m != Tile.rows<T>() && bColumn == 1 && n >= SHORT) {
+  } else if (way == Way.STREAM) {
     multiplyStream<T>(a, b, c, m, n, k, aRow, aColumn, bRow, cStep, scratch);
-    return;
-  }
-  if (m <= 2 * MOST_ROWS && bRow == 1 && aColumn == 1 && k >= SHORT) {
-    const aStep = ((aRow as isize) * (sizeof<T>() as isize)) as usize;
-    const columnStep = ((bColumn as isize) * (sizeof<T>() as isize)) as usize;
+  } else if (way == Way.DOTS) {
+    const aStep = ((aRow as isize) * size) as usize;
+    const columnStep = ((bColumn as isize) * size) as usize;
     multiplyDots<T>(a, aStep, b, columnStep, c, cStep, m, n, k, false);
+  } else {
+    multiplyPacked<T>(a, b, packedB, c, scratch, m, n, k, aRow, aColumn, bRow, bColumn, cStep, own);
     return;
   }
-  multiplyPacked<T>(a, b, c, scratch, m, n, k, aRow, aColumn, bRow, bColumn, cStep);
+  finish(own, c, m, n);
 }
 
-/** The product by packed blocks. All of A's rows meet a block of B before the next is packed. */
-function multiplyPacked<T extends number>(
-  a: usize,
-  b: usize,
-  c: usize,
-  scratch: usize,
-  m: i32,
-  n: i32,
-  k: i32,
-  aRow: i32,
-  aColumn: i32,
-  bRow: i32,
-  bColumn: i32,
-  cStep: usize,
-): void {
+/** Words: b, result, scratch, then n, k and the strides of b: its columns as `multiply` wants them packed. Workers share them. */
+function packB<T extends number>(args: usize, worker: i32, workers: i32): void {
+  const n = Words.integer(args, 3);
+  const k = Words.integer(args, 4);
+  const bRow = Words.integer(args, 5);
+  const bColumn = Words.integer(args, 6);
   const size = sizeof<T>() as isize;
-  const packedA = scratch + Tile.EDGE;
-  const packedB =
-    packedA + (min<i32>(Tile.ROWS, ((m + 29) / 30) * 30) as usize) * (min<i32>(k, Tile.DEPTH) as usize) * sizeof<T>();
-  const rowStep = ((bRow as isize) * size) as usize;
-  // A that fits a block is packed once for each depth; blocks of B are then small, so that what is packed is still near.
-  const isShort = m <= Tile.ROWS;
-  const width = isShort ? Tile.SHORT_COLUMNS : Tile.COLUMNS;
-  // Few rows use an element of B so rarely that packing it costs more than it saves, and so it does where B is in the
-  // first-level cache already.
-  const near = n * k * (sizeof<T>() as i32) <= Tile.NEAR;
-  const inPlace = bColumn == 1 && (near || m <= Tile.IN_PLACE_ROWS);
-  for (let block = 0; block < n; block += Tile.COLUMNS) {
-    const stop = min<i32>(n, block + Tile.COLUMNS);
-    for (let p = 0; p < k; p += Tile.DEPTH) {
-      const depth = min<i32>(Tile.DEPTH, k - p);
-      const blockA = (a + (p as isize) * (aColumn as isize) * size) as usize;
-      if (isShort) packRows<T>(blockA, aRow, aColumn, m, depth, packedA);
-      for (let j = block; j < stop; j += width) {
-        const columns = min<i32>(width, stop - j);
-        const blockB = (b + ((p as isize) * (bRow as isize) + (j as isize) * (bColumn as isize)) * size) as usize;
-        const whole = inPlace ? columns & ~(Tile.columns<T>() - 1) : 0;
-        if (whole < columns) {
-          const rest = blockB + (((whole as isize) * (bColumn as isize) * size) as usize);
-          packColumns<T>(rest, bColumn, bRow, columns - whole, depth, packedB);
-        }
-        for (let i = 0; i < m; i += Tile.ROWS) {
-          const rows = min<i32>(Tile.ROWS, m - i);
-          if (!isShort) {
-            packRows<T>(
-              blockA + (((i as isize) * (aRow as isize) * size) as usize),
-              aRow,
-              aColumn,
-              rows,
-              depth,
-              packedA,
-            );
-          }
-          let place = c + (i as usize) * cStep + (j as usize) * sizeof<T>();
-          if (whole > 0) {
-            multiplyPanels<T>(rows, whole, depth, packedA, blockB, Tile.WIDTH, rowStep, place, cStep, scratch, p > 0);
-            place += (whole as usize) * sizeof<T>();
-          }
-          if (whole < columns) {
-            const panel = Tile.WIDTH * (depth as usize);
-            const rest = columns - whole;
-            multiplyPanels<T>(rows, rest, depth, packedA, packedB, panel, Tile.WIDTH, place, cStep, scratch, p > 0);
-          }
-        }
-      }
-    }
-  }
+  const from = Share.fromUnits(n, Tile.columns<T>(), worker, workers);
+  const columns = Share.fromUnits(n, Tile.columns<T>(), worker + 1, workers) - from;
+  const b = Words.pointer(args, 0) + (((from as isize) * (bColumn as isize) * size) as usize);
+  const target = Words.pointer(args, 1) + (from as usize) * (k as usize) * sizeof<T>();
+  packColumns<T>(b, bColumn, bRow, columns, k, target);
+}
+
+export function matmulPacked_f32(args: usize, worker: i32, workers: i32): void {
+  packB<f32>(args, worker, workers);
+}
+export function matmulPacked_f64(args: usize, worker: i32, workers: i32): void {
+  packB<f64>(args, worker, workers);
 }
 
 /**
- * Words: a, b, out, scratch, batch0, batch1, m, n, k, then strides. Workers share the products of the batch when there
- * are enough of them, otherwise the rows or the columns of each product, whichever are more.
+ * Words: a, b, out, scratch, batch0, batch1, m, n, k, then eight strides, the address of what matmulPacked made of b or 0, and
+ * of what follows (finish.ts). Workers share the products of the batch when there are enough of them, otherwise the rows or
+ * the columns of each product, whichever are more.
  */
 function matmul<T extends number>(args: usize, worker: i32, workers: i32): void {
   const a = Words.pointer(args, 0);
@@ -203,6 +177,9 @@ function matmul<T extends number>(args: usize, worker: i32, workers: i32): void 
     m *= batch0;
     batch0 = 1;
   }
+  const packedB = Words.pointer(args, 17);
+  const own = finishOf(Words.pointer(args, 18), worker);
+  const way = Way.of<T>(m, n, k, aColumn, bRow, bColumn, n);
   const products = batch0 * batch1;
   const shareProducts = products >= workers;
   const shareRows = !shareProducts && m >= n;
@@ -227,8 +204,10 @@ function matmul<T extends number>(args: usize, worker: i32, workers: i32): void 
       (outer as isize) * (bBatch0 as isize) + (inner as isize) * (bBatch1 as isize) + (j as isize) * (bColumn as isize);
     const offsetC = (product as isize) * (m as isize) * (n as isize) + (i as isize) * (n as isize) + (j as isize);
     multiply<T>(
+      way,
       a + ((offsetA * size) as usize),
       b + ((offsetB * size) as usize),
+      packedB == 0 ? 0 : packedB + (j as usize) * (k as usize) * sizeof<T>(),
       c + ((offsetC * size) as usize),
       scratch,
       rows,
@@ -239,6 +218,7 @@ function matmul<T extends number>(args: usize, worker: i32, workers: i32): void 
       bRow,
       bColumn,
       n,
+      own,
     );
   }
 }

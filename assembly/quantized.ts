@@ -2,11 +2,12 @@
 // and a zero point of its own, u = round(x / scale) + zero. Integers are multiplied exactly, and
 //   out[i, j] = (sum over k of u[i, k] w[k, j] - zero[i] * sums[j]) * (scale[i] * scale[j])
 // in the same order on every build: the results have the same bits. Weights come packed: [columns / 8][depth / 4][8][4] signed
-// bytes. Words: a, packed, scales, sums, out, scratch, m, n, k. Workers share rows, or columns where there are too
-// few.
+// bytes. Words: a, packed, scales, sums, out, scratch, m, n, k, one that is 0, the address of what follows (finish.ts). Workers
+// share rows, or columns where there are too few.
 //
 // Scratch in bytes: workers * up(704 + 48 * ceil(k / 4) * 8, 64)
 // Read next: quantized-tile.ts.
+import { finish, finishOf } from "./finish";
 import { ByteTile, byteTile } from "./quantized-tile";
 import { Share, Words } from "./words";
 
@@ -106,6 +107,7 @@ export function quantizedMatmul_f32(args: usize, worker: i32, workers: i32): voi
   const m = Words.integer(args, 6);
   const n = Words.integer(args, 7);
   const k = Words.integer(args, 8);
+  const own = finishOf(Words.pointer(args, 10), worker);
   const groups = (k + 3) >> 2;
   const share = (HEAD + ((BLOCK * groups) as usize) * 8 + 63) & ~63;
   const scratch = Words.pointer(args, 5) + share * (worker as usize);
@@ -144,5 +146,7 @@ export function quantizedMatmul_f32(args: usize, worker: i32, workers: i32): voi
         }
       }
     }
+    const start = out + (((i as usize) * (n as usize) + (firstColumn as usize)) << 2);
+    finish(own, start, count, lastColumn - firstColumn);
   }
 }

@@ -10,6 +10,7 @@
 // Weights that stay the same from call to call are transformed once, by prepareFilters, and given to every call.
 // Read next: winograd-plan.ts for the rule, the sizes and the rounding, winograd-transform.ts.
 import { copyRun, ConvolutionShape } from "./convolution-shape";
+import { finish } from "./finish";
 import { interleaveFour, interleaveRows } from "./matmul-pack";
 import { Tile } from "./tile";
 import { FIXED, Winograd } from "./winograd-plan";
@@ -193,8 +194,24 @@ function storeTiles(plan: Winograd, first: i32, count: i32, from: i32, columns: 
   }
 }
 
-/** Tile rows [from, end), counted over all images. */
-function convolveTiles(plan: Winograd, from: i32, end: i32): void {
+/** Tells that tile rows [from, end), counted over all images, are done. */
+function finishTiles(plan: Winograd, from: i32, end: i32, own: usize): void {
+  if (own == 0) return;
+  const row = ((plan.ow * plan.o) as usize) << 2;
+  // From the first row of outputs of a row of tiles to that of another; an image's last tiles may hang over its edge.
+  const first = rowOfTiles(plan, from);
+  const last = rowOfTiles(plan, end);
+  finish(own, plan.out + (first as usize) * row, (last - first) * plan.ow, plan.o);
+}
+
+/** The first row of outputs, over all images, of a row of tiles. */
+function rowOfTiles(plan: Winograd, index: i32): i32 {
+  const n = index / plan.tilesH;
+  return n * plan.oh + (index - n * plan.tilesH) * 4;
+}
+
+/** Tile rows [from, end), counted over all images. `own` is what finishOf gave. */
+function convolveTiles(plan: Winograd, from: i32, end: i32, own: usize): void {
   const first = from * plan.tilesW;
   const last = end * plan.tilesW;
   const groupBytes = plan.groupBytes;
@@ -206,6 +223,7 @@ function convolveTiles(plan: Winograd, from: i32, end: i32): void {
       weights += groupBytes;
     }
   }
+  let done = from;
   for (let tile = first; tile < last; tile += plan.block) {
     const count = min<i32>(plan.block, last - tile);
     packTiles(plan, tile, count);
@@ -217,6 +235,9 @@ function convolveTiles(plan: Winograd, from: i32, end: i32): void {
       storeTiles(plan, tile, count, o, columns);
       if (!once) weights += groupBytes;
     }
+    const complete = (tile + count) / plan.tilesW;
+    if (complete > done) finishTiles(plan, done, complete, own);
+    done = complete;
   }
 }
 
@@ -255,6 +276,7 @@ export function winograd(
   scratch: usize,
   worker: i32,
   workers: i32,
+  own: usize,
 ): void {
   const bytes = Winograd.bytes(shape.n, shape.c, shape.oh, shape.ow, shape.o);
   const plan = changetype<Winograd>(scratch + bytes * (worker as usize));
@@ -269,7 +291,7 @@ export function winograd(
   plan.top = shape.padTop;
   plan.left = shape.padLeft;
   const lines = shape.n * plan.tilesH;
-  convolveTiles(plan, Share.from(lines, worker, workers), Share.from(lines, worker + 1, workers));
+  convolveTiles(plan, Share.from(lines, worker, workers), Share.from(lines, worker + 1, workers), own);
 }
 
 /** The input gradient: dy convolved with the filters turned round, inputs and outputs changed places. */
@@ -304,5 +326,5 @@ export function winogradInputGradient(
     }
   }
   const lines = shape.n * plan.tilesH;
-  convolveTiles(plan, Share.from(lines, worker, workers), Share.from(lines, worker + 1, workers));
+  convolveTiles(plan, Share.from(lines, worker, workers), Share.from(lines, worker + 1, workers), 0);
 }

@@ -14,12 +14,14 @@ export interface Storage extends Stored {
 
 /** Bytes on one device. */
 export interface MemoryReport {
-  /** Held by tensors, weights that the CPU keeps prepared with them included, and by running programs. */
+  /** Held by tensors, what is prepared of them included, and by running programs. */
   readonly inUse: number;
   /** Taken from the device, free lists included. */
   readonly reserved: number;
   /** The most ever in use. */
   readonly peak: number;
+  /** Weights that were met again, in the form in which kernels of the CPU read them: let go with the tensors, or for others. */
+  readonly prepared: number;
 }
 
 /** A compiled segment. It owns no storage between runs. */

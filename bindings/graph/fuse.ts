@@ -268,6 +268,7 @@ class Fuser {
       call: op.call(specs, results, node.attributes),
       inputs,
       pasteable: op.epilogue === true && results[0]?.dtype === "f32",
+      columns: op.epilogue === true ? (results[0]?.shape.at(-1) ?? 1) : undefined,
       work: op.work,
       flops: op.flops(specs, results, node.attributes),
       epilogue: undefined,

@@ -67,6 +67,8 @@ export interface KernelGroup extends GroupBase {
   readonly call: KernelCall;
   readonly inputs: readonly BufferView[];
   readonly pasteable: boolean;
+  /** Elements of a row of the result, if its kernel knows how to go on with what it has finished. */
+  readonly columns: number | undefined;
   readonly work: Work;
   readonly flops: number;
   readonly epilogue: Epilogue | undefined;

@@ -8,6 +8,12 @@ import { viewsOf, writesOf } from "./step.ts";
 export function isInPlace(step: Step | undefined, made: number, victim: number): boolean {
   if (step === undefined || made === victim) return false;
   if (step.kind === "strips") return isInPlaceInStrips(step.steps, made, victim);
+  if (step.kind === "kernel") {
+    // What the map behind a kernel makes may lie over what only it reads, or over what it reads of the kernel's own.
+    const { finish } = step;
+    const isKernels = step.inputs.some(({ slot }) => slot === victim) || step.outputs.some(({ slot }) => slot === made);
+    return finish !== undefined && !isKernels && isInPlace(finish, made, victim);
+  }
   if (step.kind !== "map") return false;
   const output = writesOf(step).find(({ slot }) => slot === made);
   if (output === undefined || step.inputs.some(({ slot }) => slot === made)) return false;

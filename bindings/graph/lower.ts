@@ -1,5 +1,5 @@
 // Lowering: the groups of one device become a segment of steps over numbered slots. The GPU gets prologues and epilogues
-// pasted into its kernels; on the CPU they are steps of their own, which strips.ts brings together again.
+// pasted into its kernels; on the CPU they are steps of their own, which strips.ts and finish.ts bring together again.
 // Knows the two devices' habits but none of their insides. Read next: step.ts, plan.ts.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
@@ -7,6 +7,7 @@ import type { Layout } from "../core/layout.ts";
 import { contiguous, isContiguous, mergeWalk } from "../core/layout.ts";
 import { sizeOf, stridesOf } from "../core/shape.ts";
 import { constant } from "../expr/expression.ts";
+import { withFinishes } from "./finish.ts";
 import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
 import type { DeviceName } from "./node.ts";
@@ -240,6 +241,7 @@ class Lowering {
       preparation: isGpu ? undefined : call.preparation,
       status: isGpu ? undefined : call.status,
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
+      columns: isGpu ? undefined : group.columns,
     });
     if (!isGpu && target !== undefined) this.epilogueApart(label, group.epilogue, raw ?? target, target);
   }
@@ -256,7 +258,12 @@ class Lowering {
       const id = this.drafts[slot]?.buffer;
       return id === undefined || (made.has(id) && !isNeededLater(id));
     };
-    const steps = this.device === "wasm" ? withStrips(this.steps, this.surface(isTemporary)) : this.steps;
+    const fates = {
+      isKept: (slot: number): boolean => !isTemporary(slot),
+      isGiven: (slot: number): boolean => this.isGiven(this.drafts[slot]?.buffer ?? -1),
+    };
+    const isCpu = this.device === "wasm";
+    const steps = isCpu ? withFinishes(withStrips(this.steps, this.surface(isTemporary)), fates) : this.steps;
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];

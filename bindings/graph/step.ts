@@ -86,6 +86,10 @@ export interface KernelStep {
   readonly status?: KernelStatus | undefined;
   /** Applied to every element of the only output before it is written. WebGPU only. */
   readonly epilogue: Attachment | undefined;
+  /** Elements of a row of the only output, if the WASM kernel can have a map done over blocks of rows that it has finished. */
+  readonly columns?: number | undefined;
+  /** That map, over [.., columns]. CPU only. */
+  readonly finish?: MapStep | undefined;
 }
 
 /** Steps that can be cut into rows. */
@@ -136,7 +140,10 @@ export function viewsOf(step: Step): SlotView[] {
   if (step.kind === "map") return [...step.inputs, ...writesOf(step)];
   if (step.kind === "strips") return step.steps.flatMap(viewsOf);
   const attached = step.epilogue?.inputs ?? [];
-  if (step.kind === "kernel") return [...step.inputs, ...step.outputs, ...attached];
+  if (step.kind === "kernel") {
+    const finish = step.finish === undefined ? [] : viewsOf(step.finish);
+    return [...step.inputs, ...step.outputs, ...attached, ...finish];
+  }
   return [
     ...(step.input === undefined ? [] : [step.input]),
     ...(step.prologue?.inputs ?? []),
@@ -147,7 +154,7 @@ export function viewsOf(step: Step): SlotView[] {
 
 /** The slot views a step writes. */
 export function writesOf(step: Step): SlotView[] {
-  if (step.kind === "kernel") return [...step.outputs];
+  if (step.kind === "kernel") return [...step.outputs, ...(step.finish === undefined ? [] : writesOf(step.finish))];
   if (step.kind === "strips") return step.steps.flatMap(writesOf);
   const further = step.kind === "map" ? (step.also ?? []) : [];
   return [step.output, ...further.map(({ output }) => output)];

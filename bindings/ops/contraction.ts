@@ -14,7 +14,7 @@ import type { KernelOp } from "./descriptor.ts";
 import type { EpilogueOptions } from "./epilogue.ts";
 import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
 import { flatten, permuted } from "./movement.ts";
-import { matmulScratch } from "./scratch.ts";
+import { matmulPreparation, matmulScratch } from "./scratch.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf, requireArguments, requireList } from "./tensor.ts";
 
@@ -40,6 +40,7 @@ const matmulOp: KernelOp<null> = {
       words,
       workgroups: batch0 * batch1 * Math.ceil(m / 32) * Math.ceil(n / 32),
       scratch: matmulScratch(words, bytesOf(dtype)),
+      preparation: isFloating(dtype) ? matmulPreparation(words, bytesOf(dtype)) : undefined,
     };
   },
   // At most two batch axes were recorded, so all strides can be told to the kernel; it walks forwards only.

@@ -145,7 +145,10 @@ export interface KernelOp<A> extends OpBase<A> {
   readonly call: (inputs: readonly KernelOperand[], outputs: readonly Spec[], attributes: A) => KernelCall;
   /** Whether input `index` may have this layout; contiguous only when absent. */
   readonly accepts?: (layout: Layout, index: number) => boolean;
-  /** True if an elementwise consumer of the (only) output can be pasted into the kernel. */
+  /**
+   * True if the kernels know how to go on with an elementwise consumer of the (only) output: it is pasted into the WGSL; the
+   * WASM export finds in two words behind its parameters its prepared input, 0 without, and what follows (assembly/finish.ts).
+   */
   readonly epilogue?: boolean;
   /** Floating-point operations; bytes follow from the operands. */
   readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;

@@ -17,6 +17,31 @@ export function matmulScratch(words: readonly number[], size: number): (workers:
   return (workers) => workers * gemm(batch0 * batch1 * m, n, k, size);
 }
 
+/** Rows of a from which on packing b costs too little to keep a packed copy of it. */
+const manyRows = 2048;
+
+/** A product of m rows by b [k, n], if it is done by blocks (`Way` in matmul.ts) and gains by a b that is packed already. */
+function packedColumns(
+  [m, n, k]: readonly [number, number, number],
+  [aColumn, bRow, bColumn]: readonly [number, number, number],
+  size: number,
+): Preparation | undefined {
+  const inStreams = bColumn === 1 && m <= 8 && m !== 5;
+  const inDots = bRow === 1 && aColumn === 1 && m <= 16 && k >= 32;
+  if (m === 1 || n === 1 || inStreams || inDots || m >= manyRows) return undefined;
+  // Small and in order, it is read where it lies.
+  if (bColumn === 1 && n * k * size <= 16384) return undefined;
+  return { kernel: "matmulPacked", input: 1, bytes: up(n, 8) * k * size, words: [n, k, bRow, bColumn] };
+}
+
+/** What matmul can prepare: a right operand that all products of a batch share. */
+export function matmulPreparation(words: readonly number[], size: number): Preparation | undefined {
+  const [batch0 = 1, batch1 = 1, m = 0, n = 0, k = 0, , aColumn = 0, , , bRow = 0, bColumn = 0, bBatch0, bBatch1] =
+    words;
+  if ((batch0 > 1 && bBatch0 !== 0) || (batch1 > 1 && bBatch1 !== 0) || k === 0) return undefined;
+  return packedColumns([batch0 * batch1 * m, n, k], [aColumn, bRow, bColumn], size);
+}
+
 /** quantizedMatmul: a tile, the scales of 48 rows, and the rows in 8 bytes for every four elements. */
 export function quantizedMatmulScratch(k: number): (workers: number) => number {
   return (workers) => workers * up(704 + 48 * 8 * Math.ceil(k / 4), 64);
@@ -129,12 +154,13 @@ function planes(words: readonly number[]): number | undefined {
 
 /**
  * What conv2d can prepare: the filters of a Winograd convolution, as prepareFilters of winograd.ts lays them out, or those of
- * an implicit matrix product. The kernel looks for them wherever it does one of the two.
+ * a matrix product, implicit or not. The kernel looks for them wherever it does one of the two.
  */
 export function convolutionPreparation(words: readonly number[]): Preparation | undefined {
   const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
   if (!suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left })) {
-    const { groups, depth, isPointwise, isDepthwise } = convolution(words);
+    const { pixels, groups, depth, isPointwise, isDepthwise } = convolution(words);
+    if (isPointwise && depth > 0) return packedColumns([pixels, o, depth], [1, o, 1], 4);
     if (isPointwise || isDepthwise || planes(words) !== undefined) return undefined;
     const bytes = groups * depth * up(o / groups, 8) * 4;
     return { kernel: "conv2dPacked", input: 1, bytes, words: [groups, depth, o] };

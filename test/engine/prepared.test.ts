@@ -1,8 +1,10 @@
-// Weights that a kernel keeps in a form of its own (filters, transformed or packed): made when they are met again, shared
-// by all programs, the same bits as without, gone when the weights are written over or let go.
-// Read next: ../../bindings/backends/wasm/storage.ts, assembly/winograd.ts.
+// Weights that a kernel keeps in a form of its own (filters, transformed or packed, matrices): made when they are met again,
+// shared by all programs, the same bits as without, gone when the weights are written over or let go, or for others.
+// Read next: ../../bindings/backends/wasm/forms.ts, assembly/winograd.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
+import { Forms } from "../../bindings/backends/wasm/forms.ts";
+import type { OwnForms } from "../../bindings/backends/wasm/forms.ts";
 import { WasmStorage } from "../../bindings/backends/wasm/storage.ts";
 import { createEngine, useEngine } from "../../bindings/engine/default.ts";
 import type { Engine } from "../../bindings/engine/engine.ts";
@@ -119,6 +121,78 @@ describe("prepared weights", () => {
     for (const tensor of [x, w]) tensor.dispose();
   });
 
+  /** m, k, n: rows read in place and packed, several depths and blocks of columns, columns that fill no panel. */
+  test.each([
+    [9, 65, 70],
+    [5, 70, 70],
+    [61, 300, 67],
+    [130, 64, 1100],
+    [40, 520, 33],
+  ])("packed matrices %i × %i × %i", (m, k, n) => {
+    for (const transposeB of [false, true]) {
+      for (const dtype of ["f32", "f64"] as const) {
+        if (transposeB && m < 17) continue;
+        const product = (a: Tensor, b: Tensor): Tensor => athanor.matmul(a, b, { transposeB });
+        const run = (): number[] => {
+          const given = (shape: readonly number[], seed: number): Tensor =>
+            athanor.scope(() => athanor.add(athanor.cast(stored(shape, seed), dtype), 0));
+          const [x, w] = [given([m, k], 1), given(transposeB ? [n, k] : [k, n], 2)];
+          for (const tensor of [x, w]) tensor.dataSync();
+          const f = athanor.jit(product);
+          const [before, prepared] = [live(), athanor.memory().wasm?.prepared ?? -1];
+          const first = taken(f(x, w));
+          expect(live()).toBe(before);
+          for (let again = 0; again < 3; again++) expect(taken(f(x, w))).toEqual(first);
+          const bytes = 8 * Math.ceil(n / 8) * k * (dtype === "f32" ? 4 : 8);
+          expect(live() - before).toBe(bytes);
+          expect((athanor.memory().wasm?.prepared ?? -1) - prepared).toBe(bytes);
+          for (const held of [f, x, w]) held.dispose();
+          expect(athanor.memory().wasm?.prepared).toBe(prepared);
+          return first;
+        };
+        const expected = run();
+        useEngine(threaded);
+        expect(run()).toEqual(expected);
+        useEngine(engine);
+      }
+    }
+  });
+
+  test.each([
+    [
+      [2, 9, 8, 40],
+      [1, 1, 40, 130],
+    ],
+    [
+      [1, 7, 7, 300],
+      [1, 1, 300, 36],
+    ],
+  ] as const)("pointwise filters: images %j by %j", (images, shape) => {
+    const [x, w] = [stored(images, 1), stored(shape, 2)];
+    const f = athanor.jit((a: Tensor, b: Tensor) => athanor.conv2d(a, b));
+    const before = live();
+    const first = taken(f(x, w));
+    for (let run = 0; run < 3; run++) expect(taken(f(x, w))).toEqual(first);
+    expect(live() - before).toBe(4 * shape[2] * 8 * Math.ceil(shape[3] / 8));
+    for (const held of [f, x, w]) held.dispose();
+  });
+
+  test("matrices that stay apart: of products in streams, small ones, ones that a batch does not share", () => {
+    const before = live();
+    athanor.scope(() => {
+      const pairs = [
+        [stored([4, 300], 1), stored([300, 200], 2)],
+        [stored([40, 60], 1), stored([60, 60], 2)],
+        [stored([3, 40, 100], 1), stored([3, 100, 100], 2)],
+        [stored([1, 300], 1), stored([300, 200], 2)],
+      ] as const;
+      const own = live();
+      for (let run = 0; run < 3; run++) for (const [x, w] of pairs) taken(athanor.matmul(x, w));
+      expect(live()).toBe(own);
+    });
+    expect(live()).toBe(before);
+  });
+
   test("one form for programs of all image sizes", () => {
     const w = stored([3, 3, 32, 32], 3);
     const images = [stored([1, 12, 12, 32], 4), stored([2, 17, 9, 32], 5)];
@@ -227,5 +301,59 @@ describe("prepared weights", () => {
     useEngine(engine);
     expect(shared).toEqual(expected);
     expect(new Set(shared.map((numbers) => numbers.join())).size).toBe(1);
+  });
+});
+
+describe("what all forms take", () => {
+  const none = (): OwnForms => new Map() as OwnForms;
+  const forms = (limit: number): { forms: Forms; find: (own: OwnForms, bytes: number) => number; made: number[] } => {
+    const wasm = engine.backends.get("wasm");
+    if (!(wasm instanceof WasmBackend)) throw new Error("there is no CPU backend");
+    const all = new Forms(wasm.heap, limit);
+    const made: number[] = [];
+    return { forms: all, made, find: (own, bytes) => all.find(own, "form", bytes, (pointer) => made.push(pointer)) };
+  };
+
+  test("is bounded: the one that is unused for longest goes first", () => {
+    const before = live();
+    const { forms: all, find, made } = forms(1000);
+    const [a, b, c] = [none(), none(), none()];
+    for (const own of [a, b, c]) expect(find(own, 400)).toBe(0);
+    for (const own of [a, b]) {
+      all.beginRun();
+      expect(find(own, 400)).toBeGreaterThan(0);
+    }
+    all.beginRun();
+    const place = find(a, 400);
+    expect(made.length).toBe(2);
+    expect(all.bytes).toBe(800);
+    all.beginRun();
+    expect(find(c, 400)).toBeGreaterThan(0);
+    expect(all.bytes).toBe(800);
+    all.beginRun();
+    expect(find(a, 400)).toBe(place);
+    // It is asked for anew.
+    expect([find(b, 400), find(b, 400)].map(Boolean)).toEqual([false, true]);
+    expect(made.length).toBe(4);
+    expect(live() - before).toBe(800);
+    for (const own of [a, b, c]) all.drop(own);
+    expect(all.bytes).toBe(0);
+    expect(live()).toBe(before);
+  });
+
+  test("takes nothing from the run that goes on, and nothing that is larger than all", () => {
+    const { forms: all, find } = forms(1000);
+    const [a, b] = [none(), none()];
+    for (const own of [a, b]) find(own, 600);
+    all.beginRun();
+    expect(find(a, 600)).toBeGreaterThan(0);
+    expect(find(b, 600)).toBe(0);
+    all.beginRun();
+    expect(find(b, 600)).toBeGreaterThan(0);
+    expect(all.bytes).toBe(600);
+    const large = none();
+    expect([find(large, 1001), find(large, 1001)]).toEqual([0, 0]);
+    expect(all.bytes).toBe(600);
+    for (const own of [a, b]) all.drop(own);
   });
 });

@@ -4,6 +4,7 @@ import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
+import { Forms } from "./forms.ts";
 import { Heap } from "./heap.ts";
 import { KernelTable } from "./kernels.ts";
 import type { Artefact, KernelModule } from "./module.ts";
@@ -27,6 +28,8 @@ export class WasmBackend implements Backend {
   readonly readsSynchronously = true;
   readonly artefact: Artefact;
   readonly heap: Heap;
+  /** Weights as kernels want them; an eighth of the heap at most. */
+  readonly forms: Forms;
   readonly threads: Threads | undefined;
   /** Microseconds of work from which a step is shared among threads; with 0, which tests set, all are. */
   shareFrom: number = worthSharing;
@@ -37,6 +40,7 @@ export class WasmBackend implements Backend {
     this.artefact = module.artefact;
     this.workers = threads;
     this.heap = new Heap(module.memory, module.heapBase, module.maximumPages);
+    this.forms = new Forms(this.heap, this.heap.capacity / 8);
     this.threads = threads > 1 ? new Threads(module, this.heap, threads) : undefined;
     this.kernels = new KernelTable(module, this.heap, this.threads?.log);
     this.runAlone = module.exports.run as WasmBackend["runAlone"];
@@ -82,7 +86,7 @@ export class WasmBackend implements Backend {
   }
 
   memory(): MemoryReport {
-    return this.heap.report();
+    return { ...this.heap.report(), prepared: this.forms.bytes };
   }
 
   dispose(): void {

@@ -96,7 +96,12 @@ export class Heap {
     return viewArray(dtype, this.memory.buffer, pointer, length);
   }
 
-  report(): MemoryReport {
+  /** The most bytes there can be. */
+  get capacity(): number {
+    return this.limit - this.base;
+  }
+
+  report(): Omit<MemoryReport, "prepared"> {
     return { inUse: this.inUse, reserved: this.top - this.base, peak: this.peak };
   }
 

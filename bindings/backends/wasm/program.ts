@@ -7,6 +7,7 @@ import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView, Step, St
 import { writesOf } from "../../graph/step.ts";
 import type { KernelStatus, Preparation } from "../../ops/descriptor.ts";
 import type { Program } from "../backend.ts";
+import { finishOf } from "./finish.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelTable } from "./kernels.ts";
 import { lengthenRows, scratchSlot } from "./periods.ts";
@@ -65,6 +66,8 @@ export class WasmProgram implements Program {
   private readonly patches: Patch[] = [];
   private readonly reports: Report[] = [];
   private readonly prepared: PreparedInput[] = [];
+  /** Words that hold the address of another word of the block, and which. */
+  private readonly links: { readonly word: number; readonly target: number }[] = [];
   private readonly block: number;
   private readonly records: number;
   private readonly recordCount: number;
@@ -104,10 +107,10 @@ export class WasmProgram implements Program {
     this.block = this.heap.allocate(bytes + scalars * scalarBytes, "compile", false);
     this.scalarBase = this.block + bytes;
     this.records = this.block + 4 * recordStart;
-    for (let index = 0; index < calls.length; index++) {
-      const word = recordStart + recordWords * index + 1;
-      this.words[word] = this.block + 4 * (this.words[word] ?? 0);
-    }
+    calls.forEach(({ start }, index) =>
+      this.links.push({ word: recordStart + recordWords * index + 1, target: start }),
+    );
+    for (const { word, target } of this.links) this.words[word] = this.block + 4 * target;
     this.heap.view("i32", this.block, this.words.length).set(this.words);
     this.places = placesOf(segment.slots, this.patches);
     this.outputs = segment.slots.flatMap((slot, index) =>
@@ -171,6 +174,7 @@ export class WasmProgram implements Program {
 
   /** Gives kernels the prepared forms of their inputs, where there are any. */
   private prepare(inputs: readonly WasmStorage[]): void {
+    if (this.prepared.length > 0) this.backend.forms.beginRun();
     for (const [index, { input, key, bytes, call, target, source }] of this.prepared.entries()) {
       const pointer = inputs[input]?.prepared(key, bytes, (place) => {
         this.point(target, place);
@@ -219,13 +223,14 @@ export class WasmProgram implements Program {
         return [this.encodeStrips(step, kernels, workers)];
       case "kernel":
         this.scratchBytes = Math.max(this.scratchBytes, step.scratch);
-        return [this.encodeKernel(step, kernels, workers)];
+        return this.encodeKernel(step, kernels, workers);
       default:
         return step satisfies never;
     }
   }
 
-  private encodeMap(step: MapStep, kernels: KernelTable, workers: number): Call {
+  /** `isWhole`: every call of the row function is for whole rows, however short. */
+  private encodeMap(step: MapStep, kernels: KernelTable, workers: number, isWhole = false): Call {
     const outer = step.shape.slice(0, -1);
     const inner = outer.length;
     const length = step.shape[inner] ?? 1;
@@ -235,7 +240,7 @@ export class WasmProgram implements Program {
     const isDense = (view: SlotView): boolean => step.shape.length === 0 || stride(view) === 1 || length === 1;
     const outputStrides = results.map(({ output }) => (isDense(output) ? "one" : "any"));
     const inputs = step.inputs.map((view) => ({ dtype: view.dtype, stride: walk(view) }));
-    const nested = length < shortRow && inner > 0;
+    const nested = length < shortRow && inner > 0 && !isWhole;
     const row = kernels.row({
       expressions: results.map(({ expression }) => expression),
       inputs,
@@ -280,7 +285,7 @@ export class WasmProgram implements Program {
     return { index: kernels.kernel("strips"), start };
   }
 
-  private encodeKernel(step: KernelStep, kernels: KernelTable, workers: number): Call {
+  private encodeKernel(step: KernelStep, kernels: KernelTable, workers: number): Call[] {
     const start = this.words.length;
     for (const view of step.inputs) this.pointer(view);
     for (const view of step.outputs) this.pointer(view);
@@ -289,15 +294,33 @@ export class WasmProgram implements Program {
       this.words.push(0);
     }
     this.words.push(...step.words);
-    const { preparation } = step;
+    const { preparation, finish } = step;
     const source = this.words.length;
-    if (preparation !== undefined) this.words.push(0);
+    if (preparation !== undefined || step.columns !== undefined) this.words.push(0);
+    const next = this.words.length;
+    if (step.columns !== undefined) this.words.push(0);
     if (step.status !== undefined) {
       this.reports.push({ word: this.words.length, status: step.status });
       for (let word = 0; word < 2 * workers; word++) this.words.push(0);
     }
     if (preparation !== undefined) this.encodePreparation(step, preparation, kernels, source);
-    return { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start };
+    const before = finish === undefined ? [] : this.encodeFinish(step, finish, kernels, workers, next);
+    return [...before, { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start }];
+  }
+
+  /** The words of the map behind a kernel, whose word `link` gets their address; returns the calls that go before the kernel. */
+  private encodeFinish(step: KernelStep, map: MapStep, kernels: KernelTable, workers: number, link: number): Call[] {
+    const [result] = step.outputs;
+    if (result === undefined) return [];
+    const finish = finishOf(map, step.scratch);
+    this.scratchBytes = Math.max(this.scratchBytes, finish.scratch);
+    const calls = finish.copies.map((copy) => this.encodeMap(copy, kernels, workers));
+    this.links.push({ word: link, target: this.words.length });
+    for (let worker = 0; worker < workers; worker++) this.words.push(8 * (workers - worker), worker);
+    this.pointer(result);
+    this.words.push(map.shape.at(-1) ?? 1, bytesOf(result.dtype), finish.together);
+    this.encodeMap(finish.map, kernels, workers, finish.together > 0);
+    return calls;
   }
 
   /** The call that prepares an input of a kernel, unless this program computes that input. `source` is the kernel's word. */

@@ -22,8 +22,11 @@ export function workOf(step: Step): number {
       );
     case "reduce":
       return (step.outer * step.length * step.inner * 2) / rates.elementwise;
-    case "kernel":
-      return Math.max((step.work?.flops ?? 0) / rates.operations, (step.work?.elements ?? 0) / rates.elements);
+    case "kernel": {
+      if (step.work === undefined) return 0;
+      const own = Math.max(step.work.flops / rates.operations, step.work.elements / rates.elements);
+      return own + (step.finish === undefined ? 0 : workOf(step.finish));
+    }
     case "strips":
       return step.strips * step.steps.reduce((sum, part) => sum + workOf(part), 0);
     default:

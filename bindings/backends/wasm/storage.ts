@@ -1,14 +1,16 @@
 // A block of the WASM heap that belongs to tensors: counted, and given back when the last holder lets go. Contents stay as they
 // are unless a result is written over them. While they do, a kernel's own form of them (transformed filters) is kept beside.
-// Read next: backend.ts.
+// Read next: forms.ts, backend.ts.
 import type { DType } from "../../core/dtype.ts";
 import type { Backend, Storage } from "../backend.ts";
+import type { Forms, OwnForms } from "./forms.ts";
 import type { Heap } from "./heap.ts";
 import { bytesFor } from "./heap.ts";
 
 /** A backend whose memory is a heap. */
 export interface HeapOwner extends Backend {
   readonly heap: Heap;
+  readonly forms: Forms;
 }
 
 export class WasmStorage implements Storage {
@@ -18,8 +20,8 @@ export class WasmStorage implements Storage {
   readonly bytes: number;
   readonly pointer: number;
   private holders = 1;
-  /** Where other forms of the contents lie; 0 for one that was asked for once. Most storages have none. */
-  private forms: Map<string, number> | undefined;
+  /** Most storages have none. */
+  private forms: OwnForms | undefined;
 
   private constructor(backend: HeapOwner, dtype: DType, size: number, pointer: number) {
     this.backend = backend;
@@ -48,36 +50,16 @@ export class WasmStorage implements Storage {
     this.backend.heap.release(this.pointer);
   }
 
-  /**
-   * The address of the form `key` of the contents, which `make` writes to a block of that many bytes. 0 for the first who
-   * asks: contents that are used once, like parameters between two steps of training, are not worth it. 0 also where
-   * memory is short.
-   */
+  /** The address of another form of the contents, or 0: forms.ts. */
   prepared(key: string, bytes: number, make: (pointer: number) => void): number {
-    this.forms ??= new Map<string, number>();
-    const known = this.forms.get(key);
-    if (known === undefined) this.forms.set(key, 0);
-    if (known !== 0) return known ?? 0;
-    const { heap } = this.backend;
-    let pointer: number;
-    try {
-      pointer = heap.allocate(bytes, "prepare");
-    } catch {
-      return 0;
-    }
-    try {
-      make(pointer);
-    } catch (error) {
-      heap.release(pointer);
-      throw error;
-    }
-    this.forms.set(key, pointer);
-    return pointer;
+    this.forms ??= new Map();
+    return this.backend.forms.find(this.forms, key, bytes, make);
   }
 
   /** The contents are others now: their other forms are let go. */
   overwritten(): void {
-    for (const pointer of this.forms?.values() ?? []) if (pointer !== 0) this.backend.heap.release(pointer);
+    if (this.forms === undefined) return;
+    this.backend.forms.drop(this.forms);
     this.forms = undefined;
   }
 }

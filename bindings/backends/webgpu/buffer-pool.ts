@@ -91,7 +91,7 @@ export class BufferPool {
   }
 
   memory(): MemoryReport {
-    return { inUse: this.#inUse, reserved: this.#reserved, peak: this.#peak };
+    return { inUse: this.#inUse, reserved: this.#reserved, peak: this.#peak, prepared: 0 };
   }
 
   #destroy(buffer: PooledBuffer): void {
