@@ -1,15 +1,15 @@
 // Runs a bundled page in headless Chromium and returns the rows that the page posts back over loopback HTTP.
 // The page is cross-origin isolated unless asked otherwise, so shared memory can be tested, and has a WebGPU adapter
 // (SwiftShader unless the machine brings its own browser). No browser framework: one server, one process. It knows nothing of what the rows mean.
-// Read next: entry.ts, the page's side; scripts/software-gpu.ts, where the browser comes from.
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+// Read next: entry.ts, the page's side; chromium.ts, where the browser is started.
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { browserEnvironment, unpackSoftwareGpu } from "../../scripts/software-gpu.ts";
+import { startBrowser, stopBrowser } from "./chromium.ts";
 
 /** One result of the page: `error` says what went wrong; without one the row passed. */
 export interface Row {
@@ -22,37 +22,6 @@ interface Report {
   readonly rows: readonly Row[];
   readonly done: boolean;
 }
-
-const flags = [
-  "--headless=new",
-  "--no-sandbox",
-  "--no-zygote",
-  "--disable-dev-shm-usage",
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-features=Vulkan",
-  "--disable-vulkan-surface",
-  // Nothing but the page's own traffic.
-  "--no-first-run",
-  "--no-default-browser-check",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-component-extensions-with-background-pages",
-  "--disable-default-apps",
-  "--disable-domain-reliability",
-  "--disable-extensions",
-  "--disable-sync",
-  "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
-  "--metrics-recording-only",
-  "--no-pings",
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-  // A page in the background is a page all the same.
-  "--disable-background-timer-throttling",
-  "--disable-renderer-backgrounding",
-  "--disable-backgrounding-occluded-windows",
-  "--mute-audio",
-  "--hide-scrollbars",
-];
 
 /** How a page is served. */
 export interface Serving {
@@ -86,7 +55,7 @@ export async function runInBrowser(entry: string, serving: Serving = {}): Promis
       }, timeout);
       opened.listen(0, "127.0.0.1", () => {
         const { port } = opened.address() as AddressInfo;
-        startBrowser(`http://127.0.0.1:${String(port)}/`, profile, reject).then(
+        startBrowser([`http://127.0.0.1:${String(port)}/`], profile, reject).then(
           (started) => (browser = started),
           (error: unknown) => {
             reject(error instanceof Error ? error : new Error(String(error)));
@@ -167,40 +136,4 @@ async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString("utf8");
-}
-
-async function startBrowser(url: string, profile: string, fail: (error: Error) => void): Promise<ChildProcess> {
-  const own = process.env.ATHANOR_BROWSER;
-  const software = own === undefined ? await unpackSoftwareGpu() : undefined;
-  const executable = own ?? software?.chromium;
-  if (executable === undefined || !existsSync(executable)) {
-    throw new Error("no browser: set ATHANOR_BROWSER to the path of a Chromium or Chrome executable");
-  }
-  const environment = { ...process.env, ...(software === undefined ? {} : browserEnvironment(software)) };
-  const child = spawn(executable, [...flags, `--user-data-dir=${profile}`, url], {
-    env: environment,
-    stdio: ["ignore", "ignore", "pipe"],
-    // A process group of its own, so that stopping it takes its renderer and GPU processes along.
-    detached: process.platform !== "win32",
-  });
-  let complaints = "";
-  child.stderr.on("data", (chunk: Buffer) => (complaints = (complaints + chunk.toString("utf8")).slice(-4000)));
-  child.on("error", fail);
-  child.on("exit", (code, signal) => {
-    fail(new Error(`the browser ended early (${String(code ?? signal)}):\n${complaints}`));
-  });
-  return child;
-}
-
-async function stopBrowser(browser: ChildProcess | undefined): Promise<void> {
-  if (browser?.pid === undefined || browser.exitCode !== null || browser.signalCode !== null) return;
-  const ended = new Promise((resolve) => browser.once("exit", resolve));
-  const { pid } = browser;
-  try {
-    if (process.platform === "win32") browser.kill();
-    else process.kill(-pid, "SIGKILL");
-  } catch {
-    // It ended between the check and the signal.
-  }
-  await ended;
 }

@@ -1,0 +1,24 @@
+// The benchmark page: finds out what the machine offers and opens its sections. Everything heavy happens in workers.
+// Read next: sections/ for the parts, lanes.ts for the ways to compute, README.md for the whole.
+import { byId } from "./elements.ts";
+import { lanesOf } from "./lanes.ts";
+import { download, Results } from "./results.ts";
+import { ConformanceSection } from "./sections/conformance.ts";
+import { LearningSection } from "./sections/learning.ts";
+import { showMachine } from "./sections/machine.ts";
+import { SpeedSection } from "./sections/speed.ts";
+
+// Shown where scripts do not run: from file: addresses, for instance.
+byId("needs-server", HTMLElement).hidden = true;
+
+const results = new Results();
+byId("download", HTMLButtonElement).addEventListener("click", () => {
+  download("athanor-results.json", results);
+});
+
+results.machine = await showMachine();
+const lanes = lanesOf(results.machine);
+new SpeedSection(lanes, results);
+new LearningSection(lanes, results);
+new ConformanceSection(results);
+document.documentElement.dataset.ready = "yes";
