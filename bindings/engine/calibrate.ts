@@ -143,6 +143,7 @@ function matmulSegment(backend: Backend): Segment {
         entry: "main",
         work: { flops: 2 * n ** 3, elements: 3 * size },
         scratch: matmulScratch(words, 4)(backend.workers),
+        columns: n,
         epilogue: undefined,
       },
     ],
