@@ -25,10 +25,13 @@ function addTotals(total: usize, x: v128, y: v128, z: v128): void {
   v128.store(total, f32x4.add(v128.load(total, 32), z), 32);
 }
 
-/** Three taps by one panel of outputs over `rows` rows of `vectors` vectors of windows. */
+/**
+ * Three taps by one panel of outputs over `rows` rows of `windows` windows. What lies behind the last window of a row belongs to
+ * no window: it is masked away, since not all values vanish when they are multiplied by 0.
+ */
 function multiplyTaps(
   rows: i32,
-  vectors: i32,
+  windows: i32,
   a: usize,
   b0: usize,
   b1: usize,
@@ -38,8 +41,9 @@ function multiplyTaps(
   total: usize,
   taps: i32,
 ): void {
-  const bytes = (vectors as usize) * step;
-  const skip = lineStep - ((vectors as usize) << 4);
+  const bytes = ((windows >> 2) as usize) * step;
+  const rest = windows & 3;
+  const skip = lineStep - ((((windows + 3) >> 2) as usize) << 4);
   let c00 = i32x4.splat(0);
   let c01 = c00;
   let c02 = c00;
@@ -64,6 +68,28 @@ function multiplyTaps(
       c11 = Tile.madd<f32>(a1, x1, c11);
       c12 = Tile.madd<f32>(a2, x1, c12);
       const x2 = v128.load(b2);
+      c20 = Tile.madd<f32>(a0, x2, c20);
+      c21 = Tile.madd<f32>(a1, x2, c21);
+      c22 = Tile.madd<f32>(a2, x2, c22);
+      a += step;
+      b0 += 16;
+      b1 += 16;
+      b2 += 16;
+    }
+    if (rest != 0) {
+      const mask = i32x4.gt_s(i32x4.splat(rest), i32x4(0, 1, 2, 3));
+      const a0 = v128.load(a);
+      const a1 = v128.load(a, 16);
+      const a2 = v128.load(a, 32);
+      const x0 = v128.and(v128.load(b0), mask);
+      c00 = Tile.madd<f32>(a0, x0, c00);
+      c01 = Tile.madd<f32>(a1, x0, c01);
+      c02 = Tile.madd<f32>(a2, x0, c02);
+      const x1 = v128.and(v128.load(b1), mask);
+      c10 = Tile.madd<f32>(a0, x1, c10);
+      c11 = Tile.madd<f32>(a1, x1, c11);
+      c12 = Tile.madd<f32>(a2, x1, c12);
+      const x2 = v128.and(v128.load(b2), mask);
       c20 = Tile.madd<f32>(a0, x2, c20);
       c21 = Tile.madd<f32>(a1, x2, c21);
       c22 = Tile.madd<f32>(a2, x2, c22);
@@ -147,7 +173,7 @@ export function planarFilterGradient(
           const b0 = windows + (load<u32>(entry) as usize);
           const b1 = taps > 1 ? windows + (load<u32>(entry, 4) as usize) : b0;
           const b2 = taps > 2 ? windows + (load<u32>(entry, 8) as usize) : b0;
-          multiplyTaps(rows, vectors, panel, b0, b1, b2, step, lineStep, total + (tap as usize) * PANEL, taps);
+          multiplyTaps(rows, shape.ow, panel, b0, b1, b2, step, lineStep, total + (tap as usize) * PANEL, taps);
         }
         panel += PANEL;
         total += (depth as usize) * PANEL;
