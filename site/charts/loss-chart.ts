@@ -5,7 +5,7 @@ import type { LaneKey } from "../lanes.ts";
 import { colourOf } from "../lanes.ts";
 import { digits } from "../numbers.ts";
 import type { Frame } from "./frame.ts";
-import { axis, colour, frameIn, logarithmic, shown } from "./frame.ts";
+import { axis, colour, frameIn, logarithmic, logarithmicMarks, shown } from "./frame.ts";
 
 export interface LossLine {
   readonly key: LaneKey;
@@ -33,9 +33,10 @@ export class LossChart {
           y: { distr: logarithmic, range: (_, min, max) => around(min, max) },
         },
         axes: [
-          axis({ label: against, values: (_, splits) => splits.map((split) => digits(split)) }),
+          axis({ label: against, size: 32, values: (_, splits) => splits.map((split) => digits(split)) }),
           axis({
             label: "loss",
+            ...logarithmicMarks,
             size: 56,
             values: (_, splits) => splits.map(shown((split) => digits(split))),
           }),
