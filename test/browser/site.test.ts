@@ -91,6 +91,8 @@ describe("the benchmark page, isolated, under a path", () => {
     expect(rows[0]?.[4]).toMatch(/^(CPU|GPU)$/);
     expect(await visitor.text("#speed-verdict")).toMatch(/ahead/);
     expect(await visitor.evaluate(inkOf("#speed-chart canvas"))).toBeGreaterThan(500);
+    await visitor.mouse("mouseMoved", ...(await visitor.middleOf("#speed-chart .u-over")));
+    await visitor.until(`document.querySelector("#speed-readout").innerText.includes("CPU, 1 thread: ")`);
   });
 
   test("is used by keyboard: arrows choose the rate, and the figures follow", async () => {
