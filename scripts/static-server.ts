@@ -18,6 +18,8 @@ export interface Hosting {
   readonly base?: string;
   /** Whether the isolating headers are sent; they are when absent. */
   readonly isolated?: boolean;
+  /** The Content-Security-Policy. */
+  readonly policy?: string;
   /** Any free one when absent. */
   readonly port?: number;
 }
@@ -29,7 +31,7 @@ export interface StaticServer {
 }
 
 export async function serveFolder(folder: string, hosting: Hosting = {}): Promise<StaticServer> {
-  const { base = "/", isolated = true, port = 0 } = hosting;
+  const { base = "/", isolated = true, policy, port = 0 } = hosting;
   const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
   const server: Server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname);
@@ -42,6 +44,7 @@ export async function serveFolder(folder: string, hosting: Hosting = {}): Promis
       "Content-Type": types[extname(file)] ?? "application/octet-stream",
       "Cache-Control": "no-cache",
       ...(isolated ? isolation : {}),
+      ...(policy === undefined ? {} : { "Content-Security-Policy": policy }),
     });
     response.end(readFileSync(file));
   });

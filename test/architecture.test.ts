@@ -1,4 +1,5 @@
 // The shape of bindings/: floors import downwards only, no file imports itself in a circle, every file has one name and one job.
+// The shape of site/: it uses what users can use, and the page itself stays free of the engine, which only workers load.
 // Reads imports as text, so it needs no build and sees type imports too. Knows the floors' order and nothing else of the code.
 // Read next: README.md, which draws the floors.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -67,6 +68,14 @@ function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] | un
   return undefined;
 }
 
+/** A file and all that it loads with it: its value imports and theirs. */
+function reachableFrom(start: string): string[] {
+  const reached = new Set([start]);
+  for (const file of reached)
+    for (const { target, isTypeOnly } of importsOf(file)) if (!isTypeOnly && existsSync(target)) reached.add(target);
+  return [...reached];
+}
+
 const bindings = sources("bindings");
 const everything = [
   ...bindings,
@@ -74,6 +83,7 @@ const everything = [
   ...sources("scripts"),
   ...sources("test"),
   ...sources("bench"),
+  ...sources("site"),
 ];
 
 describe("architecture", () => {
@@ -108,6 +118,23 @@ describe("architecture", () => {
     expect(cycle?.join(" → ")).toBeUndefined();
   });
 
+  test("the site imports itself, public faces of bindings/, and the conformance suite", () => {
+    const allowed = /^(site\/|bindings\/(\w+\/)?index\.ts$|test\/conformance\/)/;
+    const others = sources("site").flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => !allowed.test(target))
+        .map(({ target }) => `${file} imports ${target}`),
+    );
+    expect(others).toEqual([]);
+  });
+
+  test("the page of the site reaches no engine: that is the workers' part", () => {
+    const reached = reachableFrom("site/page.ts");
+    expect(reached.filter((file) => !file.startsWith("site/"))).toEqual([]);
+    expect(reached).toContain("site/work/catalogue.ts");
+    expect(reachableFrom("site/workers/lane.ts")).toContain("bindings/index.ts");
+  });
+
   test("no default exports", () => {
     const defaults = everything.filter((file) => /^export default\b|\bas default\b/m.test(readFileSync(file, "utf8")));
     expect(defaults).toEqual([]);
@@ -119,7 +146,7 @@ describe("architecture", () => {
 
   test("no file is longer than 400 lines", () => {
     const lines = (file: string): number => readFileSync(file, "utf8").trimEnd().split("\n").length;
-    const long = [...bindings, ...sources("assembly"), ...sources("scripts")]
+    const long = [...bindings, ...sources("assembly"), ...sources("scripts"), ...sources("site")]
       .map((file) => ({ file, lines: lines(file) }))
       .filter((entry) => entry.lines > 400);
     expect(long).toEqual([]);

@@ -1,6 +1,7 @@
 // A uPlot chart that fits its place and its colours: as wide as its host, redrawn when the colour scheme changes.
-// Colours come from CSS variables at every drawing. Knows no data. Read next: size-chart.ts, loss-chart.ts.
+// Colours come from CSS variables at every drawing. Knows no data. Read next: decades.ts, size-chart.ts, loss-chart.ts.
 import uPlot from "uplot";
+import { decades, labelled } from "./decades.ts";
 
 /** The colour that a CSS variable has now. */
 export function colour(variable: string): string {
@@ -18,13 +19,18 @@ export interface Frame {
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the reason above
 export const logarithmic: uPlot.Scale.Distr = 3;
 
+/** The marks of a logarithmic axis: those with a label get a line too, the others would crowd the paper. */
+export const logarithmicMarks: Pick<uPlot.Axis, "splits" | "filter" | "grid"> = {
+  splits: (_, _axis, least, largest) => decades(least, largest),
+  filter: (_, splits) => labelled(splits),
+  grid: { filter: (_, splits) => labelled(splits) },
+};
+
 /** Labels of an axis: nothing where a split was left out. uPlot gives null there, which its types do not say. */
 export const shown =
   (show: (value: number) => string) =>
   (split: number | null): string =>
     split === null ? "" : show(split);
-
-const orNothing = (split: number): number | null => (Number.isInteger(Math.log10(split)) ? split : null);
 
 const font = "12px ui-sans-serif, system-ui, sans-serif";
 
@@ -36,10 +42,10 @@ export function axis(more: uPlot.Axis): uPlot.Axis {
     labelFont: font,
     labelSize: 18,
     labelGap: 2,
-    // Of a logarithmic axis only whole powers of ten: lines between them crowd the paper.
-    grid: { stroke: () => colour("--grid"), width: 1, filter: (_, splits) => splits.map(orNothing) },
     ticks: { stroke: () => colour("--grid"), width: 1, size: 4 },
     ...more,
+    // Merged, not replaced: an axis says only what of its lines is different.
+    grid: { stroke: () => colour("--grid"), width: 1, ...more.grid },
   };
 }
 

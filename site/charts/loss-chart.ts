@@ -5,7 +5,7 @@ import type { LaneKey } from "../lanes.ts";
 import { colourOf } from "../lanes.ts";
 import { digits } from "../numbers.ts";
 import type { Frame } from "./frame.ts";
-import { axis, colour, frameIn, logarithmic, shown } from "./frame.ts";
+import { axis, colour, frameIn, logarithmic, logarithmicMarks, shown } from "./frame.ts";
 
 export interface LossLine {
   readonly key: LaneKey;
@@ -16,6 +16,7 @@ export interface LossLine {
 
 export type Against = "steps" | "seconds";
 
+const fewSteps = 20;
 /** Share of the running mean that a new loss does not change. */
 const smoothing = 0.92;
 
@@ -33,9 +34,10 @@ export class LossChart {
           y: { distr: logarithmic, range: (_, min, max) => around(min, max) },
         },
         axes: [
-          axis({ label: against, values: (_, splits) => splits.map((split) => digits(split)) }),
+          axis({ label: against, size: 32, values: (_, splits) => splits.map((split) => digits(split)) }),
           axis({
             label: "loss",
+            ...logarithmicMarks,
             size: 56,
             values: (_, splits) => splits.map(shown((split) => digits(split))),
           }),
@@ -44,7 +46,11 @@ export class LossChart {
           {},
           ...keys.flatMap((key): uPlot.Series[] => [
             { stroke: () => colour(colourOf(key)), width: 1, alpha: 0.28, spanGaps: true, points: { show: false } },
-            { stroke: () => colour(colourOf(key)), width: 2.5, spanGaps: true, points: { show: false } },
+            {
+              ...{ stroke: () => colour(colourOf(key)), width: 2.5, spanGaps: true },
+              // A device that has done a few steps only would be no line at all.
+              points: { show: (chart, series) => countOf(chart.data[series] ?? []) < fewSteps, size: 5 },
+            },
           ]),
         ],
         cursor: { show: false },
@@ -68,6 +74,9 @@ export class LossChart {
     this.#frame.dispose();
   }
 }
+
+const countOf = (values: ArrayLike<number | null | undefined>): number =>
+  Array.from(values).filter((value) => typeof value === "number").length;
 
 function runningMean(losses: readonly number[]): number[] {
   let mean = 0;

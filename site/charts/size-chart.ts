@@ -8,7 +8,7 @@ import type { Point } from "../results.ts";
 import type { Work } from "../work/catalogue.ts";
 import { crossover } from "./crossover.ts";
 import type { Frame } from "./frame.ts";
-import { axis, colour, frameIn, logarithmic, shown } from "./frame.ts";
+import { axis, colour, frameIn, logarithmic, logarithmicMarks, shown } from "./frame.ts";
 
 export type Quantity = "time" | "rate";
 export type Data = "resident" | "roundTrip";
@@ -59,6 +59,7 @@ export function drawSizeChart(host: HTMLElement, view: View, hovered: (point: Po
     axes: [
       axis({
         label: work.sizeName,
+        size: 32,
         splits: () => sizes,
         filter: (chart, splits) => thinned(splits, chart.width),
         values: (_, splits) => splits.map(shown((size) => work.tick(size))),
@@ -66,6 +67,7 @@ export function drawSizeChart(host: HTMLElement, view: View, hovered: (point: Po
       axis({
         label: quantity === "time" ? "time of one run" : work.unit,
         size: 64,
+        ...logarithmicMarks,
         values: (_, splits) => splits.map(shown(quantity === "time" ? showDuration : digits)),
       }),
     ],

@@ -10,7 +10,7 @@ import { ConformanceReport } from "./conformance-report.ts";
 
 /** One op of every kind. */
 const quick: readonly string[] = [
-  ...["add", "exp", "sigmoid", "gelu", "where", "cast", "sum", "softmax", "argMax", "concat", "gather", "sort"],
+  ...["add", "exp", "sigmoid", "gelu", "where", "cast", "sum", "softmax", "argMax", "concat", "gather", "searchSorted"],
   ...["matmul", "conv2d", "depthwiseConv2d", "maxPool2d", "eigh", "scaledDotProductAttention", "lstmCell", "solve"],
 ];
 

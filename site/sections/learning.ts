@@ -62,6 +62,7 @@ export class LearningSection {
         this.#contest = await Contest.open(this.#lanes, await this.#loadDigits());
       }
       this.#status.textContent = "Training";
+      this.#again.hidden = false;
       await this.#contest.run(() => {
         this.#draw();
       });

@@ -45,20 +45,17 @@ export function verdictOn(view: View, crossover: number | undefined): string {
   return [onThreads(view), onCrossover(view, crossover), onDispatch(view)].filter((text) => text !== "").join(" ");
 }
 
-function onThreads({ points, lanes, data }: View): string {
+/** At the largest size that both did: there sharing matters most, and noise least. */
+function onThreads({ work, points, lanes, data }: View): string {
   const single = lanes.find(({ key }) => key === "single");
   const threads = lanes.find(({ key }) => key === "threads");
   if (single === undefined || threads === undefined) return "";
-  const gains = points.flatMap((point) => {
+  for (const point of [...points].reverse()) {
     const [one, many] = [millisecondsOf(point, single, data), millisecondsOf(point, threads, data)];
-    return one === undefined || many === undefined ? [] : [{ point, gain: one / many }];
-  });
-  const best = gains.reduce<(typeof gains)[number] | undefined>(
-    (most, entry) => (most === undefined || entry.gain > most.gain ? entry : most),
-    undefined,
-  );
-  if (best === undefined || best.gain < 1.1) return "";
-  return `All threads gain at most ${digits(best.gain)} ×.`;
+    if (one === undefined || many === undefined) continue;
+    return `${work.show(point.size)}: ${threads.title} ${digits(one / many)} × as fast as one.`;
+  }
+  return "";
 }
 
 function onCrossover({ work, points, data }: View, crossover: number | undefined): string {

@@ -41,6 +41,8 @@ export class SpeedSection {
   }
 
   #fillControls(): void {
+    // The table is long where its rows are blocks.
+    byId("speed-details", HTMLDetailsElement).open = matchMedia("(min-width: 641px)").matches;
     const choices = byId("speed-works", HTMLElement);
     choices.append(...works.map(({ name, title }, index) => radio("work", name, title, index === 0)));
     onChoice(choices, (name) => {

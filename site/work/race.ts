@@ -14,7 +14,7 @@ export interface Effort {
 }
 
 export const efforts: Readonly<Record<"quick" | "thorough", Effort>> = {
-  quick: { budget: 40, limit: 150 },
+  quick: { budget: 60, limit: 150 },
   thorough: { budget: 300, limit: 2000 },
 };
 

@@ -30,8 +30,8 @@ export interface Choice {
   readonly predicted: number;
 }
 
-/** A round lasts at least this long, so that the clock's grain (up to 0.1 ms in a browser) and a GPU's latency vanish in it. */
-const roundMilliseconds = 12;
+/** A round lasts at least this long, so that the clock's grain (0.1 to 1 ms in browsers) and a GPU's latency vanish in it. */
+const roundMilliseconds = 20;
 
 /** Times one work; undefined where the device has no kernel for it, so that another would do the work. */
 export async function sample(task: SamplingTask): Promise<Sample | undefined> {

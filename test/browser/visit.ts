@@ -152,6 +152,11 @@ export class Visitor {
     return Buffer.from(data, "base64");
   }
 
+  /** Where downloads go from now on. */
+  async saveTo(folder: string): Promise<void> {
+    await this.#devtools.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
+  }
+
   async leave(): Promise<void> {
     this.#devtools.fail(new Error("the visitor has left"));
     await stopBrowser(this.#browser);

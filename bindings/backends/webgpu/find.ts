@@ -7,10 +7,12 @@ export async function findGPU(): Promise<GPU | string> {
   if (navigator?.gpu !== undefined) return navigator.gpu;
   const { process } = globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } };
   if (process?.versions?.node === undefined) return "this runtime has no WebGPU (navigator.gpu is missing)";
-  // The name is a variable so that bundlers leave the import alone.
+  // The name is a variable, and marked, so that bundlers leave the import alone.
   const name = "webgpu";
   try {
-    const dawn = (await import(/* @vite-ignore */ name)) as { readonly create: (flags: string[]) => GPU };
+    const dawn = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
+      readonly create: (flags: string[]) => GPU;
+    };
     return dawn.create([]);
   } catch (error) {
     const { code } = error as { readonly code?: string };
