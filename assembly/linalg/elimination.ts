@@ -1,15 +1,17 @@
 // Gaussian elimination with partial pivoting, P A = L U in place, by halves of the columns: left half, a triangular solve, a
-// product, right half. Panels of 16 columns are turned over and factored along contiguous columns.
+// product, right half. Panels of 16 columns are turned over and factored along contiguous columns. The crew shares solves and
+// products; panels are its first worker's.
 // Source: Toledo, Locality of reference in LU decomposition with partial pivoting, SIAM J. Matrix Anal. Appl. 18 (1997).
 // Read next: triangular.ts; lu.ts for the kernels.
-import { Into, product, productScratch } from "./product";
-import { substitute, TRIANGLE_BYTES } from "./triangular";
+import { Crew } from "./crew";
+import { Into, productScratch, sharedProduct } from "./product";
+import { sharedSubstitute, TRIANGLE_BYTES } from "./triangular";
 import { addScaled, exchange, Lane, largestOf, scale, transposeRows } from "./vector";
 
 /** Columns of a panel. */
 const PANEL: i32 = 16;
 
-/** A matrix that is being factored, and its memory. */
+/** A matrix that is being factored, and the memory of one of its workers. */
 export class Elimination {
   rows: i32;
   columns: i32;
@@ -18,23 +20,26 @@ export class Elimination {
   pitch: i32;
   /** i32 [rows]: the row of A that is now row i. */
   permutation: usize;
-  /** -1 to the number of exchanges. */
+  /** -1 to the number of exchanges; the first worker's counts. */
   sign: f64;
-  /** Scratch: a panel, a triangle, packing. */
+  /** NOTES_BYTES that the crew shares. */
+  notes: usize;
+  /** The worker's own scratch: a panel, a triangle, packing. */
   panel: usize;
   block: usize;
   packing: usize;
 }
 
-/** Bytes of an Elimination with its scratch. The host computes the same number. */
+/** Bytes of a worker's Elimination with its scratch. The host computes the same number. */
 export function eliminationBytes<T extends number>(rows: i32, columns: i32): usize {
   const widest = max<i32>(rows, columns);
   const panel = Lane.bytes<T>(PANEL * rows);
   return (64 + panel + TRIANGLE_BYTES + productScratch<T>(widest, widest, widest) + 63) & ~63;
 }
 
-export function openElimination<T extends number>(at: usize, rows: i32, columns: i32): Elimination {
+export function openElimination<T extends number>(at: usize, rows: i32, columns: i32, notes: usize): Elimination {
   const problem = changetype<Elimination>(at);
+  problem.notes = notes;
   problem.rows = rows;
   problem.columns = columns;
   problem.panel = at + 64;
@@ -54,15 +59,11 @@ function factorPanel<T extends number>(problem: Elimination, k: i32, n: i32): vo
   const count = min<i32>(n, height);
   for (let j = 0; j < count; j++) {
     const x = panel + column * (j as usize);
+    const largest = largestOf<T>(x + Lane.bytes<T>(j), height - j);
     let best = j;
-    let largest = Math.abs(load<T>(x + Lane.bytes<T>(j)) as f64);
-    for (let i = j + 1; i < height; i++) {
-      const value = Math.abs(load<T>(x + Lane.bytes<T>(i)) as f64);
-      if (value > largest) {
-        largest = value;
-        best = i;
-      }
-    }
+    // An overflow leaves NaN, which is nowhere found.
+    while (best < height && Math.abs(load<T>(x + Lane.bytes<T>(best)) as f64) != largest) best++;
+    if (best == height) best = j;
     if (best != j) {
       const one = Lane.bytes<T>(j);
       const two = Lane.bytes<T>(best);
@@ -103,7 +104,8 @@ function factorPanel<T extends number>(problem: Elimination, k: i32, n: i32): vo
 /** Factors columns [k, k + n) of rows [k, rows), which all columns before have been eliminated from. */
 function factorColumns<T extends number>(problem: Elimination, k: i32, n: i32): void {
   if (n <= PANEL) {
-    factorPanel<T>(problem, k, n);
+    if (Crew.leads()) factorPanel<T>(problem, k, n);
+    Crew.meet();
     return;
   }
   const pitch = problem.pitch;
@@ -115,27 +117,30 @@ function factorColumns<T extends number>(problem: Elimination, k: i32, n: i32): 
   const rest = below + Lane.bytes<T>(half);
   const wide = n - half;
   const height = problem.rows - k - half;
-  substitute<T>(half, wide, corner, pitch, 1, true, right, pitch, problem.block, problem.packing);
-  product<T>(Into.SUBTRACT, height, wide, half, below, pitch, 1, right, pitch, 1, rest, pitch, problem.packing);
+  sharedSubstitute<T>(half, wide, corner, pitch, 1, true, right, pitch, problem.block, problem.packing);
+  Crew.meet();
+  sharedProduct<T>(Into.SUBTRACT, height, wide, half, below, pitch, 1, right, pitch, 1, rest, pitch, problem.packing);
+  Crew.meet();
   factorColumns<T>(problem, k + half, wide);
 }
 
 /** Copies a matrix of `columns` elements a row. Returns whether all elements are finite. */
 export function loadMatrix<T extends number>(problem: Elimination, source: usize): bool {
   const line = Lane.bytes<T>(problem.columns);
-  let isFinite = true;
-  for (let i = 0; i < problem.rows; i++) {
+  let all: f64 = 0;
+  for (let i = Crew.from(problem.rows); i < Crew.to(problem.rows); i++) {
     const from = source + line * (i as usize);
     memory.copy(problem.a + Lane.bytes<T>(problem.pitch) * (i as usize), from, line);
     const most = largestOf<T>(from, problem.columns);
-    if (most != most) isFinite = false;
+    if (most != most) all = NaN;
   }
-  return isFinite;
+  all = Crew.largest(all, problem.notes);
+  return all == all;
 }
 
 /** P A = L U in place. */
 export function eliminate<T extends number>(problem: Elimination): void {
-  for (let i = 0; i < problem.rows; i++) store<i32>(problem.permutation + ((i as usize) << 2), i);
+  if (Crew.leads()) for (let i = 0; i < problem.rows; i++) store<i32>(problem.permutation + ((i as usize) << 2), i);
   problem.sign = 1;
   const square = min<i32>(problem.rows, problem.columns);
   if (square <= 0) return;
@@ -143,5 +148,6 @@ export function eliminate<T extends number>(problem: Elimination): void {
   const right = problem.a + Lane.bytes<T>(square);
   const wide = problem.columns - square;
   const pitch = problem.pitch;
-  substitute<T>(square, wide, problem.a, pitch, 1, true, right, pitch, problem.block, problem.packing);
+  sharedSubstitute<T>(square, wide, problem.a, pitch, 1, true, right, pitch, problem.block, problem.packing);
+  Crew.meet();
 }

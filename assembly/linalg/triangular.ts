@@ -2,6 +2,7 @@
 // of columns that stay in registers. Any strides of L: an upper triangle is a lower one read backwards, a transposed one
 // has its strides exchanged. Read next: cholesky.ts, lu.ts.
 import { Tile } from "../matmul-tile";
+import { Crew } from "./crew";
 import { Into, product } from "./product";
 import { Lane } from "./vector";
 
@@ -108,4 +109,42 @@ export function substituteUpper<T extends number>(
   const corner = (u + last * ((uRow as isize) + (uColumn as isize)) * size) as usize;
   const bottom = (b + last * (bRow as isize) * size) as usize;
   substitute<T>(n, m, corner, -uRow, -uColumn, unit, bottom, -bRow, block, packing);
+}
+
+/** `substitute` by the crew, each worker its own columns of B; `block` and `packing` are its own too. Nobody waits. */
+export function sharedSubstitute<T extends number>(
+  n: i32,
+  m: i32,
+  l: usize,
+  lRow: i32,
+  lColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  const width = 2 * Lane.count<T>();
+  const from = Crew.from(m, width);
+  const columns = Crew.to(m, width) - from;
+  substitute<T>(n, columns, l, lRow, lColumn, unit, b + Lane.bytes<T>(from), bRow, block, packing);
+}
+
+/** The same for an upper triangle. */
+export function sharedSubstituteUpper<T extends number>(
+  n: i32,
+  m: i32,
+  u: usize,
+  uRow: i32,
+  uColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  const width = 2 * Lane.count<T>();
+  const from = Crew.from(m, width);
+  const columns = Crew.to(m, width) - from;
+  substituteUpper<T>(n, columns, u, uRow, uColumn, unit, b + Lane.bytes<T>(from), bRow, block, packing);
 }

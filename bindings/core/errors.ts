@@ -32,5 +32,8 @@ export class ParameterError extends AthanorError {}
 /** A matrix for which a decomposition does not exist, or an iteration that did not converge: found while computing. */
 export class LinAlgError extends AthanorError {}
 
+/** A gradient that differences of the values do not confirm: see gradcheck. */
+export class GradientError extends AthanorError {}
+
 /** A file or a serialised value is truncated or malformed. */
 export class FormatError extends AthanorError {}
