@@ -14,9 +14,11 @@ function lu<T extends number>(args: usize, worker: i32, workers: i32): void {
   const n = Words.integer(args, 6);
   Status.clear(args, 7, worker);
   Crew.form(batch, min<i32>(m, n), worker, workers);
-  const notes = Crew.shared(Words.pointer(args, 3), NOTES_BYTES);
-  const own = Crew.alone(Words.pointer(args, 3), NOTES_BYTES, eliminationBytes<T>(m, n));
+  const sharedBytes = (NOTES_BYTES + ((m as usize) << 2) + 63) & ~63;
+  const notes = Crew.shared(Words.pointer(args, 3), sharedBytes);
+  const own = Crew.alone(Words.pointer(args, 3), sharedBytes, eliminationBytes<T>(m, n));
   const problem = openElimination<T>(own, m, n, notes);
+  problem.exchanges = notes + NOTES_BYTES;
   problem.pitch = n;
   const bytes = Lane.bytes<T>(m * n);
   for (let item = Crew.begin; item < Crew.end; item++) {
@@ -27,9 +29,9 @@ function lu<T extends number>(args: usize, worker: i32, workers: i32): void {
   }
 }
 
-/** Bytes of a copy of a square matrix with its permutation and notes. The host computes the same number. */
+/** Bytes of a copy of a square matrix with its permutation, exchanges and notes. The host computes the same number. */
 export function copyBytes<T extends number>(n: i32): usize {
-  return (NOTES_BYTES + Lane.bytes<T>(n * rowPitch(n)) + ((n as usize) << 2) + 63) & ~63;
+  return (NOTES_BYTES + Lane.bytes<T>(n * rowPitch(n)) + ((n as usize) << 3) + 63) & ~63;
 }
 
 /** An elimination over the copy of a square matrix at `shared`, for m right-hand sides. */
@@ -39,6 +41,7 @@ export function openCopy<T extends number>(shared: usize, own: usize, n: i32, m:
   problem.pitch = rowPitch(n);
   problem.a = shared + NOTES_BYTES;
   problem.permutation = problem.a + Lane.bytes<T>(n * problem.pitch);
+  problem.exchanges = problem.permutation + ((n as usize) << 2);
   return problem;
 }
 

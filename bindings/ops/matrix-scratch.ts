@@ -72,12 +72,12 @@ function elimination(m: number, n: number, size: number): number {
   return up(64 + size * 16 * m + triangle + gemm(widest, widest, widest, size), 64);
 }
 
-/** A copy of a square matrix with its permutation: lu.ts. */
-const copy = (n: number, size: number): number => up(notes + size * n * rowPitch(n) + 4 * n, 64);
+/** A copy of a square matrix with its permutation and exchanges: lu.ts. */
+const copy = (n: number, size: number): number => up(notes + size * n * rowPitch(n) + 8 * n, 64);
 
 /** lu of `batch` m×n matrices. */
 export function luScratch(batch: number, m: number, n: number, size: number): Scratch {
-  return crews(batch, notes, elimination(m, n, size));
+  return crews(batch, up(notes + 4 * m, 64), elimination(m, n, size));
 }
 
 /** solve and determinant: n×n matrices, m columns. */
