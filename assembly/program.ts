@@ -4,7 +4,7 @@
 // share; any other by worker 0 alone, because waiting for each other would cost more than it saves. Workers meet wherever one
 // may read what another wrote. Knows nothing of what the kernels do.
 // Read next: map.ts, the kernel that most records name; team.ts for meeting.
-import { giveJob, jobCount, jobRecords, meet } from "./team";
+import { enterTeam, giveJob, jobCount, jobRecords, meet } from "./team";
 
 const RECORD_BYTES: usize = 12;
 
@@ -17,6 +17,7 @@ export function run(records: usize, count: i32, worker: i32, workers: i32, team:
     }
     return true;
   }
+  enterTeam(team);
   // Worker 0 alone has written since the last meeting, or all have.
   let soloBefore = false;
   let sharedBefore = false;

@@ -122,3 +122,23 @@ export function meet(team: usize, worker: i32, workers: i32): bool {
   }
   return true;
 }
+
+/** The team that this worker runs a program with. A worker has a module instance of its own, so this is the worker's. */
+let present: usize = 0;
+let isDeserted = false;
+
+/** Notes the team, so that kernels can meet without being told which it is. */
+export function enterTeam(team: usize): void {
+  present = team;
+  isDeserted = false;
+}
+
+/**
+ * Waits inside a kernel until all workers that run it are here. Once one never will be, nobody waits any more until the program
+ * ends, which finds the team broken: what is computed until then is thrown away.
+ */
+export function meetHere(worker: i32, workers: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    if (!isDeserted) isDeserted = !meet(present, worker, workers);
+  }
+}

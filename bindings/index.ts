@@ -9,6 +9,7 @@ export {
   DTypeError,
   DisposedError,
   FormatError,
+  GradientError,
   LinAlgError,
   ParameterError,
   ShapeError,

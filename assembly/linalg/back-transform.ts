@@ -1,7 +1,8 @@
 // Applies the reflectors of tridiagonal.ts to the rows of a matrix from the right, z ← z H(1) H(2) … H(n-1): blocks of them as
 // I - Vᵀ M V (compact WY), so that the work is products. Strips of rows stay in the second-level cache while all blocks
-// pass over them. Source: Schreiber and Van Loan, A storage-efficient WY representation, SIAM J. Sci. Stat. Comput. 10
+// pass over them. The crew shares the blocks, then the rows. Source: Schreiber and Van Loan, A storage-efficient WY representation, SIAM J. Sci. Stat. Comput. 10
 // (1989). Read next: tridiagonal.ts for V, product.ts.
+import { Crew } from "./crew";
 import { Into, product } from "./product";
 import { addScaled, dot, Lane } from "./vector";
 
@@ -9,10 +10,13 @@ import { addScaled, dot, Lane } from "./vector";
 export const BLOCK: i32 = 32;
 const STRIP: i32 = 120;
 
-/** Elements of scratch. The host computes the same number. */
-export function backTransformScratch(n: i32): i32 {
-  return ((n + BLOCK - 1) / BLOCK + 1) * BLOCK * BLOCK + 2 * STRIP * BLOCK;
+/** Elements of what the crew shares, the M of every block. The host computes the same number. */
+export function factorsSize(n: i32): i32 {
+  return ((n + BLOCK - 1) / BLOCK) * BLOCK * BLOCK;
 }
+
+/** Elements of each worker's own. The host computes the same number. */
+export const STRIPS_SIZE: i32 = BLOCK * BLOCK + 2 * STRIP * BLOCK;
 
 /** M [count, count] of a block whose rows V begin at `v` and are `length` long; `gram` holds V Vᵀ. */
 export function blockFactor<T extends number>(count: i32, gram: usize, tau: usize, m: usize): void {
@@ -45,13 +49,17 @@ function reflectRows<T extends number>(n: i32, s: usize, step: usize, tau: usize
   }
 }
 
-/** Reflects the n rows of Z. S is overwritten above its reflectors. S and Z have `pitch` elements a row. */
+/**
+ * Reflects the n rows of Z, by the crew, which has met. S is overwritten above its reflectors. S and Z have `pitch` elements a
+ * row; `factors` is factorsSize elements that the crew shares, `scratch` STRIPS_SIZE of the worker's own.
+ */
 export function backTransform<T extends number>(
   n: i32,
   s: usize,
   pitch: i32,
   tau: usize,
   z: usize,
+  factors: usize,
   scratch: usize,
   packing: usize,
 ): void {
@@ -60,10 +68,10 @@ export function backTransform<T extends number>(
     reflectRows<T>(n, s, step, tau, z);
     return;
   }
-  const factors = scratch + Lane.bytes<T>(BLOCK * BLOCK + 2 * STRIP * BLOCK);
   const square = Lane.bytes<T>(BLOCK * BLOCK);
-  let m = factors;
-  for (let first = 1; first < n; first += BLOCK) {
+  const blocks = (n - 1 + BLOCK - 1) / BLOCK;
+  for (let number = Crew.worker; number < blocks; number += Crew.size) {
+    const first = 1 + number * BLOCK;
     const count = min<i32>(BLOCK, n - first);
     const length = first + count - 1;
     const v = s + (first as usize) * step;
@@ -71,15 +79,16 @@ export function backTransform<T extends number>(
       memory.fill(v + (k as usize) * step + Lane.bytes<T>(first + k), 0, Lane.bytes<T>(count - 1 - k));
     }
     product<T>(Into.ASSIGN, count, count, length, v, pitch, 1, v, 1, pitch, scratch, BLOCK, packing);
-    blockFactor<T>(count, scratch, tau + ((first as usize) << 3), m);
-    m += square;
+    blockFactor<T>(count, scratch, tau + ((first as usize) << 3), factors + (number as usize) * square);
   }
+  Crew.meet();
   const inner = scratch + square;
   const outer = inner + Lane.bytes<T>(STRIP * BLOCK);
-  for (let i = 0; i < n; i += STRIP) {
-    const rows = min<i32>(STRIP, n - i);
+  const end = Crew.to(n);
+  for (let i = Crew.from(n); i < end; i += STRIP) {
+    const rows = min<i32>(STRIP, end - i);
     const strip = z + (i as usize) * step;
-    m = factors;
+    let m = factors;
     for (let first = 1; first < n; first += BLOCK) {
       const count = min<i32>(BLOCK, n - first);
       const length = first + count - 1;
@@ -90,4 +99,5 @@ export function backTransform<T extends number>(
       m += square;
     }
   }
+  Crew.meet();
 }

@@ -1,19 +1,26 @@
 // L with A = L Lᵀ for symmetric positive definite A (the lower triangle is read). Inside it is U = Lᵀ with A = Uᵀ U, by halves:
 // then every loop runs along rows. Read next: triangular.ts, product.ts.
-import { Share, Words } from "../words";
-import { Into, product, productScratch } from "./product";
-import { rowPitch, Scratch } from "./scratch";
+import { Words } from "../words";
+import { Crew, NOTES_BYTES } from "./crew";
+import { Into, product, productScratch, sharedProduct } from "./product";
+import { rowPitch } from "./scratch";
 import { Status } from "./status";
-import { substitute, TRIANGLE_BYTES } from "./triangular";
+import { sharedSubstitute, substitute, TRIANGLE_BYTES } from "./triangular";
 import { addScaled, Lane, largestOf, scale, transposeRows } from "./vector";
 
-/** Order of a leaf, and rows of a strip of the symmetric update. */
+/** Order of a leaf, rows of a strip of the symmetric update, and the order up to which a crew leaves it to one worker. */
 const LEAF: i32 = 24;
 const STRIP: i32 = 120;
+const SOLO: i32 = 64;
 
-/** Bytes of one matrix's scratch. The host computes the same number. */
-function choleskyScratch<T extends number>(n: i32): usize {
-  return (Lane.bytes<T>(n * rowPitch(n)) + TRIANGLE_BYTES + productScratch<T>(n, n, n) + 63) & ~63;
+/** Bytes of one matrix's scratch: notes, the number of a minor, the triangle. The host computes the same number. */
+export function triangleBytes<T extends number>(n: i32): usize {
+  return (NOTES_BYTES + 64 + Lane.bytes<T>(n * rowPitch(n)) + 63) & ~63;
+}
+
+/** Bytes of one worker's scratch. The host computes the same number. */
+export function choleskyBytes<T extends number>(n: i32): usize {
+  return TRIANGLE_BYTES + productScratch<T>(n, n, n);
 }
 
 /** Factors the upper triangle in place. Returns 0, or the order of the first leading minor that is not positive. */
@@ -51,52 +58,95 @@ export function factor<T extends number>(n: i32, a: usize, pitch: i32, block: us
   return later == 0 ? 0 : half + later;
 }
 
+/**
+ * The same by the crew, `block` and `packing` each worker's own; `found` is a word that they share. All workers return the
+ * same.
+ */
+export function sharedFactor<T extends number>(
+  n: i32,
+  a: usize,
+  pitch: i32,
+  found: usize,
+  block: usize,
+  packing: usize,
+): i32 {
+  if (Crew.size == 1) return factor<T>(n, a, pitch, block, packing);
+  const step = Lane.bytes<T>(pitch);
+  if (n <= SOLO) {
+    if (Crew.leads()) store<i32>(found, factor<T>(n, a, pitch, block, packing));
+    Crew.meet();
+    const failed = load<i32>(found);
+    Crew.meet();
+    return failed;
+  }
+  const half = n >> 1;
+  const rest = n - half;
+  const right = a + Lane.bytes<T>(half);
+  const corner = right + (half as usize) * step;
+  const failed = sharedFactor<T>(half, a, pitch, found, block, packing);
+  if (failed != 0) return failed;
+  sharedSubstitute<T>(half, rest, a, 1, pitch, false, right, pitch, block, packing);
+  Crew.meet();
+  for (let i = 0; i < rest; i += STRIP) {
+    const rows = min<i32>(STRIP, rest - i);
+    const from = right + Lane.bytes<T>(i);
+    const to = corner + (i as usize) * step + Lane.bytes<T>(i);
+    sharedProduct<T>(Into.SUBTRACT, rows, rest - i, half, from, 1, pitch, from, pitch, 1, to, pitch, packing);
+  }
+  Crew.meet();
+  const later = sharedFactor<T>(rest, corner, pitch, found, block, packing);
+  return later == 0 ? 0 : half + later;
+}
+
 /** Words: a, l, scratch, batch, n; status: the order of the leading minor that is not positive. */
 function cholesky<T extends number>(args: usize, worker: i32, workers: i32): void {
   const batch = Words.integer(args, 3);
   const n = Words.integer(args, 4);
   Status.clear(args, 5, worker);
-  const pitch = rowPitch(n);
-  const begin = Share.from(batch, worker, workers);
-  const end = Share.from(batch, worker + 1, workers);
-  const slot = Scratch.slot(batch, worker, workers);
-  const u = Words.pointer(args, 2) + (slot as usize) * choleskyScratch<T>(n);
-  const block = u + Lane.bytes<T>(n * pitch);
-  const packing = block + TRIANGLE_BYTES;
+  Crew.form(batch, n, worker, workers);
+  const notes = Crew.shared(Words.pointer(args, 2), triangleBytes<T>(n));
+  const block = Crew.alone(Words.pointer(args, 2), triangleBytes<T>(n), choleskyBytes<T>(n));
+  const found = notes + NOTES_BYTES;
+  const u = found + 64;
   const line = Lane.bytes<T>(n);
-  const step = Lane.bytes<T>(pitch);
-  for (let item = begin; item < end; item++) {
+  const step = Lane.bytes<T>(rowPitch(n));
+  for (let item = Crew.begin; item < Crew.end; item++) {
     const a = Words.pointer(args, 0) + Lane.bytes<T>(n * n) * (item as usize);
     const l = Words.pointer(args, 1) + Lane.bytes<T>(n * n) * (item as usize);
-    let isFinite = true;
-    for (let i = 0; i < n; i++) {
-      const most = largestOf<T>(a + line * (i as usize), i + 1);
-      if (most != most) isFinite = false;
-    }
-    if (!isFinite) {
+    if (!loadTriangle<T>(n, a, u, notes)) {
       Status.fail(args, 5, worker, item, Status.NOT_FINITE);
       continue;
     }
-    for (let i = 0; i < n; i += 16) {
-      transposeRows<T>(
-        a + line * (i as usize),
-        line,
-        min<i32>(16, n - i),
-        min<i32>(n, i + 16),
-        u + Lane.bytes<T>(i),
-        step,
-      );
-    }
-    const failed = factor<T>(n, u, pitch, block, packing);
+    const failed = sharedFactor<T>(n, u, rowPitch(n), found, block, block + TRIANGLE_BYTES);
     if (failed != 0) {
       Status.fail(args, 5, worker, item, failed);
       continue;
     }
-    for (let i = 0; i < n; i++) memory.fill(u + step * (i as usize), 0, Lane.bytes<T>(i));
-    for (let i = 0; i < n; i += 16) {
+    // Columns of L, which are rows of U, are zero above the diagonal.
+    for (let i = Crew.from(n); i < Crew.to(n); i++) memory.fill(u + step * (i as usize), 0, Lane.bytes<T>(i));
+    Crew.meet();
+    for (let i = Crew.from(n, 16); i < Crew.to(n, 16); i += 16) {
       transposeRows<T>(u + step * (i as usize), step, min<i32>(16, n - i), n, l + Lane.bytes<T>(i), line);
     }
+    Crew.meet();
   }
+}
+
+/** The lower triangle of A turned over into the upper one of U. Returns whether all its elements are finite. */
+export function loadTriangle<T extends number>(n: i32, a: usize, u: usize, notes: usize): bool {
+  const line = Lane.bytes<T>(n);
+  let all: f64 = 0;
+  for (let i = Crew.from(n, 16); i < Crew.to(n, 16); i += 16) {
+    const rows = min<i32>(16, n - i);
+    for (let j = i; j < i + rows; j++) {
+      const most = largestOf<T>(a + line * (j as usize), j + 1);
+      if (most != most) all = NaN;
+    }
+    const to = u + Lane.bytes<T>(i);
+    transposeRows<T>(a + line * (i as usize), line, rows, i + rows, to, Lane.bytes<T>(rowPitch(n)));
+  }
+  all = Crew.largest(all, notes);
+  return all == all;
 }
 
 export function cholesky_f32(args: usize, worker: i32, workers: i32): void {

@@ -11,7 +11,7 @@ import { Status } from "./status";
 import { Lane, largestOf, powerBelow } from "./vector";
 
 /** Bytes of one matrix's scratch: three matrices, five rows, packing. The host computes the same number. */
-function eigScratch(n: i32): usize {
+export function eigScratch(n: i32): usize {
   return ((((3 * n * n + 5 * n) as usize) << 3) + productScratch<f64>(n, n, n) + 63) & ~63;
 }
 

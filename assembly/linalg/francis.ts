@@ -1,6 +1,6 @@
 // Real Schur form of an upper Hessenberg matrix by the QR algorithm with implicit double shifts: H becomes quasi-triangular, V is
 // turned along. f64. Sources: Francis, The Computer Journal 4 (1961/62); Golub and Van Loan, 7.5; the exceptional shifts of
-// EISPACK's hqr2. Read next: quasi-triangular.ts.
+// EISPACK's hqr2. Read next: quasi-triangular.ts, schur.ts.
 import { Square } from "./hessenberg";
 
 /** Steps for one eigenvalue before it is given up; 2 or 3 are usual. */
@@ -8,7 +8,7 @@ const MOST_STEPS: i32 = 60;
 const EPSILON: f64 = 2.220446049250313e-16;
 
 /** Rows i and i + 1 from column `from` on, and columns i and i + 1 of H (rows up to `last`) and V, by a plane rotation. */
-function rotatePlane(n: i32, h: usize, v: usize, i: i32, from: i32, last: i32, c: f64, s: f64): void {
+export function rotatePlane(n: i32, h: usize, v: usize, i: i32, from: i32, last: i32, c: f64, s: f64): void {
   for (let j = from; j < n; j++) {
     const x = Square.at(h, n, i, j);
     const y = Square.at(h, n, i + 1, j);

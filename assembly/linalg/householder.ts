@@ -1,7 +1,9 @@
 // Householder reflections of columns. Reflector r is row r of V, zero before its first element, which is 1; a block of them is
 // H(0) H(1) … = I - Vᵀ M V with M upper triangular (compact WY), so that applying it is products.
 // Source: Schreiber and Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989). Read next: qr.ts; back-transform.ts for rows.
+import { Tile } from "../matmul-tile";
 import { blockFactor, BLOCK } from "./back-transform";
+import { Crew } from "./crew";
 import { Into, product } from "./product";
 import { addScaled, dot, Lane, quickDot } from "./vector";
 
@@ -74,4 +76,24 @@ export function applyBlock<T extends number>(
   product<T>(Into.ASSIGN, count, columns, length, v, pitch, 1, c, cRow, 1, work, columns, packing);
   product<T>(Into.ASSIGN, count, columns, count, m, row, column, work, columns, 1, second, columns, packing);
   product<T>(Into.SUBTRACT, length, columns, count, v, 1, pitch, second, columns, 1, c, cRow, packing);
+}
+
+/** `applyBlock` by the crew, each worker its own columns of C; `work` and `packing` are its own too. Nobody waits. */
+export function sharedApply<T extends number>(
+  reverse: bool,
+  count: i32,
+  length: i32,
+  columns: i32,
+  v: usize,
+  pitch: i32,
+  m: usize,
+  c: usize,
+  cRow: i32,
+  work: usize,
+  packing: usize,
+): void {
+  const unit = Tile.columns<T>();
+  const from = Crew.from(columns, unit);
+  const own = Crew.to(columns, unit) - from;
+  applyBlock<T>(reverse, count, length, own, v, pitch, m, c + Lane.bytes<T>(from), cRow, work, packing);
 }

@@ -2,12 +2,20 @@
 // accurate relative to themselves as the matrix lets them be. The longer row of a pair comes first.
 // Sources: Demmel and Veselić, Jacobi's method is more accurate than QR, SIAM J. Matrix Anal. Appl. 13 (1992); Drmač and
 // Veselić, New fast and accurate Jacobi SVD algorithm, the same 29 (2008). Read next: svd.ts.
+import { Crew } from "./crew";
+import { Into, sharedProduct } from "./product";
 import { dot, Lane, quickDot, rotate } from "./vector";
 
 /** More than any matrix is known to need; 6 to 10 are usual. */
 const SWEEPS: i32 = 60;
 /** Bytes of rows that a block of pairs may take in the first-level cache. */
 const CACHE: i32 = 24576;
+
+/** The cosine up to which rows of n elements count as orthogonal. */
+function toleranceOf<T extends number>(n: i32): f64 {
+  const epsilon: f64 = sizeof<T>() == 8 ? 2.220446049250313e-16 : 1.1920928955078125e-7;
+  return epsilon * Math.sqrt(max<i32>(4, n) as f64) * 0.5;
+}
 
 /** Rotates one pair if it is not orthogonal to `tolerance`. Returns whether it did. */
 function rotatePair<T extends number>(
@@ -77,8 +85,7 @@ export function orthogonalise<T extends number>(
   norms: usize,
 ): bool {
   const step = Lane.bytes<T>(pitch);
-  const epsilon: f64 = sizeof<T>() == 8 ? 2.220446049250313e-16 : 1.1920928955078125e-7;
-  const tolerance = epsilon * Math.sqrt(max<i32>(4, n) as f64) * 0.5;
+  const tolerance = toleranceOf<T>(n);
   const block = max<i32>(2, CACHE / (2 * (Lane.bytes<T>(width) as i32)));
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     measure<T>(rows, n, a, step, norms);
@@ -96,6 +103,58 @@ export function orthogonalise<T extends number>(
       }
     }
     if (rotations == 0) return true;
+  }
+  return false;
+}
+
+/** Rows of a strip of products. */
+const STRIP: i32 = 120;
+
+/**
+ * The same for rows that are nearly orthogonal, by the crew, which has met: one product tells which pairs are not, and only these
+ * are rotated, by the first worker. cosines: [rows, rows], `cosinePitch` elements apart, that the crew shares; `notes` NOTES_BYTES;
+ * `packing` for products, each worker's own.
+ */
+export function finishRows<T extends number>(
+  rows: i32,
+  n: i32,
+  width: i32,
+  a: usize,
+  pitch: i32,
+  norms: usize,
+  cosines: usize,
+  cosinePitch: i32,
+  notes: usize,
+  packing: usize,
+): bool {
+  const step = Lane.bytes<T>(pitch);
+  const tolerance = toleranceOf<T>(n);
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    for (let i = Crew.from(rows); i < Crew.to(rows); i++) {
+      const row = a + step * (i as usize);
+      store<f64>(norms + ((i as usize) << 3), dot<T>(row, row, n));
+    }
+    for (let i = 0; i < rows; i += STRIP) {
+      const count = min<i32>(STRIP, rows - i);
+      const left = a + step * (i as usize);
+      const to = cosines + Lane.bytes<T>(i * cosinePitch);
+      sharedProduct<T>(Into.ASSIGN, count, i + count, n, left, pitch, 1, a, 1, pitch, to, cosinePitch, packing);
+    }
+    Crew.meet();
+    let rotations = 0;
+    for (let i = 1; i < rows && Crew.leads(); i++) {
+      const y = a + step * (i as usize);
+      const line = cosines + Lane.bytes<T>(i * cosinePitch);
+      const normY = norms + ((i as usize) << 3);
+      const bound = tolerance * tolerance * load<f64>(normY);
+      for (let j = 0; j < i; j++) {
+        const product = load<T>(line + Lane.bytes<T>(j)) as f64;
+        const normX = norms + ((j as usize) << 3);
+        if (product * product <= bound * load<f64>(normX)) continue;
+        if (rotatePair<T>(a + step * (j as usize), y, n, width, normX, normY, tolerance)) rotations++;
+      }
+    }
+    if (Crew.largest(rotations as f64, notes) == 0) return true;
   }
   return false;
 }

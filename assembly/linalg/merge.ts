@@ -7,14 +7,19 @@
 //   multiply   rows that live in the top half, in both, in the bottom half are gathered in this order, so that two
 //              products of half the width do it
 //
-// Eigenvectors are rows of T, scalars f64. Source: Gu and Eisenstat, A divide-and-conquer algorithm for the symmetric
+// The crew shares roots, vectors and products; deflation is its first worker's. Eigenvectors are rows of T, scalars f64. Source: Gu and Eisenstat, A divide-and-conquer algorithm for the symmetric
 // tridiagonal eigenproblem, SIAM J. Matrix Anal. Appl. 16 (1995). Read next: divide.ts, which calls it.
-import { Into, product } from "./product";
+import { Crew } from "./crew";
+import { Into, sharedProduct } from "./product";
 import { secularRoot } from "./secular";
 import { Lane, rotate } from "./vector";
 
-/** The memory of a decomposition. Arrays of n numbers (f64) or indices (i32); matrices of T, `pitch` elements a row. */
+/**
+ * The memory of a decomposition as one worker sees it. Arrays of n numbers (f64) or indices (i32); matrices of T, `pitch`
+ * elements a row.
+ */
 export class Frame {
+  n: i32;
   pitch: i32;
   /** Diagonal and off-diagonal; after a merge the eigenvalues, in the order of the rows of Q. */
   d: usize;
@@ -23,54 +28,64 @@ export class Frame {
   order: usize;
   /** Eigenvectors as rows; those of a block are nonzero in its columns only. */
   q: usize;
-  /** Two more matrices: gathered rows, and the eigenvectors of the secular problem. */
+  /** Two more of n² elements: gathered rows, and the eigenvectors of the secular problem. A block has what lies at its rows. */
   gathered: usize;
   inner: usize;
-  /** f64 [n] each. */
+  /** The arrays of a merge, which its crew shares: f64 [n] each. */
   z: usize;
   poles: usize;
   weights: usize;
   shifts: usize;
-  line: usize;
   sorted: usize;
   /** i32 [n] each. */
   rows: usize;
   kinds: usize;
   places: usize;
   origins: usize;
-  /** For secularRoot, and for products. */
+  /** How many rows a merge keeps. */
+  kept: usize;
+  /** The worker's own: a row, f64 [n]; for secularRoot; for products. */
+  row: usize;
   below: usize;
   packing: usize;
 }
 
-/** Bytes of a Frame with its arrays, but for the matrices and the packing buffers. The host computes the same number. */
-export function frameBytes(n: i32): usize {
-  return 256 + (n as usize) * 88;
+/** Bytes of the arrays of merges: one set for each worker, and one that the crew shares. The host computes the same number. */
+export function mergeBytes(n: i32): usize {
+  return (64 + (n as usize) * 56 + 63) & ~63;
 }
 
-/** Lays a frame's arrays out at `at` and returns it; matrices, d, e and packing are the caller's to set. */
+/** Bytes of a worker's Frame and row. The host computes the same number. */
+export function frameBytes(n: i32): usize {
+  return (256 + (n as usize) * 8 + 63) & ~63;
+}
+
+/** A worker's frame; matrices, d, e, order, packing and the arrays of merges are the caller's to set. */
 export function openFrame(at: usize, n: i32, pitch: i32): Frame {
   const frame = changetype<Frame>(at);
-  const line = (n as usize) << 3;
+  frame.n = n;
   frame.pitch = pitch;
   frame.below = at + 128;
-  let place = at + 256;
-  frame.d = place;
-  frame.e = place += line;
-  frame.z = place += line;
+  frame.row = at + 256;
+  return frame;
+}
+
+/** Lets merges work with the arrays at `at`, mergeBytes. */
+export function placeArrays(frame: Frame, at: usize): void {
+  const line = (frame.n as usize) << 3;
+  frame.kept = at;
+  let place = at + 64;
+  frame.z = place;
   frame.poles = place += line;
   frame.weights = place += line;
   frame.shifts = place += line;
-  frame.line = place += line;
   frame.sorted = place += line;
   place += line;
-  const indices = (n as usize) << 2;
-  frame.order = place;
-  frame.rows = place += indices;
+  const indices = (frame.n as usize) << 2;
+  frame.rows = place;
   frame.kinds = place += indices;
   frame.places = place += indices;
   frame.origins = place + indices;
-  return frame;
 }
 
 /** What columns an eigenvector's row is nonzero in. */
@@ -187,11 +202,16 @@ function deflate<T extends number>(frame: Frame, lo: i32, half: i32, n: i32, rho
   return kept;
 }
 
-/** z from the roots: z[m]² = Π (root[j] - pole[m]) / Π' (pole[j] - pole[m]), up to a factor, with the signs of `weights`. */
+/**
+ * z from the roots: z[m]² = Π (root[j] - pole[m]) / Π' (pole[j] - pole[m]), up to a factor, with the signs of `weights`. This
+ * worker's share of the m.
+ */
 function recompute(frame: Frame, k: i32): void {
-  const z = frame.line;
+  const z = frame.sorted;
   const poles = frame.poles;
-  for (let m = 0; m < k; m++) Numbers.put(z, m, 1);
+  const from = Crew.from(k);
+  const to = Crew.to(k);
+  for (let m = from; m < to; m++) Numbers.put(z, m, 1);
   for (let j = 0; j < k; j++) {
     const shift = Numbers.at(frame.shifts, j);
     const origin = Numbers.at(poles, Indices.at(frame.origins, j));
@@ -199,9 +219,9 @@ function recompute(frame: Frame, k: i32): void {
     const shifts = f64x2.splat(shift);
     const origins = f64x2.splat(origin);
     const others = f64x2.splat(pole);
-    let m = 0;
-    while (m < k) {
-      if (m + 2 <= k && m != j && m + 1 != j) {
+    let m = from;
+    while (m < to) {
+      if (m + 2 <= to && m != j && m + 1 != j) {
         const at = (m as usize) << 3;
         const p = v128.load(poles + at);
         const ratio = f64x2.div(f64x2.sub(f64x2.sub(p, origins), shifts), f64x2.sub(p, others));
@@ -215,25 +235,20 @@ function recompute(frame: Frame, k: i32): void {
       m++;
     }
   }
-  for (let m = 0; m < k; m++) {
+  for (let m = from; m < to; m++) {
     const size = Math.sqrt(Math.abs(Numbers.at(z, m)));
     Numbers.put(frame.weights, m, Numbers.at(frame.weights, m) < 0 ? -size : size);
   }
 }
 
-/** Rows of `inner`: the unit eigenvectors of diag(poles) + rho z zᵀ, their components where `places` says. */
-function innerVectors<T extends number>(frame: Frame, k: i32): void {
-  const line = frame.line;
-  // Poles and weights in the order of the components, so that they are read and written front to back.
-  const poles = frame.sorted;
-  const weights = frame.z;
-  for (let m = 0; m < k; m++) {
-    const place = Indices.at(frame.places, m);
-    Numbers.put(poles, place, Numbers.at(frame.poles, m));
-    Numbers.put(weights, place, Numbers.at(frame.weights, m));
-  }
-  let target = frame.inner;
-  for (let i = 0; i < k; i++) {
+/**
+ * Rows of `inner`: the unit eigenvectors of diag(poles) + rho z zᵀ, their components where `places` says. `poles` and `weights`
+ * are in the order of the components already, so that they are read front to back. This worker's share of the rows.
+ */
+function innerVectors<T extends number>(frame: Frame, k: i32, poles: usize, weights: usize, inner: usize): void {
+  const line = frame.row;
+  for (let i = Crew.from(k); i < Crew.to(k); i++) {
+    const target = inner + Lane.bytes<T>(k) * (i as usize);
     const shift = Numbers.at(frame.shifts, i);
     const origin = Numbers.at(frame.poles, Indices.at(frame.origins, i));
     const shifts = f64x2.splat(shift);
@@ -254,17 +269,16 @@ function innerVectors<T extends number>(frame: Frame, k: i32): void {
     }
     const factor = 1 / Math.sqrt(sum);
     for (m = 0; m < k; m++) store<T>(target + Lane.bytes<T>(m), (factor * Numbers.at(line, m)) as T);
-    target += Lane.bytes<T>(k);
   }
 }
 
-/** Merges the blocks [lo, lo + half) and [lo + half, lo + n), which `joint` = e[lo + half - 1] joined. */
-export function merge<T extends number>(frame: Frame, lo: i32, half: i32, n: i32, joint: f64): void {
+/** z of the blocks [lo, lo + half) and [lo + half, lo + n), and zeros where their rows are to grow. */
+function prepare<T extends number>(frame: Frame, lo: i32, half: i32, n: i32, joint: f64): void {
   const step = Lane.bytes<T>(frame.pitch);
   const q = frame.q + (lo as usize) * step + Lane.bytes<T>(lo);
   const right = Lane.bytes<T>(half);
   const scaled = joint < 0 ? -0.7071067811865476 : 0.7071067811865476;
-  for (let i = 0; i < n; i++) {
+  for (let i = Crew.from(n); i < Crew.to(n); i++) {
     const row = q + (i as usize) * step;
     const isTop = i < half;
     memory.fill(isTop ? row + right : row, 0, Lane.bytes<T>(isTop ? n - half : half));
@@ -273,14 +287,48 @@ export function merge<T extends number>(frame: Frame, lo: i32, half: i32, n: i32
       : (load<T>(row + right) as f64) * scaled;
     Numbers.put(frame.z, lo + i, part);
   }
+}
+
+/**
+ * Deflated rows in ascending order (they were put in from the back) behind the others. Their values go to where their rows will
+ * be, by way of z, since nothing may be overwritten that is still to be read.
+ */
+function placeDeflated(frame: Frame, lo: i32, k: i32, n: i32): void {
+  const deflated = frame.rows + ((k as usize) << 2);
+  for (let i = 0, j = n - k - 1; i < j; i++, j--) {
+    const row = Indices.at(deflated, i);
+    Indices.put(deflated, i, Indices.at(deflated, j));
+    Indices.put(deflated, j, row);
+  }
+  insertionSort(n - k, deflated, frame.d);
+  for (let i = 0; i < n - k; i++) Numbers.put(frame.z, k + i, Numbers.at(frame.d, Indices.at(deflated, i)));
+  for (let i = 0; i < n - k; i++) Numbers.put(frame.d, lo + k + i, Numbers.at(frame.z, k + i));
+}
+
+/** Merges the blocks [lo, lo + half) and [lo + half, lo + n), which `joint` = e[lo + half - 1] joined. The crew has met. */
+export function merge<T extends number>(frame: Frame, lo: i32, half: i32, n: i32, joint: f64): void {
+  const pitch = frame.pitch;
+  const step = Lane.bytes<T>(pitch);
+  const q = frame.q + (lo as usize) * step + Lane.bytes<T>(lo);
+  const right = Lane.bytes<T>(half);
   const rho = 2 * Math.abs(joint);
-  const k = deflate<T>(frame, lo, half, n, rho);
+  prepare<T>(frame, lo, half, n, joint);
+  Crew.meet();
+  if (Crew.leads()) {
+    const kept = deflate<T>(frame, lo, half, n, rho);
+    store<i32>(frame.kept, kept);
+    placeDeflated(frame, lo, kept, n);
+  }
+  Crew.meet();
+  const k = load<i32>(frame.kept);
   const unit: f64 = sizeof<T>() == 8 ? 1.1102230246251565e-16 : 9.094947017729282e-13;
-  for (let i = 0; i < k; i++) {
+  for (let i = Crew.from(k); i < Crew.to(k); i++) {
     const shift = frame.shifts + ((i as usize) << 3);
     Indices.put(frame.origins, i, secularRoot(i, k, frame.poles, frame.weights, rho, unit, shift, frame.below));
   }
+  Crew.meet();
   recompute(frame, k);
+  Crew.meet();
   // Components in the order top, both, bottom.
   let tops = 0;
   let boths = 0;
@@ -292,48 +340,50 @@ export function merge<T extends number>(frame: Frame, lo: i32, half: i32, n: i32
   let nextTop = 0;
   let nextBoth = tops;
   let nextBottom = tops + boths;
-  const upper = frame.gathered;
+  const wide = n - half;
+  const bytes = Lane.bytes<T>(wide);
+  const upper = frame.gathered + Lane.bytes<T>(lo * frame.n);
   const lower = upper + Lane.bytes<T>((tops + boths) * half);
-  const rest = lower + Lane.bytes<T>((k - tops) * (n - half));
-  for (let m = 0; m < k; m++) {
+  const rest = lower + Lane.bytes<T>((k - tops) * wide);
+  const width = Lane.bytes<T>(n);
+  const from = Crew.from(k);
+  const to = Crew.to(k);
+  for (let m = 0; m < to; m++) {
     const row = Indices.at(frame.rows, m);
     const kind = Indices.at(frame.kinds, row);
     const place = kind == Kind.TOP ? nextTop++ : kind == Kind.BOTH ? nextBoth++ : nextBottom++;
-    Indices.put(frame.places, m, place);
-    const from = q + ((row - lo) as usize) * step;
-    if (kind != Kind.BOTTOM) memory.copy(upper + right * (place as usize), from, right);
-    const bytes = Lane.bytes<T>(n - half);
-    if (kind != Kind.TOP) memory.copy(lower + bytes * ((place - tops) as usize), from + right, bytes);
+    if (m < from) continue;
+    // Poles and weights in the order of the components, behind each other in memory.
+    Numbers.put(frame.sorted, place, Numbers.at(frame.poles, m));
+    Numbers.put(frame.z, place, Numbers.at(frame.weights, m));
+    const source = q + ((row - lo) as usize) * step;
+    if (kind != Kind.BOTTOM) memory.copy(upper + right * (place as usize), source, right);
+    if (kind != Kind.TOP) memory.copy(lower + bytes * ((place - tops) as usize), source + right, bytes);
   }
-  const width = Lane.bytes<T>(n);
-  // Deflated rows in ascending order (they were put in from the back) behind the others; their values wait in z until
-  // nothing reads d.
-  const deflated = frame.rows + ((k as usize) << 2);
-  for (let i = 0, j = n - k - 1; i < j; i++, j--) {
-    const row = Indices.at(deflated, i);
-    Indices.put(deflated, i, Indices.at(deflated, j));
-    Indices.put(deflated, j, row);
-  }
-  insertionSort(n - k, deflated, frame.d);
-  for (let i = 0; i < n - k; i++) {
-    const row = Indices.at(deflated, i);
+  const last = Crew.to(n - k);
+  for (let i = Crew.from(n - k); i < last; i++) {
+    const row = Indices.at(frame.rows, k + i);
     memory.copy(rest + width * (i as usize), q + ((row - lo) as usize) * step, width);
-    Numbers.put(frame.z, k + i, Numbers.at(frame.d, row));
   }
-  for (let i = 0; i < n - k; i++) Numbers.put(frame.d, lo + k + i, Numbers.at(frame.z, k + i));
-  innerVectors<T>(frame, k);
-  const pitch = frame.pitch;
-  const inner = frame.inner;
+  Crew.meet();
+  const inner = frame.inner + Lane.bytes<T>(lo * frame.n);
+  innerVectors<T>(frame, k, frame.sorted, frame.z, inner);
+  Crew.meet();
   const bottoms = inner + Lane.bytes<T>(tops);
-  product<T>(Into.ASSIGN, k, half, tops + boths, inner, k, 1, upper, half, 1, q, pitch, frame.packing);
-  const wide = n - half;
-  product<T>(Into.ASSIGN, k, wide, k - tops, bottoms, k, 1, lower, wide, 1, q + right, pitch, frame.packing);
-  for (let i = k; i < n; i++) memory.copy(q + (i as usize) * step, rest + width * ((i - k) as usize), width);
-  for (let i = 0; i < k; i++) {
-    const origin = Numbers.at(frame.poles, Indices.at(frame.origins, i));
-    Numbers.put(frame.d, lo + i, origin + Numbers.at(frame.shifts, i));
+  sharedProduct<T>(Into.ASSIGN, k, half, tops + boths, inner, k, 1, upper, half, 1, q, pitch, frame.packing);
+  sharedProduct<T>(Into.ASSIGN, k, wide, k - tops, bottoms, k, 1, lower, wide, 1, q + right, pitch, frame.packing);
+  for (let i = Crew.from(n - k); i < last; i++) {
+    memory.copy(q + ((k + i) as usize) * step, rest + width * (i as usize), width);
   }
-  // Both parts are ascending: their order is a merge.
-  for (let i = 0; i < n; i++) Indices.put(frame.places, i, lo + i);
-  mergeSorted(frame.places, k, frame.places + ((k as usize) << 2), n - k, frame.d, frame.order + ((lo as usize) << 2));
+  if (Crew.leads()) {
+    for (let i = 0; i < k; i++) {
+      const origin = Numbers.at(frame.poles, Indices.at(frame.origins, i));
+      Numbers.put(frame.d, lo + i, origin + Numbers.at(frame.shifts, i));
+    }
+    // Both parts are ascending: their order is a merge.
+    const order = frame.order + ((lo as usize) << 2);
+    for (let i = 0; i < n; i++) Indices.put(frame.places, i, lo + i);
+    mergeSorted(frame.places, k, frame.places + ((k as usize) << 2), n - k, frame.d, order);
+  }
+  Crew.meet();
 }

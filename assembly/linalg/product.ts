@@ -3,6 +3,7 @@
 import { matmulScratch } from "../matmul";
 import { packColumns, packRows } from "../matmul-pack";
 import { multiplyPanels, Tile } from "../matmul-tile";
+import { Crew } from "./crew";
 import { Lane } from "./vector";
 
 /** What happens to C. */
@@ -97,5 +98,39 @@ export function product<T extends number>(
         }
       }
     }
+  }
+}
+
+/**
+ * The same product by the crew, each worker the rows or columns of C that are its own; `scratch` is its own too. Elements come out
+ * alike for every size of the crew. Nobody waits: whoever reads what others wrote meets them first.
+ */
+export function sharedProduct<T extends number>(
+  into: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  aRow: i32,
+  aColumn: i32,
+  b: usize,
+  bRow: i32,
+  bColumn: i32,
+  c: usize,
+  cRow: i32,
+  scratch: usize,
+): void {
+  const size = sizeof<T>() as isize;
+  if (m >= n) {
+    const from = Crew.from(m, Tile.rows<T>());
+    const rows = Crew.to(m, Tile.rows<T>()) - from;
+    const left = (a + (from as isize) * (aRow as isize) * size) as usize;
+    const place = (c + (from as isize) * (cRow as isize) * size) as usize;
+    product<T>(into, rows, n, k, left, aRow, aColumn, b, bRow, bColumn, place, cRow, scratch);
+  } else {
+    const from = Crew.from(n, Tile.columns<T>());
+    const columns = Crew.to(n, Tile.columns<T>()) - from;
+    const right = (b + (from as isize) * (bColumn as isize) * size) as usize;
+    product<T>(into, m, columns, k, a, aRow, aColumn, right, bRow, bColumn, c + Lane.bytes<T>(from), cRow, scratch);
   }
 }

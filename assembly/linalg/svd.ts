@@ -1,235 +1,106 @@
-// A = U diag(s) Vᵀ for any matrix, s descending. Never through AᵀA, so small singular values are not lost:
+// A = U diag(s) Vᵀ for any matrix, s descending. Never by values of AᵀA, so small singular values are not lost:
 //
-//   A = Q R            blocked Householder (of Aᵀ if A is wide)
-//   R P = Q' S         with column pivoting: S is nearly diagonal already
-//   J S = diag(s) Xᵀ   one-sided Jacobi on the rows of S
-//   U = Q Q' Jᵀ,  V = P X
+//   A = Q R                  blocked Householder (of Aᵀ if A is wide)
+//   R = U' diag(s) Vᵀ        svd-eigen.ts where R is not too ill-conditioned, svd-jacobi.ts elsewhere
+//   U = Q U'
 //
-// J collects the rotations, which doubles their work, only where S is so ill-conditioned that it has to. Elsewhere J is
-// diag(s)⁻¹ Xᵀ Sᵀ, made orthogonal by its own Cholesky factor: the rows of large s first, so that no row moves by more than
-// the rounding of the largest s.
-// Rows that vanish have no direction: they are completed to an orthonormal basis. The matrix is scaled by a power of two.
-// Read next: qr.ts, pivoted.ts, jacobi.ts.
-import { Share, Words } from "../words";
-import { factor } from "./cholesky";
-import { orthogonalise } from "./jacobi";
-import { pivotColumns } from "./pivoted";
-import { Into, product } from "./product";
-import { applyQ, loadReduction, openReduction, reduce, Reduction, reductionBytes } from "./qr";
-import { rowPitch, Scratch } from "./scratch";
+// The matrix is scaled by a power of two. Read next: qr.ts, svd-eigen.ts, svd-jacobi.ts.
+import { Words } from "../words";
+import { Crew } from "./crew";
+import { applyQ, loadReduction, openReduction, reduce, reducerBytes, Reduction, reductionBytes } from "./qr";
 import { Status } from "./status";
-import { substitute } from "./triangular";
-import { addScaled, dot, Lane, scale, transposeRows } from "./vector";
+import { decomposeByEigen } from "./svd-eigen";
+import { decomposeByJacobi } from "./svd-jacobi";
+import { clearLeft, openWorkspace, Workspace, workspaceBytes, WORKSPACE_WORDS } from "./svd-workspace";
+import { openSymmetric, solverBytes, symmetricBytes } from "./symmetric";
+import { Lane, transposeRows } from "./vector";
 
-/** The memory of one matrix with m >= n and p columns of U, after the two reductions. */
-class Workspace {
-  /** [n] rows of S beside J. */
-  rows: usize;
-  /** [m, p]: A turned over, then U. */
-  u: usize;
-  /** [n, n]: Vᵀ. */
-  vt: usize;
-  /** f64 [3 n]: lengths, and work. */
-  norms: usize;
-  /** i32 [n] each. */
-  permutation: usize;
-  order: usize;
+/** Order from which the eigenproblem is quicker than rotations. */
+const EIGEN_FROM: i32 = 48;
+
+/** Bytes of a second problem of order n, whichever it is: what the crew shares, and each worker's own. */
+function innerBytes<T extends number>(n: i32): usize {
+  return max<usize>(symmetricBytes<T>(n), reductionBytes<T>(n, n));
+}
+function solverOwn<T extends number>(n: i32): usize {
+  return max<usize>(solverBytes<T>(n), reducerBytes<T>(n, n));
 }
 
-/** Bytes of scratch for a matrix with m >= n. The host computes the same number. */
-function svdScratch<T extends number>(m: i32, n: i32, p: i32): usize {
-  const elements = n * rowPitch(2 * n) + m * p + n * n;
-  const numbers = ((n as usize) << 5) + 64;
-  const reductions = reductionBytes<T>(m, n, max<i32>(n, p)) + reductionBytes<T>(n, n, n);
-  return (reductions + Lane.bytes<T>(elements) + numbers + 127) & ~63;
+/** Bytes of what a crew shares for a matrix with m >= n. The host computes the same number. */
+function svdBytes<T extends number>(m: i32, n: i32, room: i32): usize {
+  return reductionBytes<T>(m, n) + innerBytes<T>(n) + workspaceBytes<T>(m, n, room);
 }
 
-function openWorkspace<T extends number>(at: usize, m: i32, n: i32, p: i32): Workspace {
-  const space = changetype<Workspace>(at);
-  space.norms = at + 64;
-  space.permutation = space.norms + (n as usize) * 24;
-  space.order = space.permutation + ((n as usize) << 2);
-  space.rows = (space.order + ((n as usize) << 2) + 15) & ~15;
-  space.u = space.rows + Lane.bytes<T>(n * rowPitch(2 * n));
-  space.vt = space.u + Lane.bytes<T>(m * p);
-  return space;
-}
-
-/** Indices of `norms` from the largest on. */
-function sortLengths(n: i32, norms: usize, order: usize): void {
-  for (let i = 0; i < n; i++) {
-    const value = load<f64>(norms + ((i as usize) << 3));
-    let j = i;
-    for (; j > 0; j--) {
-      const before = load<i32>(order + (((j - 1) as usize) << 2));
-      if (load<f64>(norms + ((before as usize) << 3)) >= value) break;
-      store<i32>(order + ((j as usize) << 2), before);
-    }
-    store<i32>(order + ((j as usize) << 2), i);
-  }
-}
-
-/** Makes row `i` of vt a unit vector orthogonal to the rows before it, starting from one of the axes. */
-function completeRow<T extends number>(n: i32, vt: usize, i: i32): void {
-  const line = Lane.bytes<T>(n);
-  const row = vt + line * (i as usize);
-  for (let axis = 0; axis < n; axis++) {
-    const candidate = (i + axis) % n;
-    memory.fill(row, 0, line);
-    store<T>(row + Lane.bytes<T>(candidate), 1 as T);
-    for (let pass = 0; pass < 2; pass++) {
-      for (let k = 0; k < i; k++) {
-        const other = vt + line * (k as usize);
-        addScaled<T>(row, other, -dot<T>(row, other, n), n);
-      }
-    }
-    const left = dot<T>(row, row, n);
-    // Some axis keeps at least 1 / n of its square.
-    if (left * (n as f64) < 0.5) continue;
-    scale<T>(row, 1 / Math.sqrt(left), n);
-    // Once more, now that little was lost.
-    for (let k = 0; k < i; k++) {
-      const other = vt + line * (k as usize);
-      addScaled<T>(row, other, -dot<T>(row, other, n), n);
-    }
-    return;
-  }
-}
-
-/** Rows of S beside what is `beside` them: the identity, for J to grow from, or a copy of S. */
-function prepareRows<T extends number>(n: i32, rows: usize, isIdentity: bool): void {
-  const step = Lane.bytes<T>(rowPitch(2 * n));
-  const line = Lane.bytes<T>(n);
-  for (let i = 0; i < n; i++) {
-    const row = rows + step * (i as usize);
-    if (!isIdentity) {
-      memory.copy(row + line, row, line);
-      continue;
-    }
-    memory.fill(row + line, 0, line);
-    store<T>(row + line + Lane.bytes<T>(i), 1 as T);
-  }
-}
-
-/** Singular values from the lengths of the rows, and how the smallest compares with the largest. */
-function storeValues<T extends number>(n: i32, space: Workspace, power: f64, s: usize): f64 {
-  sortLengths(n, space.norms, space.order);
-  let first: f64 = 0;
-  let last: f64 = 0;
-  for (let i = 0; i < n; i++) {
-    const row = load<i32>(space.order + ((i as usize) << 2));
-    last = Math.sqrt(load<f64>(space.norms + ((row as usize) << 3)));
-    if (i == 0) first = last;
-    store<T>(s + Lane.bytes<T>(i), (power * last) as T);
-  }
-  return first == 0 ? 0 : last / first;
-}
-
-/** Unit rows of Vᵀ. */
-function storeRight<T extends number>(n: i32, space: Workspace): void {
-  const step = Lane.bytes<T>(rowPitch(2 * n));
-  for (let i = 0; i < n; i++) {
-    const row = load<i32>(space.order + ((i as usize) << 2));
-    const from = space.rows + step * (row as usize);
-    const length = Math.sqrt(load<f64>(space.norms + ((row as usize) << 3)));
-    const to = space.vt + Lane.bytes<T>(i * n);
-    if (length == 0) {
-      completeRow<T>(n, space.vt, i);
-      continue;
-    }
-    for (let c = 0; c < n; c++) {
-      const place = load<i32>(space.permutation + ((c as usize) << 2));
-      store<T>(to + Lane.bytes<T>(place), ((load<T>(from + Lane.bytes<T>(c)) as f64) / length) as T);
-    }
-  }
-}
-
-/** Columns of U are the collected rows of J. */
-function collectedLeft<T extends number>(n: i32, space: Workspace, p: i32): void {
-  const step = Lane.bytes<T>(rowPitch(2 * n));
-  for (let i = 0; i < n; i++) {
-    const row = load<i32>(space.order + ((i as usize) << 2));
-    // Thousands of rotations leave J's rows not quite of unit length.
-    const turned = space.rows + step * (row as usize) + Lane.bytes<T>(n);
-    scale<T>(turned, 1 / Math.sqrt(dot<T>(turned, turned, n)), n);
-    for (let r = 0; r < n; r++) store<T>(space.u + Lane.bytes<T>(r * p + i), load<T>(turned + Lane.bytes<T>(r)));
-  }
-}
-
-/** Columns of U computed from X and the copy of S. Returns false where they are too far from orthogonal. */
-function computedLeft<T extends number>(n: i32, space: Workspace, second: Reduction, p: i32): bool {
-  const pitch = rowPitch(2 * n);
-  const step = Lane.bytes<T>(pitch);
-  // diag(s)⁻² times the rows as they are: rows of X are diag(s)⁻¹ times them.
-  for (let i = 0; i < n; i++) {
-    const row = load<i32>(space.order + ((i as usize) << 2));
-    const to = second.w + Lane.bytes<T>(second.pitch) * (i as usize);
-    memory.copy(to, space.rows + step * (row as usize), Lane.bytes<T>(n));
-    scale<T>(to, 1 / load<f64>(space.norms + ((row as usize) << 3)), n);
-  }
-  const turned = space.rows;
-  const copy = turned + Lane.bytes<T>(n);
-  const gram = second.w;
-  const wide = second.pitch;
-  product<T>(Into.ASSIGN, n, n, n, gram, wide, 1, copy, 1, pitch, turned, pitch, second.packing);
-  product<T>(Into.ASSIGN, n, n, n, turned, pitch, 1, turned, 1, pitch, gram, wide, second.packing);
-  if (factor<T>(n, gram, wide, second.gram, second.packing) != 0) return false;
-  substitute<T>(n, n, gram, 1, wide, false, turned, pitch, second.gram, second.packing);
-  transposeRows<T>(turned, step, n, n, space.u, Lane.bytes<T>(p));
-  return true;
+/** Bytes of each worker's own. The host computes the same number. */
+function svdOwn<T extends number>(m: i32, n: i32, room: i32): usize {
+  return WORKSPACE_WORDS + reducerBytes<T>(m, room) + solverOwn<T>(n);
 }
 
 /**
- * Decomposes A [m, n], m >= n. `s` gets n values; space.u and space.vt the vectors, unless p is 0. Returns a status code.
+ * Decomposes A [m, n], m >= n. `s` gets n values; space.u and space.vt the vectors, unless space.p is 0. `inner` and `own` are
+ * innerBytes and solverOwn. Returns a status code.
  */
 function decompose<T extends number>(
   problem: Reduction,
-  second: Reduction,
+  inner: usize,
+  own: usize,
   space: Workspace,
   a: usize,
-  p: i32,
   s: usize,
 ): i32 {
-  const m = problem.rows;
-  const n = problem.columns;
+  const n = space.n;
   const power = loadReduction<T>(problem, a);
   if (power != power) return Status.NOT_FINITE;
+  space.power = power;
   reduce<T>(problem);
-  const pitch = rowPitch(2 * n);
-  const step = Lane.bytes<T>(pitch);
-  for (let i = 0; i < n; i++) {
+  for (let i = Crew.from(n); i < Crew.to(n); i++) {
     memory.fill(problem.w + Lane.bytes<T>(problem.pitch) * (i as usize), 0, Lane.bytes<T>(i));
   }
-  transposeRows<T>(problem.w, Lane.bytes<T>(problem.pitch), n, n, second.v, Lane.bytes<T>(second.length));
-  pivotColumns<T>(second, space.rows, pitch, space.permutation, space.norms);
-  // How far rounding may turn the columns of U that are computed: epsilon by this.
-  const epsilon: f64 = sizeof<T>() == 8 ? 2.220446049250313e-16 : 1.1920928955078125e-7;
-  const corner = space.rows + step * ((n - 1) as usize) + Lane.bytes<T>(n - 1);
-  const guess = Math.abs(load<T>(corner) as f64) / Math.abs(load<T>(space.rows) as f64);
-  let collects = p > 0 && !(guess > 1e4 * epsilon);
-  if (p > 0) prepareRows<T>(n, space.rows, collects);
-  if (!orthogonalise<T>(n, n, collects ? 2 * n : n, space.rows, pitch, space.norms)) return Status.NO_CONVERGENCE;
-  let least = storeValues<T>(n, space, power, s);
-  if (p == 0) return 0;
-  memory.fill(space.u, 0, Lane.bytes<T>(m * p));
-  storeRight<T>(n, space);
-  if (!collects && (least < 1e3 * epsilon || !computedLeft<T>(n, space, second, p))) {
-    // The guess was too hopeful: once more, from the copy of S.
-    collects = true;
-    for (let i = 0; i < n; i++) {
-      const row = space.rows + step * (i as usize);
-      memory.copy(row, row + Lane.bytes<T>(n), Lane.bytes<T>(n));
-    }
-    prepareRows<T>(n, space.rows, true);
-    if (!orthogonalise<T>(n, n, 2 * n, space.rows, pitch, space.norms)) return Status.NO_CONVERGENCE;
-    least = storeValues<T>(n, space, power, s);
-    storeRight<T>(n, space);
+  clearLeft<T>(space, problem.rows);
+  Crew.meet();
+  let isDone: bool = false;
+  if (n >= EIGEN_FROM && power > 0) {
+    const eigen = openSymmetric<T>(inner, own, n, space.vt);
+    isDone = decomposeByEigen<T>(problem, eigen, space, s);
   }
-  if (collects) collectedLeft<T>(n, space, p);
-  for (let i = n; i < p; i++) store<T>(space.u + Lane.bytes<T>(i * p + i), 1 as T);
-  applyQ<T>(second, space.u, n, p, false);
-  applyQ<T>(problem, space.u, p, p, false);
+  if (!isDone) {
+    // The two problems lie in the same place: nobody may still be looking at the first.
+    Crew.meet();
+    let failure: f64 = 0;
+    if (Crew.leads()) {
+      Crew.part();
+      const second = openReduction<T>(inner, own, n, n, n);
+      failure = decomposeByJacobi<T>(problem, second, space, s) == 0 ? 0 : 1;
+      Crew.join();
+    }
+    if (Crew.largest(failure, problem.notes) != 0) return Status.NO_CONVERGENCE;
+  }
+  if (space.p > 0) applyQ<T>(problem, space.u, space.p, space.room, false);
   return 0;
+}
+
+/** target [columns, rows] = the transpose of source, by the crew, which meets at the end. */
+function turnOver<T extends number>(
+  source: usize,
+  step: usize,
+  rows: i32,
+  columns: i32,
+  target: usize,
+  to: usize,
+): void {
+  const from = Crew.from(rows, 4);
+  const count = Crew.to(rows, 4) - from;
+  transposeRows<T>(source + step * (from as usize), step, count, columns, target + Lane.bytes<T>(from), to);
+  Crew.meet();
+}
+
+/** The same without turning: `columns` elements of each row. */
+function copyRows<T extends number>(source: usize, step: usize, rows: i32, columns: i32, target: usize): void {
+  const line = Lane.bytes<T>(columns);
+  for (let i = Crew.from(rows); i < Crew.to(rows); i++) {
+    memory.copy(target + line * (i as usize), source + step * (i as usize), line);
+  }
+  Crew.meet();
 }
 
 /** Words: a [.., m, n], u [.., m, p], s, vt [.., q, n], scratch, batch, m, n, isFull; status. Values alone: a, s, scratch, … */
@@ -247,36 +118,34 @@ function svd<T extends number>(args: usize, worker: i32, workers: i32, wantsVect
   if (k == 0) return;
   const p = wantsVectors ? (isFull ? tall : k) : 0;
   const room = max<i32>(p, k);
-  const begin = Share.from(batch, worker, workers);
-  const end = Share.from(batch, worker + 1, workers);
-  const slot = Scratch.slot(batch, worker, workers);
-  const at = Words.pointer(args, first) + (slot as usize) * svdScratch<T>(tall, k, room);
-  const problem = openReduction<T>(at, tall, k, room);
-  const after = at + reductionBytes<T>(tall, k, room);
-  const second = openReduction<T>(after, k, k, k);
-  const space = openWorkspace<T>(after + reductionBytes<T>(k, k, k), tall, k, room);
+  Crew.form(batch, k, worker, workers);
+  const scratch = Words.pointer(args, first);
+  const shared = Crew.shared(scratch, svdBytes<T>(tall, k, room));
+  const own = Crew.alone(scratch, svdBytes<T>(tall, k, room), svdOwn<T>(tall, k, room));
+  const problem = openReduction<T>(shared, own + WORKSPACE_WORDS, tall, k, room);
+  const solver = own + WORKSPACE_WORDS + reducerBytes<T>(tall, room);
+  const inner = shared + reductionBytes<T>(tall, k);
+  const space = openWorkspace<T>(own, inner + innerBytes<T>(k), tall, k, p, room);
   const square = Lane.bytes<T>(m * n);
-  for (let item = begin; item < end; item++) {
+  const line = Lane.bytes<T>(room);
+  for (let item = Crew.begin; item < Crew.end; item++) {
     let a = Words.pointer(args, 0) + square * (item as usize);
     if (isWide) {
-      transposeRows<T>(a, Lane.bytes<T>(n), m, n, space.u, Lane.bytes<T>(m));
+      turnOver<T>(a, Lane.bytes<T>(n), m, n, space.u, Lane.bytes<T>(m));
       a = space.u;
     }
     const s = Words.pointer(args, wantsVectors ? 2 : 1) + Lane.bytes<T>(k * item);
-    const code = decompose<T>(problem, second, space, a, p, s);
-    if (code != 0) {
-      Status.fail(args, status, worker, item, code);
-      continue;
-    }
-    if (!wantsVectors) continue;
+    const code = decompose<T>(problem, inner, solver, space, a, s);
+    if (code != 0) Status.fail(args, status, worker, item, code);
+    if (code != 0 || !wantsVectors) continue;
     const u = Words.pointer(args, 1) + Lane.bytes<T>(m * (isWide ? k : p)) * (item as usize);
     const vt = Words.pointer(args, 3) + Lane.bytes<T>(n * (isWide ? p : k)) * (item as usize);
     if (isWide) {
-      transposeRows<T>(space.vt, Lane.bytes<T>(k), k, k, u, Lane.bytes<T>(k));
-      transposeRows<T>(space.u, Lane.bytes<T>(p), tall, p, vt, Lane.bytes<T>(tall));
+      turnOver<T>(space.vt, Lane.bytes<T>(k), k, k, u, Lane.bytes<T>(k));
+      turnOver<T>(space.u, line, tall, p, vt, Lane.bytes<T>(tall));
     } else {
-      memory.copy(u, space.u, Lane.bytes<T>(tall * p));
-      memory.copy(vt, space.vt, Lane.bytes<T>(k * k));
+      copyRows<T>(space.u, line, tall, p, u);
+      copyRows<T>(space.vt, Lane.bytes<T>(k), k, k, vt);
     }
   }
 }

@@ -1,11 +1,16 @@
 // X = A⁻¹ B for triangular A [..., n, n] and B [..., n, m]. Knows no elimination: triangular.ts does the work.
 // Read next: triangular.ts.
-import { Share, Words } from "../words";
+import { Words } from "../words";
+import { Crew } from "./crew";
 import { productScratch } from "./product";
-import { Scratch } from "./scratch";
 import { Status } from "./status";
-import { substitute, substituteUpper, TRIANGLE_BYTES } from "./triangular";
+import { sharedSubstitute, sharedSubstituteUpper, TRIANGLE_BYTES } from "./triangular";
 import { Lane } from "./vector";
+
+/** Bytes of one worker's scratch. The host computes the same number. */
+function triangularBytes<T extends number>(n: i32, m: i32): usize {
+  return TRIANGLE_BYTES + productScratch<T>(n, m, n);
+}
 
 /** Words: a, b, x, scratch, batch, n, m, isLower, isTransposed, isUnit; status: the first pivot that is zero, from 1. */
 function triangularSolve<T extends number>(args: usize, worker: i32, workers: i32): void {
@@ -16,17 +21,18 @@ function triangularSolve<T extends number>(args: usize, worker: i32, workers: i3
   const isTransposed = Words.integer(args, 8) != 0;
   const isUnit = Words.integer(args, 9) != 0;
   Status.clear(args, 10, worker);
-  const begin = Share.from(batch, worker, workers);
-  const end = Share.from(batch, worker + 1, workers);
-  const slot = Scratch.slot(batch, worker, workers);
-  const block = Words.pointer(args, 3) + (slot as usize) * (TRIANGLE_BYTES + productScratch<T>(n, m, n));
+  Crew.form(batch, n, worker, workers);
+  const block = Crew.alone(Words.pointer(args, 3), 0, triangularBytes<T>(n, m));
   const packing = block + TRIANGLE_BYTES;
-  const square = Lane.bytes<T>(n * n);
-  const bytes = Lane.bytes<T>(n * m);
-  for (let item = begin; item < end; item++) {
-    const a = Words.pointer(args, 0) + square * (item as usize);
-    const x = Words.pointer(args, 2) + bytes * (item as usize);
-    memory.copy(x, Words.pointer(args, 1) + bytes * (item as usize), bytes);
+  const line = Lane.bytes<T>(m);
+  const width = 2 * Lane.count<T>();
+  const from = Lane.bytes<T>(Crew.from(m, width));
+  const own = Lane.bytes<T>(Crew.to(m, width)) - from;
+  for (let item = Crew.begin; item < Crew.end; item++) {
+    const a = Words.pointer(args, 0) + Lane.bytes<T>(n * n) * (item as usize);
+    const b = Words.pointer(args, 1) + line * ((n * item) as usize);
+    const x = Words.pointer(args, 2) + line * ((n * item) as usize);
+    for (let i = 0; i < n; i++) memory.copy(x + line * (i as usize) + from, b + line * (i as usize) + from, own);
     for (let i = 0; i < n && !isUnit; i++) {
       if (load<T>(a + Lane.bytes<T>(i * n + i)) != 0) continue;
       Status.fail(args, 10, worker, item, i + 1);
@@ -34,8 +40,8 @@ function triangularSolve<T extends number>(args: usize, worker: i32, workers: i3
     }
     const row = isTransposed ? 1 : n;
     const column = isTransposed ? n : 1;
-    if (isLower != isTransposed) substitute<T>(n, m, a, row, column, isUnit, x, m, block, packing);
-    else substituteUpper<T>(n, m, a, row, column, isUnit, x, m, block, packing);
+    if (isLower != isTransposed) sharedSubstitute<T>(n, m, a, row, column, isUnit, x, m, block, packing);
+    else sharedSubstituteUpper<T>(n, m, a, row, column, isUnit, x, m, block, packing);
   }
 }
 

@@ -2,8 +2,9 @@
 // of columns that stay in registers. Any strides of L: an upper triangle is a lower one read backwards, a transposed one
 // has its strides exchanged. Read next: cholesky.ts, lu.ts.
 import { Tile } from "../matmul-tile";
+import { Crew } from "./crew";
 import { Into, product } from "./product";
-import { Lane } from "./vector";
+import { addScaled, Lane, quickDot } from "./vector";
 
 /** Rows of a leaf. */
 const LEAF: i32 = 16;
@@ -44,6 +45,37 @@ function solveStrip<T extends number>(n: i32, block: usize, b: usize, step: usiz
   }
 }
 
+/** Rows below a solved part of one column: c [m] -= A [m, k] b, strides as in `substitute`. Packing A would cost more. */
+function subtractColumn<T extends number>(
+  m: i32,
+  k: i32,
+  a: usize,
+  aRow: i32,
+  aColumn: i32,
+  b: usize,
+  bRow: i32,
+  c: usize,
+): void {
+  const size = sizeof<T>() as isize;
+  // Where elements lie backwards, the last is the first in memory.
+  const backwards = bRow < 0;
+  if (aColumn == bRow) {
+    const last = backwards ? ((k - 1) as isize) * size : 0;
+    for (let i = 0; i < m; i++) {
+      const row = (a + (i as isize) * (aRow as isize) * size - last) as usize;
+      const place = (c + (i as isize) * (bRow as isize) * size) as usize;
+      store<T>(place, ((load<T>(place) as f64) - quickDot<T>(row, (b - last) as usize, k)) as T);
+    }
+    return;
+  }
+  const last = backwards ? ((m - 1) as isize) * size : 0;
+  for (let j = 0; j < k; j++) {
+    const column = (a + (j as isize) * (aColumn as isize) * size - last) as usize;
+    const factor = load<T>((b + (j as isize) * (bRow as isize) * size) as usize) as f64;
+    addScaled<T>((c - last) as usize, column, -factor, m);
+  }
+}
+
 /**
  * Solves L X = B in place: L [n, n] lower, strides in elements; B [n, m], rows `bRow` elements apart. With `unit` the diagonal
  * is 1 and not read. `block` is TRIANGLE_BYTES of scratch.
@@ -68,7 +100,12 @@ export function substitute<T extends number>(
     const corner = (below + (half as isize) * (lColumn as isize) * size) as usize;
     const rest = (b + (half as isize) * (bRow as isize) * size) as usize;
     substitute<T>(half, m, l, lRow, lColumn, unit, b, bRow, block, packing);
-    product<T>(Into.SUBTRACT, n - half, m, half, below, lRow, lColumn, b, bRow, 1, rest, bRow, packing);
+    // The one column of a vector, along rows of L or along its columns.
+    if (m == 1 && (bRow == 1 || bRow == -1) && (lColumn == bRow || lRow == bRow)) {
+      subtractColumn<T>(n - half, half, below, lRow, lColumn, b, bRow, rest);
+    } else {
+      product<T>(Into.SUBTRACT, n - half, m, half, below, lRow, lColumn, b, bRow, 1, rest, bRow, packing);
+    }
     substitute<T>(n - half, m, corner, lRow, lColumn, unit, rest, bRow, block, packing);
     return;
   }
@@ -108,4 +145,42 @@ export function substituteUpper<T extends number>(
   const corner = (u + last * ((uRow as isize) + (uColumn as isize)) * size) as usize;
   const bottom = (b + last * (bRow as isize) * size) as usize;
   substitute<T>(n, m, corner, -uRow, -uColumn, unit, bottom, -bRow, block, packing);
+}
+
+/** `substitute` by the crew, each worker its own columns of B; `block` and `packing` are its own too. Nobody waits. */
+export function sharedSubstitute<T extends number>(
+  n: i32,
+  m: i32,
+  l: usize,
+  lRow: i32,
+  lColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  const width = 2 * Lane.count<T>();
+  const from = Crew.from(m, width);
+  const columns = Crew.to(m, width) - from;
+  substitute<T>(n, columns, l, lRow, lColumn, unit, b + Lane.bytes<T>(from), bRow, block, packing);
+}
+
+/** The same for an upper triangle. */
+export function sharedSubstituteUpper<T extends number>(
+  n: i32,
+  m: i32,
+  u: usize,
+  uRow: i32,
+  uColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  const width = 2 * Lane.count<T>();
+  const from = Crew.from(m, width);
+  const columns = Crew.to(m, width) - from;
+  substituteUpper<T>(n, columns, u, uRow, uColumn, unit, b + Lane.bytes<T>(from), bRow, block, packing);
 }

@@ -7,9 +7,10 @@
 //
 // Read next: vector.ts; back-transform.ts, which applies the reflectors again.
 import { Tile } from "../matmul-tile";
+import { Crew } from "./crew";
 import { addScaled, dot, Lane } from "./vector";
 
-/** Numbers that `tridiagonalise` works with beside the matrix: three rows of T, each `linePitch` bytes. */
+/** Bytes between the rows of n elements that `tridiagonalise` works with beside the matrix. */
 export function linePitch<T extends number>(n: i32): usize {
   return (Lane.bytes<T>(n) + 15) & ~15;
 }
@@ -108,7 +109,71 @@ function reflector<T extends number>(x: usize, count: i32, beta: usize): f64 {
   return (b - alpha) / b;
 }
 
-/** Reduces S, `pitch` elements a row. d, e, tau: n numbers each; lines: 3 * linePitch bytes. */
+/** In how many sums the rows of a product are added up: as many workers can share it. It must not depend on the workers. */
+function lanesFor(n: i32): i32 {
+  return n < 128 ? 1 : n < 512 ? 4 : 8;
+}
+
+/** Pairs of rows that lie together in a lane, so that they stay in one worker's cache from step to step. */
+const NEIGHBOURS: i32 = 4;
+
+/** Bytes of what the crew shares beside S. The host computes the same number. */
+export function lanesBytes<T extends number>(n: i32): usize {
+  return 2 * (lanesFor(n) as usize) * linePitch<T>(n);
+}
+
+/** Bytes of each worker's own. The host computes the same number. */
+export function linesBytes<T extends number>(n: i32): usize {
+  return 4 * linePitch<T>(n) + 16;
+}
+
+/** The part of a step's pass over rows [0, k) that belongs to one lane: see updateTwo. p: what its rows add to S u. */
+function passLane<T extends number>(
+  s: usize,
+  step: usize,
+  k: i32,
+  v: usize,
+  w: usize,
+  u: usize,
+  p: usize,
+  lane: i32,
+  lanes: i32,
+): void {
+  memory.fill(p, 0, Lane.bytes<T>(k));
+  const odd = k & 1;
+  if (odd == 1 && lane == 0) updateFirst<T>(s, v, w, u, p);
+  const pairs = k >> 1;
+  for (let group = lane * NEIGHBOURS; group < pairs; group += lanes * NEIGHBOURS) {
+    const end = min<i32>(group + NEIGHBOURS, pairs);
+    for (let pair = group; pair < end; pair++) {
+      const i = odd + 2 * pair;
+      updateTwo<T>(s + (i as usize) * step, step, v, w, u, p, i);
+    }
+  }
+}
+
+/** sum = the sum of the lanes' results, in pairs. */
+function addLanes<T extends number>(k: i32, p: usize, line: usize, lanes: i32, sum: usize): void {
+  const bytes = Lane.bytes<T>(k);
+  const q = p + 4 * line;
+  for (let j: usize = 0; j < bytes; j += 16) {
+    const x = v128.add<T>(v128.load(p + j), v128.load(p + line + j));
+    const y = v128.add<T>(v128.load(p + 2 * line + j), v128.load(p + 3 * line + j));
+    let all = v128.add<T>(x, y);
+    if (lanes == 8) {
+      const z = v128.add<T>(v128.load(q + j), v128.load(q + line + j));
+      const t = v128.add<T>(v128.load(q + 2 * line + j), v128.load(q + 3 * line + j));
+      all = v128.add<T>(all, v128.add<T>(z, t));
+    }
+    v128.store(sum + j, all);
+  }
+}
+
+/**
+ * Reduces S, `pitch` elements a row, by the crew, which has met. d, e, tau: n numbers each. `shared` is lanesBytes, `own`
+ * linesBytes. A step has one pass, in which every worker has rows of its own, and one meeting; what is between, a few rows long,
+ * each does for itself.
+ */
 export function tridiagonalise<T extends number>(
   n: i32,
   s: usize,
@@ -116,43 +181,61 @@ export function tridiagonalise<T extends number>(
   d: usize,
   e: usize,
   tau: usize,
-  lines: usize,
+  shared: usize,
+  own: usize,
 ): void {
   const step = Lane.bytes<T>(pitch);
   const line = linePitch<T>(n);
-  let w = lines;
-  let p = lines + line;
+  const lanes = lanesFor(n);
+  const beta = own;
+  const lines = own + 16;
   // The update that is still to be applied: v wᵀ + w vᵀ. Before the first step, nothing.
-  let v = lines + 2 * line;
-  memory.fill(lines, 0, 3 * line);
+  let v = lines;
+  let w = lines + line;
+  memory.fill(lines, 0, 2 * line);
   for (let k = n - 1; k >= 1; k--) {
     const row = s + (k as usize) * step;
     const at = Lane.bytes<T>(k);
     const a = load<T>(v + at) as f64;
     const b = load<T>(w + at) as f64;
-    addScaled<T>(row, w, -a, k + 1);
-    addScaled<T>(row, v, -b, k + 1);
-    store<f64>(d + ((k as usize) << 3), load<T>(row + at) as f64);
-    const factor = reflector<T>(row, k, e + (((k - 1) as usize) << 3));
-    store<f64>(tau + ((k as usize) << 3), factor);
-    memory.fill(p, 0, line);
-    let i = k & 1;
-    if (i == 1) updateFirst<T>(s, v, w, row, p);
-    for (; i < k; i += 2) updateTwo<T>(s + (i as usize) * step, step, v, w, row, p, i);
-    // w = tau (p - (tau / 2)(pᵀ v) v)
-    const half = -0.5 * factor * factor * dot<T>(p, row, k);
-    for (let j: usize = 0; j < at; j += sizeof<T>()) {
-      store<T>(p + j, (factor * (load<T>(p + j) as f64) + half * (load<T>(row + j) as f64)) as T);
+    // Alone a worker makes the reflector where it stays; in a crew others still read the row.
+    const turn = ((k ^ n ^ 1) & 1) as usize;
+    const u = Crew.size == 1 ? row : lines + 2 * line * (1 - turn);
+    if (u != row) memory.copy(u, row, at + sizeof<T>());
+    addScaled<T>(u, w, -a, k + 1);
+    addScaled<T>(u, v, -b, k + 1);
+    const diagonal = load<T>(u + at) as f64;
+    const factor = reflector<T>(u, k, beta);
+    if (Crew.leads()) {
+      store<f64>(d + ((k as usize) << 3), diagonal);
+      store<f64>(e + (((k - 1) as usize) << 3), load<f64>(beta));
+      store<f64>(tau + ((k as usize) << 3), factor);
     }
-    const free = w;
+    // Two sets of lanes, in turns: whoever is ahead does not write what another still adds up.
+    const sums = shared + turn * (lanes as usize) * line;
+    for (let lane = Crew.worker; lane < lanes; lane += Crew.size) {
+      passLane<T>(s, step, k, v, w, u, sums + (lane as usize) * line, lane, lanes);
+    }
+    Crew.meet();
+    if (u != row && Crew.leads()) memory.copy(row, u, at);
+    let p = sums;
+    if (lanes > 1) {
+      p = lines + 2 * line * (1 - turn) + line;
+      addLanes<T>(k, sums, line, lanes, p);
+    }
+    // w = tau (p - (tau / 2)(pᵀ v) v)
+    const half = -0.5 * factor * factor * dot<T>(p, u, k);
+    for (let j: usize = 0; j < at; j += sizeof<T>()) {
+      store<T>(p + j, (factor * (load<T>(p + j) as f64) + half * (load<T>(u + j) as f64)) as T);
+    }
     w = p;
-    p = free;
-    v = row;
+    v = u;
   }
-  if (n > 0) {
+  if (n > 0 && Crew.leads()) {
     // Row 0 has been through the last step's pass but for the update that step itself asked for: it is 1 x 1.
     const last = n > 1 ? (load<T>(v) as f64) * (load<T>(w) as f64) * 2 : 0;
     store<f64>(d, (load<T>(s) as f64) - last);
     store<f64>(e + (((n - 1) as usize) << 3), 0);
   }
+  Crew.meet();
 }

@@ -45,6 +45,9 @@ export class LinAlgError extends AthanorError {
   override readonly name: string = "LinAlgError";
 }
 
+/** A gradient that differences of the values do not confirm: see gradcheck. */
+export class GradientError extends AthanorError {}
+
 /** A file or a serialised value is truncated or malformed. */
 export class FormatError extends AthanorError {
   override readonly name: string = "FormatError";

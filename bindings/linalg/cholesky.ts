@@ -7,12 +7,16 @@ import type { KernelOp } from "../ops/descriptor.ts";
 import { tril } from "../ops/joining.ts";
 import { matricesOf, matrixStatus, onCpuOnly, requireSquare } from "../ops/matrices.ts";
 import { transpose } from "../ops/movement.ts";
-import { choleskyScratch } from "../ops/scratch.ts";
+import { crewParts, choleskyScratch } from "../ops/matrix-scratch.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { recorderOf } from "../ops/tensor.ts";
 import { triangularSolve } from "./triangular.ts";
 
 const empty: Spec = { shape: [0, 0], dtype: "f32" };
+
+/** What a leading minor of this order that is not positive means. */
+export const notPositive = (order: number): string =>
+  `is not positive definite: its leading minor of order ${String(order)} is not positive. Add a multiple of the identity, or use solve or eigh`;
 
 /** The op; its attribute is the name that errors carry. */
 const choleskyOp: KernelOp<string> = {
@@ -25,14 +29,9 @@ const choleskyOp: KernelOp<string> = {
       dtype: a.dtype,
       words: [count, n],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, n),
       scratch: choleskyScratch(count, n, bytesOf(a.dtype)),
-      status: matrixStatus(
-        name,
-        batch,
-        (order) =>
-          `is not positive definite: its leading minor of order ${String(order)} is not positive. Add a multiple of the identity, or use solve or eigh`,
-      ),
+      status: matrixStatus(name, batch, notPositive),
       unsupported: onCpuOnly(name),
     };
   },

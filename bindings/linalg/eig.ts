@@ -10,7 +10,7 @@ import { concat } from "../ops/joining.ts";
 import { identityLike, matricesOf, matrixStatus, onCpuOnly, requireSquare } from "../ops/matrices.ts";
 import { expandDims, range, transpose } from "../ops/movement.ts";
 import { max, sum } from "../ops/reduction.ts";
-import { eigScratch } from "../ops/scratch.ts";
+import { eigScratch } from "../ops/matrix-scratch.ts";
 import { stopGradient } from "../ops/stop-gradient.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { recorderOf } from "../ops/tensor.ts";

@@ -13,6 +13,8 @@ export { det, lu, slogdet } from "./lu.ts";
 export { expm, kron, matrixPower, trace } from "./powers.ts";
 export type { QRDecomposition } from "./qr.ts";
 export { qr } from "./qr.ts";
+export type { SchurDecomposition } from "./schur.ts";
+export { schur } from "./schur.ts";
 export type { SolveOptions } from "./solve.ts";
 export { inv, solve } from "./solve.ts";
 export type { SingularDecomposition } from "./svd.ts";

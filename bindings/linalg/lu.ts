@@ -9,7 +9,7 @@ import { oneHot } from "../ops/indexing.ts";
 import { tril, triu } from "../ops/joining.ts";
 import { identityLike, matricesOf, matrixStatus, onCpuOnly, requireMatrices, requireSquare } from "../ops/matrices.ts";
 import { expandDims, range, transpose } from "../ops/movement.ts";
-import { luScratch, solveScratch } from "../ops/scratch.ts";
+import { crewParts, luScratch, solveScratch } from "../ops/matrix-scratch.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { recorderOf } from "../ops/tensor.ts";
 import { solved } from "./solve.ts";
@@ -27,7 +27,7 @@ const luOp: KernelOp<null> = {
       dtype: a.dtype,
       words: [count, m, n],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, Math.min(m, n)),
       scratch: luScratch(count, m, n, bytesOf(a.dtype)),
       status: matrixStatus("lu", batch),
       unsupported: onCpuOnly("lu"),
@@ -96,7 +96,7 @@ const determinantOp: KernelOp<string> = {
       dtype: a.dtype,
       words: [count, n],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, n),
       scratch: solveScratch(count, n, n, bytesOf(a.dtype)),
       status: matrixStatus(name, batch),
       unsupported: onCpuOnly(name),

@@ -8,7 +8,7 @@ import type { KernelOp } from "../ops/descriptor.ts";
 import { concat, tril } from "../ops/joining.ts";
 import { matricesOf, matrixStatus, onCpuOnly, requireMatrices } from "../ops/matrices.ts";
 import { range, transpose } from "../ops/movement.ts";
-import { qrScratch } from "../ops/scratch.ts";
+import { crewParts, qrScratch } from "../ops/matrix-scratch.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { recorderOf, requireArguments } from "../ops/tensor.ts";
 import { triangularSolve } from "./triangular.ts";
@@ -26,7 +26,7 @@ const qrOp: KernelOp<number> = {
       dtype: a.dtype,
       words: [count, m, n, p],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, Math.min(m, n)),
       scratch: qrScratch(count, m, n, p, bytesOf(a.dtype)),
       status: matrixStatus("qr", batch),
       unsupported: onCpuOnly("qr"),

@@ -10,7 +10,7 @@ import type { KernelOp } from "../ops/descriptor.ts";
 import { identityLike, matricesOf, matrixStatus, onCpuOnly, requireMatrices } from "../ops/matrices.ts";
 import { expandDims, transpose } from "../ops/movement.ts";
 import { max } from "../ops/reduction.ts";
-import { svdScratch } from "../ops/scratch.ts";
+import { crewParts, svdScratch } from "../ops/matrix-scratch.ts";
 import { stopGradient } from "../ops/stop-gradient.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { recorderOf, requireArguments } from "../ops/tensor.ts";
@@ -35,7 +35,7 @@ const svdOp: KernelOp<boolean> = {
       dtype: a.dtype,
       words: [count, m, n, Number(isFull)],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, Math.min(m, n)),
       scratch: svdScratch(count, m, n, isFull ? Math.max(m, n) : Math.min(m, n), bytesOf(a.dtype)),
       status: matrixStatus("svd", batch),
       unsupported: onCpuOnly("svd"),
@@ -110,7 +110,7 @@ const svdvalsOp: KernelOp<null> = {
       dtype: a.dtype,
       words: [count, m, n],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, Math.min(m, n)),
       scratch: svdScratch(count, m, n, Math.min(m, n), bytesOf(a.dtype)),
       status: matrixStatus("svdvals", batch),
       unsupported: onCpuOnly("svdvals"),

@@ -10,7 +10,7 @@ import type { KernelOp } from "../ops/descriptor.ts";
 import { tril, triu } from "../ops/joining.ts";
 import { alignBatches, matricesOf, matrixStatus, onCpuOnly, requireMatrices, requireSquare } from "../ops/matrices.ts";
 import { expandDims, squeeze, transpose } from "../ops/movement.ts";
-import { triangularScratch } from "../ops/scratch.ts";
+import { crewParts, triangularScratch } from "../ops/matrix-scratch.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { recorderOf, requireArguments } from "../ops/tensor.ts";
 
@@ -41,8 +41,8 @@ const triangularOp: KernelOp<Attributes> = {
       dtype: a.dtype,
       words: [count, n, m, Number(!upper), Number(transposed), Number(unitDiagonal)],
       workgroups: count,
-      parts: count,
-      scratch: triangularScratch(count, n, m, bytesOf(a.dtype)),
+      parts: crewParts(count, n),
+      scratch: triangularScratch(n, m, bytesOf(a.dtype)),
       status: matrixStatus(
         name,
         batch,

@@ -11,7 +11,7 @@ import { iota } from "./iota.ts";
 import { matricesOf, matrixStatus, onCpuOnly, requireSquare } from "./matrices.ts";
 import { expandDims, transpose } from "./movement.ts";
 import { max } from "./reduction.ts";
-import { eighScratch } from "./scratch.ts";
+import { crewParts, eighScratch } from "./matrix-scratch.ts";
 import { stopGradient } from "./stop-gradient.ts";
 import type { Spec, Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -31,7 +31,7 @@ const eighOp: KernelOp<null> = {
       dtype: a.dtype,
       words: [count, n],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, n),
       scratch: eighScratch(count, n, bytesOf(a.dtype)),
       status: matrixStatus("eigh", batch),
       unsupported,
@@ -71,7 +71,7 @@ const eigvalshOp: KernelOp<null> = {
       dtype: a.dtype,
       words: [count, n],
       workgroups: count,
-      parts: count,
+      parts: crewParts(count, n),
       scratch: eighScratch(count, n, bytesOf(a.dtype)),
       status: matrixStatus("eigvalsh", batch),
       unsupported: onCpuOnly("eigvalsh"),

@@ -1,12 +1,13 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, quantized.ts,
-// convolution.ts, convolution-gradient.ts, winograd-plan.ts and linalg/, as functions of the parameter words. Too little
-// here is memory corruption there. Knows nothing of tensors. Read next: those files.
+// convolution.ts, convolution-gradient.ts, winograd-plan.ts and fourier.ts, as functions of the parameter words. Too little
+// here is memory corruption there. Knows nothing of tensors. Read next: those files; matrix-scratch.ts for linalg/.
 import type { Preparation } from "./descriptor.ts";
 
-const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
+/** The next multiple of `unit`. */
+export const up = (x: number, unit: number): number => Math.ceil(x / unit) * unit;
 
 /** One worker's packing buffers of a matrix product; `rows` may be any upper bound of its m. `size` is bytes an element. */
-function gemm(rows: number, columns: number, depth: number, size: number): number {
+export function gemm(rows: number, columns: number, depth: number, size: number): number {
   const panels = Math.min(120, up(rows, 30)) + Math.min(1024, up(columns, 8));
   return up(256 + Math.min(depth, 256) * size * panels, 64);
 }
@@ -217,75 +218,6 @@ export function filterGradientScratch(words: readonly number[]): (workers: numbe
   return (workers) => workers * bytes;
 }
 
-/** What `matrices` of a batch need when each worker takes one at a time: as in assembly/linalg/eigh.ts. */
-const shared =
-  (batch: number, bytes: number): ((workers: number) => number) =>
-  (workers) =>
-    Math.min(workers, batch) * bytes;
-
-/** Elements between rows of a working copy: rowPitch of assembly/linalg/scratch.ts. */
-const rowPitch = (n: number): number => (n < 64 ? up(n, 4) : up(n, 16) + 16);
-
-/** Bytes of a leaf of a triangular solve. */
-const triangle = 2048;
-
-/** eigh and eigvalsh of `batch` n×n matrices. */
-export function eighScratch(batch: number, n: number, size: number): (workers: number) => number {
-  const pitch = rowPitch(n);
-  const reflectors = (Math.ceil(n / 32) + 1) * 1024 + 7680;
-  const lines = 3 * up(n * size, 16) + 8 * n;
-  const frame = 256 + 88 * n;
-  return shared(batch, up(size * (2 * n * pitch + n * n + reflectors) + lines + frame + gemm(n, n, n, size) + 129, 64));
-}
-
-/** cholesky of `batch` n×n matrices. */
-export function choleskyScratch(batch: number, n: number, size: number): (workers: number) => number {
-  return shared(batch, up(size * n * rowPitch(n) + triangle + gemm(n, n, n, size), 64));
-}
-
-/** triangularSolve: n×n matrices, m columns. */
-export function triangularScratch(batch: number, n: number, m: number, size: number): (workers: number) => number {
-  return shared(batch, triangle + gemm(n, m, n, size));
-}
-
-/** One elimination: as in assembly/linalg/elimination.ts. */
-function elimination(m: number, n: number, size: number): number {
-  const widest = Math.max(m, n);
-  return up(64 + size * 16 * m + triangle + gemm(widest, widest, widest, size), 64);
-}
-
-/** lu of `batch` m×n matrices. */
-export function luScratch(batch: number, m: number, n: number, size: number): (workers: number) => number {
-  return shared(batch, elimination(m, n, size));
-}
-
-/** solve and determinant: n×n matrices, m columns. */
-export function solveScratch(batch: number, n: number, m: number, size: number): (workers: number) => number {
-  return shared(batch, up(size * n * rowPitch(n) + 4 * n, 64) + elimination(n, Math.max(n, m), size));
-}
-
-/** One reduction of an m×n matrix, whose reflectors are applied to `widest` columns at most: assembly/linalg/qr.ts. */
-function reduction(m: number, n: number, widest: number, size: number): number {
-  const k = Math.min(m, n);
-  const blocks = (Math.ceil(k / 32) + 1) * 1024;
-  const elements = m * rowPitch(n) + k * rowPitch(m) + blocks + 64 * widest;
-  const largest = Math.max(m, widest);
-  return up(64 + size * elements + 8 * (k + 1) + gemm(largest, largest, m, size) + 64, 64);
-}
-
-/** qr of `batch` m×n matrices with p columns of Q. */
-export function qrScratch(batch: number, m: number, n: number, p: number, size: number): (workers: number) => number {
-  return shared(batch, reduction(m, n, Math.max(n, p), size));
-}
-
-/** svd and svdvals of `batch` m×n matrices with p columns of the longer factor (at least min(m, n)). */
-export function svdScratch(batch: number, m: number, n: number, p: number, size: number): (workers: number) => number {
-  const [tall, k] = [Math.max(m, n), Math.min(m, n)];
-  const elements = k * rowPitch(2 * k) + tall * p + k * k;
-  const reductions = reduction(tall, k, Math.max(k, p), size) + reduction(k, k, k, size);
-  return shared(batch, up(reductions + size * elements + 32 * k + 64 + 64, 64));
-}
-
 /** fourier: rows of n elements, as in assembly/fourier.ts. */
 export function fourierScratch(n: number, size: number): (workers: number) => number {
   let left = n;
@@ -295,9 +227,4 @@ export function fourierScratch(n: number, size: number): (workers: number) => nu
   const bytes =
     left <= 1 ? up(6 * n * size + stage(n) + 64, 64) : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
   return (workers) => workers * bytes;
-}
-
-/** eig of `batch` n×n matrices, f64 inside whatever the element type. */
-export function eigScratch(batch: number, n: number): (workers: number) => number {
-  return shared(batch, up(8 * (3 * n * n + 5 * n) + gemm(n, n, n, 8), 64));
 }

@@ -91,6 +91,52 @@ const works: Readonly<Record<string, (random: (shape: number[]) => Tensor) => Te
     const a = random([90, 90]);
     return athanor.linalg.eigh(a.add(a.T)).vectors;
   },
+  "eigenvectors of a large matrix": (random) => {
+    const a = random([203, 203]);
+    return athanor.linalg.eigh(a.add(a.T)).vectors;
+  },
+  "eigenvectors of two large matrices": (random) => {
+    const a = random([2, 150, 150]);
+    return athanor.linalg.eigh(athanor.add(a, athanor.transpose(a))).vectors;
+  },
+  "eigenvalues of a large matrix": (random) => {
+    const a = random([150, 150]);
+    return athanor.linalg.eigvalsh(a.add(a.T));
+  },
+  "eigenvectors that are mostly deflated": (random) => {
+    const a = random([3, 160]);
+    return athanor.linalg.eigh(athanor.matmul(a.T, a)).vectors;
+  },
+  "factors of a large matrix": (random) => {
+    const a = random([203, 150]);
+    const { lower, upper } = athanor.linalg.lu(a);
+    const { q, r } = athanor.linalg.qr(a);
+    const l = athanor.linalg.cholesky(athanor.matmul(a.T, a).add(athanor.eye(150)));
+    return athanor.concat([lower, upper, q, r, l].map((x) => athanor.flatten(x)));
+  },
+  "singular vectors of a large matrix": (random) => {
+    const { u, s, vt } = athanor.linalg.svd(random([203, 150]));
+    return athanor.concat([u, s, vt].map((x) => athanor.flatten(x)));
+  },
+  "singular vectors of a large matrix of low rank": (random) => {
+    const { u, s, vt } = athanor.linalg.svd(athanor.matmul(random([140, 9]), random([9, 150])), { full: true });
+    return athanor.concat([u, s, vt].map((x) => athanor.flatten(x)));
+  },
+  "systems with a large matrix": (random) => {
+    const [a, b] = [random([150, 150]), random([150, 21])];
+    const positive = athanor.matmul(a.T, a).add(athanor.eye(150));
+    return athanor.concat(
+      [
+        athanor.linalg.solve(a, b),
+        athanor.linalg.inv(a),
+        athanor.linalg.det(a.mul(0.1)).reshape(1),
+        athanor.linalg.solveTriangular(positive, b),
+        athanor.linalg.solve(a, b, { refine: true }).cast("f32"),
+        athanor.linalg.solve(positive, b, { refine: true, assume: "positive" }).cast("f32"),
+        athanor.linalg.solve(positive, b.slice([0, 0], [150, 1]), { refine: true }).cast("f32"),
+      ].map((x) => athanor.flatten(x)),
+    );
+  },
   "a layer norm": (random) => {
     const x = random([257, 300]);
     const centred = x.sub(x.mean({ axis: 1, keepDims: true }));

@@ -4,7 +4,19 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evaluate, grad, init, linalg, shutdown, tensor } from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import type { Rows } from "./problems.ts";
-import { fill, flat, minus, norm, numbers, random, rowsOf, stored, times } from "./problems.ts";
+import {
+  fill,
+  flat,
+  minus,
+  norm,
+  numbers,
+  orthogonality,
+  random,
+  rowsOf,
+  stored,
+  times,
+  transposed,
+} from "./problems.ts";
 
 const precisions = [
   { dtype: "f32", epsilon: 2 ** -23 },
@@ -64,6 +76,26 @@ describe.each(precisions)("eig $dtype", ({ dtype, epsilon }) => {
         expect([wr[j + 1], wi[j + 1]]).toEqual([wr[j], -wi[j]!]);
         for (let i = 0; i < n; i++) expect([vr[i]![j + 1], vi[i]![j + 1]]).toEqual([vr[i]![j], -vi[i]![j]!]);
       }
+    }
+  });
+
+  test.each(Object.entries(problems))("schur: %s", async (_, exact) => {
+    const a = stored(exact, dtype);
+    const n = a.length;
+    const { t, z } = linalg.schur(put(a, dtype));
+    await evaluate(t, z);
+    const [quasi, turned] = [rowsOf(await t.data(), n, n), rowsOf(await z.data(), n, n)];
+    const back = times(times(turned, quasi), transposed(turned));
+    expect(norm(minus(back, a)) / (n * Math.max(norm(a), 1e-30) * epsilon)).toBeLessThan(2);
+    // Some ten steps of rotations for each eigenvalue.
+    expect(orthogonality(turned, epsilon)).toBeLessThan(4);
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < i - 1; j++) expect(quasi[i]![j]).toBe(0);
+      if (i === 0 || quasi[i]![i - 1] === 0) continue;
+      // A pair: it stands alone, its diagonal is twice the same, and its values are not real.
+      if (i > 1) expect(quasi[i - 1]![i - 2]).toBe(0);
+      expect(quasi[i]![i]).toBe(quasi[i - 1]![i - 1]);
+      expect(quasi[i]![i - 1]! * quasi[i - 1]![i]!).toBeLessThan(0);
     }
   });
 

@@ -57,6 +57,25 @@ const problems: Readonly<Record<string, Rows>> = {
   "condition 1e12": withValues(60, 40, powers(40, -12)),
   "scaled by 1e30": random(30, 20, 4).map((row) => row.map((x) => x * 1e30)),
   "scaled by 1e-30": random(20, 30, 5).map((row) => row.map((x) => x * 1e-30)),
+  "random 130 by 70": random(130, 70, 6),
+  "wide 60 by 140": random(60, 140, 7),
+  "random 150": random(150, 150, 8),
+  "equal values of 64": withValues(80, 64, new Array<number>(64).fill(3)),
+  "clusters of 32": withValues(
+    64,
+    64,
+    Array.from({ length: 64 }, (_, i) => (i < 32 ? 2 : 1) + 1e-12 * i),
+  ),
+  "condition 100 of 60": withValues(60, 60, powers(60, -2)),
+  "condition 1e5 of 70": withValues(90, 70, powers(70, -5)),
+  "one small value of 64": withValues(
+    70,
+    64,
+    Array.from({ length: 64 }, (_, i) => (i < 63 ? 1 + i / 64 : 1e-9)),
+  ),
+  "rank 60 of 64": times(random(80, 60, 9), random(60, 64, 10)),
+  "a zero column of 64": fill(70, 64, (i, j) => (j === 5 ? 0 : Math.sin(1 + i * j + i))),
+  "identity 64, scaled by 1e-30": fill(64, 64, (i, j) => (i === j ? 1e-30 : 0)),
   "graded rows": fill(40, 40, (i, j) => 10 ** (-i / 3) * Math.sin(1 + i + j * j)),
 };
 

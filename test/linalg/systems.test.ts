@@ -23,7 +23,7 @@ const precisions = [
   { dtype: "f64", epsilon: 2 ** -52 },
 ] as const;
 
-const sizes = [1, 2, 15, 16, 17, 31, 33, 64, 100, 150] as const;
+const sizes = [1, 2, 15, 16, 17, 31, 33, 64, 100, 150, 203] as const;
 const rectangles = [
   [1, 5],
   [5, 1],
@@ -89,6 +89,22 @@ describe.each(precisions)("$dtype", ({ dtype, epsilon }) => {
     }
   });
 
+  test.each(sizes)("solve, refined, %i", async (n) => {
+    for (const columns of [1, 3, 9]) {
+      const [a, b] = [stored(random(n, n, n + 7), dtype), stored(random(n, columns, n), dtype)];
+      const x = linalg.solve(put(a, dtype), put(b, dtype), { refine: true });
+      expect(x.dtype).toBe("f64");
+      const found = await read(x);
+      expect(distance(times(a, found), b, 2 ** -52, norm(a) * norm(found))).toBeLessThan(1);
+      const square = times(a, transposed(a));
+      const positive = fill(n, n, (i, j) => square[i]![j]! + (i === j ? n : 0));
+      // What is above the diagonal is not read.
+      const given = fill(n, n, (i, j) => (j > i ? Number.NaN : positive[i]![j]!));
+      const other = await read(linalg.solve(put(given, "f64"), put(b, dtype), { refine: true, assume: "positive" }));
+      expect(distance(times(positive, other), b, 2 ** -52, norm(positive) * norm(other))).toBeLessThan(1);
+    }
+  });
+
   test("elements near the ends of the range", async () => {
     for (const power of dtype === "f32" ? [1e30, 1e-30] : [1e200, 1e-200]) {
       const a = stored(
@@ -104,6 +120,55 @@ describe.each(precisions)("$dtype", ({ dtype, epsilon }) => {
       const expected = (await plain.logAbs.item()) + 20 * Math.log(power);
       expect(Math.abs((await logAbs.item()) - expected)).toBeLessThan(4e4 * epsilon);
     }
+  });
+});
+
+describe("a refined solution", () => {
+  const vector = (n: number): Tensor => put(random(n, 1, 3), "f64");
+  /** ‖b − a x‖ in units of n ε ‖a‖ ‖x‖. */
+  const residual = async (a: Rows, b: Tensor, options: linalg.SolveOptions): Promise<number> => {
+    const [x, right] = [await read(linalg.solve(put(a, "f64"), b, options)), await read(b)];
+    return distance(times(a, x), right, 2 ** -52, norm(a) * norm(x));
+  };
+
+  test("of a matrix that f32 cannot factor is found in f64", async () => {
+    // Condition 1e13 and more, and positive definite.
+    const hilbert = fill(10, 10, (i, j) => 1 / (i + j + 1));
+    expect(await residual(hilbert, vector(10), { refine: true })).toBeLessThan(1);
+    expect(await residual(hilbert, vector(10), { refine: true, assume: "positive" })).toBeLessThan(1);
+    // Rows that are equal in f32.
+    const near = fill(3, 3, (i, j) => (i === 1 ? 1 + j : i === 0 ? 1 + j + 1e-9 * Number(j === 0) : Math.sin(j)));
+    expect(await residual(near, vector(3), { refine: true })).toBeLessThan(1);
+  });
+
+  test("of numbers that f32 does not hold", async () => {
+    for (const power of [1e200, 1e-200]) {
+      const a = random(30, 30, 8).map((row) => row.map((x) => x * power));
+      expect(await residual(a, vector(30), { refine: true })).toBeLessThan(1);
+      expect(
+        await residual(
+          random(30, 30, 8),
+          put(
+            fill(30, 2, (i) => power * (i + 1)),
+            "f64",
+          ),
+          { refine: true },
+        ),
+      ).toBeLessThan(1);
+    }
+  });
+
+  test("is zero for zeros, and refuses what solve refuses", async () => {
+    expect([...(await linalg.solve(put(identity(3), "f64"), tensor([0, 0, 0]), { refine: true }).data())]).toEqual([
+      0, 0, 0,
+    ]);
+    const singular = tensor([1, 2, 2, 4], { shape: [2, 2] });
+    await expect(linalg.solve(singular, tensor([1, 2]), { refine: true }).data()).rejects.toThrow("pivot 2 of 2 is 0");
+    await expect(linalg.solve(singular, tensor([1, 2]), { refine: true, assume: "positive" }).data()).rejects.toThrow(
+      "leading minor of order 2 is not positive",
+    );
+    const bad = tensor([1, 0, Infinity, 1], { shape: [2, 2], dtype: "f64" });
+    await expect(linalg.solve(bad, tensor([1, 2]), { refine: true }).data()).rejects.toThrow("holds NaN or infinity");
   });
 });
 

@@ -1,4 +1,4 @@
-// The row of eig. Order and phases are not determined: what is checked is what the factors rebuild and symmetric functions of the
+// The rows of eig and schur. Order and phases are not determined: what is checked is what the factors rebuild and symmetric functions of the
 // eigenvalues, which are traces of powers. On the CPU. Read next: spec.ts; test/linalg/eig.test.ts for residuals.
 import * as athanor from "../../bindings/index.ts";
 import { linalg } from "../../bindings/index.ts";
@@ -93,7 +93,46 @@ function squaresOfVectors(dtype: DType): Sample {
   };
 }
 
-export const eig: StructuredRows<"eig"> = {
+/** z t zᵀ, and zᵀ z. */
+function rebuilt(shape: readonly number[], dtype: DType): Sample {
+  const n = shape.at(-1)!;
+  return {
+    label: `z t zᵀ [${shape.join()}] ${dtype}`,
+    operands: [{ shape, dtype, domain: [-1, 1] }],
+    call: (a) => {
+      const { t, z } = linalg.schur(a);
+      return [athanor.matmul(athanor.matmul(z, t), athanor.transpose(z)), athanor.matmul(athanor.transpose(z), z)];
+    },
+    reference: (a) => [a, eachMatrix([a], (x) => matrixOf(x.length, x.length, (i, j) => Number(i === j)))],
+    against: () => [build(shape, () => n), build(shape, () => n)],
+    gpu: false,
+    gradient: false,
+  };
+}
+
+export const eig: StructuredRows<"eig" | "schur"> = {
+  schur: {
+    tolerance: ulpsOfSum(4),
+    gradient: false,
+    samples: [rebuilt([1, 1], "f32"), rebuilt([2, 5, 5], "f32"), rebuilt([4, 4], "f64"), rebuilt([40, 40], "f64")],
+    errors: [
+      {
+        label: "not square",
+        shapes: [[2, 3]],
+        call: (a) => linalg.schur(a).t,
+        error: "ShapeError",
+        message: "schur: expects square matrices, got [2, 3]",
+      },
+      {
+        label: "gradient",
+        shapes: [[3, 3]],
+        call: (a) => athanor.grad((x: athanor.Tensor) => athanor.sum(linalg.schur(x).t))(a),
+        error: "ParameterError",
+        message:
+          "schur: has no gradient: the order of the eigenvalues along t is not determined. Use eig or eigh, or stopGradient(a)",
+      },
+    ],
+  },
   eig: {
     tolerance: ulpsOfSum(4),
     samples: [

@@ -219,6 +219,30 @@ export const systems: StructuredRows<
         10,
         both,
       ),
+      ...(
+        [
+          ["f64", [4, 4], [4, 2], both],
+          ["f32", [2, 5, 5], [2, 5, 1], first],
+          ["f64", [60, 60], [60, 7], off],
+        ] as const
+      ).map(([dtype, a, b, more]) =>
+        sample(
+          `refined ${dtype} [${a.join()}] [${b.join()}]`,
+          [operand(a, dtype), operand(b, dtype)],
+          (x, y) => linalg.solve(shifted(x.cast("f64")), y, { refine: true }),
+          (x, y) => solveOf(x, y),
+          2 * a.at(-1)!,
+          { ...more, result: "f64" },
+        ),
+      ),
+      sample(
+        "refined, positive [4,4]",
+        [operand([4, 4], "f64"), operand([4, 2], "f64")],
+        (x, y) => linalg.solve(positive(x), y, { assume: "positive", refine: true }),
+        (x, y) => eachMatrix([x, y], (a, b) => eliminated(positiveReference(a), b).x),
+        40,
+        both,
+      ),
       sample(
         "positive [4,4]",
         [operand([4, 4]), operand([4, 2])],
@@ -256,6 +280,13 @@ export const systems: StructuredRows<
         (a, b) => linalg.solve(a, b, { assume: "symmetric" as "general" }),
         "ParameterError",
         'solve: assume must be "general" or "positive", got symmetric',
+      ),
+      refuse(
+        "refinement",
+        [[3, 3], [3]],
+        (a, b) => linalg.solve(a, b, { refine: 1 as unknown as boolean }),
+        "ParameterError",
+        "solve: refine must be true or false, got 1",
       ),
     ],
   },
