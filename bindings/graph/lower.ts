@@ -10,6 +10,7 @@ import { constant } from "../expr/expression.ts";
 import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
 import type { DeviceName } from "./node.ts";
+import { joinMapsOnGpu } from "./join-maps.ts";
 import { planSlots } from "./slots.ts";
 import type { Attachment, Segment, Slot, SlotView, Step } from "./step.ts";
 import { viewsOf } from "./step.ts";
@@ -256,7 +257,10 @@ class Lowering {
       const id = this.drafts[slot]?.buffer;
       return id === undefined || (made.has(id) && !isNeededLater(id));
     };
-    const steps = this.device === "wasm" ? withStrips(this.steps, this.surface(isTemporary)) : this.steps;
+    const steps =
+      this.device === "wasm"
+        ? withStrips(this.steps, this.surface(isTemporary))
+        : joinMapsOnGpu(this.steps, (slot) => !isTemporary(slot));
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];
