@@ -24,6 +24,14 @@ export interface MemoryReport {
   readonly prepared: number;
 }
 
+/** What one kernel took by the device's own clock. */
+export interface KernelTiming {
+  readonly label: string;
+  /** The step of the segment that it belongs to; a step may be several kernels. */
+  readonly step: number;
+  readonly microseconds: number;
+}
+
 /** A compiled segment. It owns no storage between runs. */
 export interface Program {
   /**
@@ -54,6 +62,11 @@ export interface Backend {
   downloadSync(storage: Storage): TypedArray;
   /** Prepares a segment. Throws a BackendError if a kernel is missing. */
   compile(segment: Segment): Program;
+  /**
+   * The times of the kernels of the programs that `body` runs, in their order; present where the device can tell. Each kernel
+   * then runs by itself, so all of it takes longer than it would.
+   */
+  readonly timings?: (body: () => void) => Promise<readonly KernelTiming[]>;
   /** Resolves when all submitted work is done. */
   idle(): Promise<void>;
   memory(): MemoryReport;

@@ -59,14 +59,25 @@ export interface WGSLBody {
  * Names begin with `prefix`, which keeps the bodies of two expressions in one function apart.
  */
 export function toWGSL(root: Expression, inputs: readonly string[], prefix = "v"): WGSLBody {
+  const { lines, results } = allToWGSL([root], inputs, prefix);
+  return { lines, result: results[0] ?? "" };
+}
+
+/** The same for several expressions: what they have in common is computed once. */
+export function allToWGSL(
+  roots: readonly Expression[],
+  inputs: readonly string[],
+  prefix = "v",
+): { readonly lines: readonly string[]; readonly results: readonly string[] } {
   const names = new Map<Expression, string>();
   const lines: string[] = [];
-  for (const node of topological(root)) {
+  for (const node of roots.flatMap(topological)) {
+    if (names.has(node)) continue;
     const name = `${prefix}${String(names.size)}`;
     names.set(node, name);
     lines.push(`let ${name}: ${wgslType(node.dtype)} = ${textOf(node, inputs, names)};`);
   }
-  return { lines, result: names.get(root) ?? "" };
+  return { lines, results: roots.map((root) => names.get(root) ?? "") };
 }
 
 function textOf(node: Expression, inputs: readonly string[], names: ReadonlyMap<Expression, string>): string {

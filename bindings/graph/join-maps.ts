@@ -1,6 +1,7 @@
 // Joins elementwise steps over the same elements into one loop with several results: what they read is read once, what they
 // have in common is computed once, and what only the later one needs is never stored.
-// CPU only: a GPU kernel has no bindings to spare. Read next: cluster.ts, which brings such steps together; ../expr/to-wasm.ts.
+// A GPU kernel sees few buffers, which decides there how many are joined. Read next: cluster.ts, which brings steps of the
+// CPU together before; ../expr/to-wasm.ts, ../backends/webgpu/map-shader.ts.
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";
@@ -10,20 +11,50 @@ import { Sequence } from "./cluster.ts";
 import type { MapResult, MapStep, SlotView, Step } from "./step.ts";
 import { viewsOf } from "./step.ts";
 
-/** Pointers of a loop and nodes of its expressions beyond which it is not joined with more. */
-const maxOperands = 16;
+/** When maps are joined. */
+interface Habits {
+  /** Whether a loop over these inputs and results is too large. */
+  readonly isTooLarge: (inputs: readonly SlotView[], results: readonly MapResult[]) => boolean;
+  /** A loop of its own is worth it up to this many bytes that need not be read or written again. */
+  readonly worthwhile: number;
+}
+
+/** Nodes of the expressions of a loop beyond which it is not joined with more. */
 const maxNodes = 160;
-/** A loop of its own is worth it from this many bytes on that need not be read or written again. */
-const worthwhile = 4096;
+/** Pointers of a loop on the CPU. */
+const maxOperands = 16;
+/** Buffers that every GPU shows a shader. */
+const maxBuffers = 8;
+
+const onCpu: Habits = {
+  isTooLarge: (inputs, results) => inputs.length + results.length > maxOperands,
+  worthwhile: 4096,
+};
+
+const onGpu: Habits = {
+  isTooLarge: (inputs, results) => {
+    const written = new Set(results.map(({ output }) => output.slot));
+    const read = new Set(inputs.map(({ slot }) => slot));
+    // A buffer cannot be read and written by one kernel.
+    return written.size + read.size > maxBuffers || [...written].some((slot) => read.has(slot));
+  },
+  // A launch costs more than a few bytes.
+  worthwhile: 1,
+};
+
+/** The steps of a segment of the GPU with its maps joined. `isNeeded` tells whether a slot is read outside of it. */
+export function joinMapsOnGpu(steps: readonly Step[], isNeeded: (slot: number) => boolean): Step[] {
+  return joinMaps({ steps, rows: 1 }, isNeeded, onGpu);
+}
 
 /** The steps of a cluster with its maps joined. `isNeeded` tells whether a slot is read outside of the cluster. */
-export function joinMaps(cluster: Cluster, isNeeded: (slot: number) => boolean): Step[] {
+export function joinMaps(cluster: Cluster, isNeeded: (slot: number) => boolean, habits: Habits = onCpu): Step[] {
   const sequence = new Sequence<Step>((step) => [step]);
   for (const step of cluster.steps)
     sequence.add(
       step,
       (earlier) => earlier.kind === "map" && step.kind === "map" && sizeOf(earlier.shape) === sizeOf(step.shape),
-      (earlier, later) => (earlier.kind === "map" && later.kind === "map" ? join(earlier, later) : undefined),
+      (earlier, later) => (earlier.kind === "map" && later.kind === "map" ? join(earlier, later, habits) : undefined),
     );
   const steps = sequence.items;
   return steps.map((step) => {
@@ -35,7 +66,7 @@ export function joinMaps(cluster: Cluster, isNeeded: (slot: number) => boolean):
 }
 
 /** Both maps in one loop. */
-function join(a: MapStep, b: MapStep): MapStep | undefined {
+function join(a: MapStep, b: MapStep, { isTooLarge, worthwhile }: Habits): MapStep | undefined {
   const shape = finer(a.shape, b.shape);
   const first = shape === undefined ? undefined : reshapeMap(a, shape);
   const second = shape === undefined ? undefined : reshapeMap(b, shape);
@@ -74,7 +105,7 @@ function join(a: MapStep, b: MapStep): MapStep | undefined {
   const joined = pack({ ...first, label }, [...kept, ...later], inputs);
   const all = resultsOf(joined);
   const nodes = new Set(all.flatMap(({ expression }) => topological(expression))).size;
-  return joined.inputs.length + all.length > maxOperands || nodes > maxNodes ? undefined : joined;
+  return isTooLarge(joined.inputs, all) || nodes > maxNodes ? undefined : joined;
 }
 
 /** The map with other results, of which at least one is left, over those of `inputs` that they read. */

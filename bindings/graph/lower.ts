@@ -11,6 +11,7 @@ import { withFinishes } from "./finish.ts";
 import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
 import type { DeviceName } from "./node.ts";
+import { joinMapsOnGpu } from "./join-maps.ts";
 import { planSlots } from "./slots.ts";
 import type { Attachment, Segment, Slot, SlotView, Step } from "./step.ts";
 import { viewsOf } from "./step.ts";
@@ -262,8 +263,10 @@ class Lowering {
       isKept: (slot: number): boolean => !isTemporary(slot),
       isGiven: (slot: number): boolean => this.isGiven(this.drafts[slot]?.buffer ?? -1),
     };
-    const isCpu = this.device === "wasm";
-    const steps = isCpu ? withFinishes(withStrips(this.steps, this.surface(isTemporary)), fates) : this.steps;
+    const steps =
+      this.device === "wasm"
+        ? withFinishes(withStrips(this.steps, this.surface(isTemporary)), fates)
+        : joinMapsOnGpu(this.steps, fates.isKept);
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];

@@ -32,7 +32,7 @@ export interface MapStep {
   readonly expression: Expression;
   readonly inputs: readonly SlotView[];
   readonly output: SlotView;
-  /** More results of the same loop. CPU only. */
+  /** More results of the same loop. */
   readonly also?: readonly MapResult[];
 }
 

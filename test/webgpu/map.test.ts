@@ -71,12 +71,12 @@ describe("map steps", () => {
       [Float32Array.of(1, 2, 3), "f32"],
       [Float32Array.of(3, 2, 1), "f32"],
     ]);
-    const count = gpu.backend.pipelineCount;
+    const count = gpu.backend.counts.pipelines;
     await run(gpu.backend, elementwise(expression, ["f32", "f32"], 1000), [
       [new Float32Array(1000), "f32"],
       [new Float32Array(1000), "f32"],
     ]);
-    expect(gpu.backend.pipelineCount).toBe(count);
+    expect(gpu.backend.counts.pipelines).toBe(count);
   });
 
   test("booleans in and out, and bytes that wrap", async () => {

@@ -3,15 +3,15 @@
 // Knows no graph and no tensor. Read next: bindings/graph/step.ts, bindings/backends/webgpu/backend.ts.
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Storage } from "../../bindings/backends/backend.ts";
-import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
+import type { WebGPUBackend, WebGPUOptions } from "../../bindings/backends/webgpu/backend.ts";
 import { createWebGPU } from "../../bindings/backends/webgpu/backend.ts";
 import type { DType, TypedArray } from "../../bindings/core/dtype.ts";
 import type { Expression } from "../../bindings/expr/expression.ts";
 import { input } from "../../bindings/expr/expression.ts";
 import type { MapStep, ReduceStep, Segment, Slot, SlotView } from "../../bindings/graph/step.ts";
 
-export async function open(): Promise<WebGPUBackend> {
-  const opened = await createWebGPU();
+export async function open(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+  const opened = await createWebGPU(options);
   if ("unavailable" in opened) throw new Error(opened.unavailable);
   return opened;
 }

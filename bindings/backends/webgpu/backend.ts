@@ -4,23 +4,31 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
-import type { Backend, MemoryReport, Program, Storage } from "../backend.ts";
+import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
+import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import type { AdapterDescription, GPULimits } from "./description.ts";
+import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { shaders } from "./generated/shaders.ts";
+import { elementBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
 import { ShaderLibrary } from "./shader-library.ts";
 import { GPUStorage, widen } from "./storage.ts";
+import { UniformRing } from "./uniform-ring.ts";
+
+/** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
+const largeUpload = 4 * 2 ** 20;
 
 /** A compiled segment whose shaders can be compiled ahead of the first run. */
 export interface WebGPUProgram extends Program {
   /** Compiles the shaders without blocking the caller. */
   prepare(): Promise<void>;
+  /** Whether all shaders are compiled. */
+  readonly isReady: boolean;
 }
 
 /** The GPU backend, with what placement, fusion and reports want to know of it. */
@@ -30,8 +38,8 @@ export interface WebGPUBackend extends Backend {
   readonly limits: GPULimits;
   /** The most buffers an elementwise step may read beside the one it writes. At least 7. */
   readonly maxInputs: number;
-  /** Shaders compiled so far. */
-  readonly pipelineCount: number;
+  /** What was made of the device so far. */
+  readonly counts: GPUCounts;
   compile(segment: Segment): WebGPUProgram;
   /** Rejects when the device is lost or the backend disposed; never resolves. */
   readonly lost: Promise<never>;
@@ -44,6 +52,10 @@ export interface WebGPUOptions {
   /** The device's name in error messages and profilers. */
   readonly label?: string;
   readonly powerPreference?: "low-power" | "high-performance";
+  /** Behave as on a device with these smaller limits. */
+  readonly limits?: Partial<GPULimits>;
+  /** The only optional features that may be used; all that there are when absent. */
+  readonly features?: readonly string[];
 }
 
 /**
@@ -67,13 +79,20 @@ class GPUBackend implements WebGPUBackend {
   readonly #pipelines: Pipelines;
   readonly #readback: Readback;
   readonly #library: ShaderLibrary;
+  readonly #ring: UniformRing;
+  readonly #batches: Batches;
+  readonly timings?: (body: () => void) => Promise<readonly KernelTiming[]>;
+  #bindGroups = 0;
 
   constructor(device: Device) {
     this.#device = device;
-    this.#pool = new BufferPool(device);
+    this.#ring = new UniformRing(device);
+    this.#batches = new Batches(device, this.#ring);
+    this.#pool = new BufferPool(device, () => this.#batches.current);
     this.#pipelines = new Pipelines(device);
-    this.#readback = new Readback(device);
+    this.#readback = new Readback(device, this.#batches);
     this.#library = new ShaderLibrary(shaders);
+    if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }
 
   get adapter(): AdapterDescription {
@@ -88,8 +107,14 @@ class GPUBackend implements WebGPUBackend {
     return this.#device.limits.maxStorageBuffers - 1;
   }
 
-  get pipelineCount(): number {
-    return this.#pipelines.count;
+  get counts(): GPUCounts {
+    return {
+      submits: this.#batches.submits,
+      bindGroups: this.#bindGroups,
+      buffers: this.#pool.made,
+      pipelines: this.#pipelines.count,
+      dispatches: this.#batches.dispatches,
+    };
   }
 
   get lost(): Promise<never> {
@@ -107,14 +132,22 @@ class GPUBackend implements WebGPUBackend {
   upload(data: TypedArray, dtype: DType): Storage {
     const reason = refusal(dtype);
     if (reason !== undefined) throw new BackendError("tensor", reason);
-    const storage = new GPUStorage(this, this.#pool, dtype, data.length, "tensor");
+    const bytes = data.length * elementBytes;
+    // A large buffer that collected work still reads is rather waited for than doubled.
+    const parts = this.#pool.acquireParts("tensor", bytes, bytes < largeUpload ? "written" : "any");
+    if (!parts.every((part) => this.#pool.isFreeToWrite(part))) this.#batches.submit();
     if (data.length > 0) {
       const widened = widen(data, dtype);
       // Some runtimes refuse views of shared memory.
-      const own = widened.buffer instanceof ArrayBuffer ? widened : widened.slice();
-      this.#device.gpu.queue.writeBuffer(storage.pooled.buffer, 0, own as Uint32Array<ArrayBuffer>);
+      const own = (widened.buffer instanceof ArrayBuffer ? widened : widened.slice()) as Uint32Array<ArrayBuffer>;
+      let from = 0;
+      for (const part of parts) {
+        const count = part.bytes / elementBytes;
+        this.#device.gpu.queue.writeBuffer(part.buffer, 0, own, from, count);
+        from += count;
+      }
     }
-    return storage;
+    return new GPUStorage(this, this.#pool, dtype, data.length, parts);
   }
 
   async download(storage: Storage): Promise<TypedArray> {
@@ -134,12 +167,24 @@ class GPUBackend implements WebGPUBackend {
   compile(segment: Segment): WebGPUProgram {
     this.#device.requireAlive("compile");
     return new GPUProgram(
-      { backend: this, device: this.#device, pool: this.#pool, pipelines: this.#pipelines, library: this.#library },
+      {
+        backend: this,
+        device: this.#device,
+        pool: this.#pool,
+        batches: this.#batches,
+        ring: this.#ring,
+        pipelines: this.#pipelines,
+        library: this.#library,
+        count: () => {
+          this.#bindGroups += 1;
+        },
+      },
       segment,
     );
   }
 
-  idle(): Promise<void> {
+  async idle(): Promise<void> {
+    if (!this.#device.hasEnded) this.#batches.submit();
     return this.#device.idle();
   }
 

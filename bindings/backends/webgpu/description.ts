@@ -28,3 +28,15 @@ export interface GPULimits {
   /** Alignment of an offset into a uniform buffer. */
   readonly uniformAlignment: number;
 }
+
+/** What was made of the device since it was opened: tests count with it what a steady loop may not make. */
+export interface GPUCounts {
+  /** Command lists given to the queue. */
+  readonly submits: number;
+  readonly bindGroups: number;
+  /** Buffers taken from the device. */
+  readonly buffers: number;
+  readonly pipelines: number;
+  /** Kernels launched. */
+  readonly dispatches: number;
+}

@@ -4,8 +4,10 @@
 import { BackendError } from "../../core/errors.ts";
 import type { AdapterDescription, GPULimits } from "./description.ts";
 import { findGPU, firstLines } from "./find.ts";
-import { featuresOf, limitsOf, readLimits } from "./limits.ts";
+import { featuresOf, languageFeaturesOf, limitsOf, readLimits } from "./limits.ts";
 import { Submission } from "./submission.ts";
+
+const mapRead = 0x1; // GPUMapMode.READ
 
 export class Device {
   readonly gpu: GPUDevice;
@@ -27,11 +29,11 @@ export class Device {
   #tail: Promise<void> = Promise.resolve();
   #reject: (error: BackendError) => void = () => undefined;
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[]) {
+  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[], within?: Partial<GPULimits>) {
     this.gpu = gpu;
     this.origin = origin;
     this.adapter = adapter;
-    this.limits = readLimits(gpu.limits);
+    this.limits = readLimits(gpu.limits, within);
     this.lost = new Promise<never>((_, reject) => {
       this.#reject = reject;
     });
@@ -47,6 +49,11 @@ export class Device {
       event.preventDefault();
       this.#uncaptured.push(new BackendError("webgpu", firstLines(event.error.message)));
     });
+  }
+
+  /** True once the device was lost or disposed. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   /** Throws if the device was lost or disposed. */
@@ -65,19 +72,29 @@ export class Device {
     action: () => void,
   ): Submission {
     const submission = new Submission(parents);
-    this.gpu.pushErrorScope(filter);
+    this.openScope(filter);
     try {
       action();
     } finally {
-      // A scope on a lost device rejects; the loss itself is reported by `lost`.
-      const found = this.gpu.popErrorScope().catch(() => null);
-      this.#tail = this.#tail.then(async () => {
-        const error = await found;
-        submission.settle(error === null ? undefined : explain(firstLines(error.message)));
-        if (submission.failure !== undefined) this.#unreported.add(submission.failure);
-      });
+      this.closeScope(submission, explain);
     }
     return submission;
+  }
+
+  /** Begins to collect what the device finds wrong. Scopes lie inside each other. */
+  openScope(filter: GPUErrorFilter): void {
+    this.gpu.pushErrorScope(filter);
+  }
+
+  /** Ends the innermost scope; `submission` is settled with what it found. */
+  closeScope(submission: Submission, explain: (message: string) => BackendError): void {
+    // A scope on a lost device rejects; the loss itself is reported by `lost`.
+    const found = this.gpu.popErrorScope().catch(() => null);
+    this.#tail = this.#tail.then(async () => {
+      const error = await found;
+      submission.settle(error === null ? undefined : explain(firstLines(error.message)));
+      if (submission.failure !== undefined) this.#unreported.add(submission.failure);
+    });
   }
 
   /** The outcome of `work`, or a rejection when the device is lost before. (Promise.race would leave a trace on `lost` for ever.) */
@@ -88,6 +105,18 @@ export class Device {
       work.then(resolve, reject).then(done, done);
       if (this.#ended !== undefined) reject(new BackendError("webgpu", this.#ended));
     });
+  }
+
+  /** Maps a buffer for reading. Firefox looks for finished work only when something is submitted, so it is given empty lists. */
+  async map(buffer: GPUBuffer, bytes: number): Promise<void> {
+    const mapping = this.orLost(buffer.mapAsync(mapRead, 0, bytes));
+    if (!needsPolling()) return mapping;
+    const timer = setInterval(() => this.gpu.queue.submit([]), 1);
+    try {
+      await mapping;
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   /** Waits until it is known how `submission` went, and throws if it failed. */
@@ -131,6 +160,8 @@ export interface DeviceOptions {
   readonly gpu?: GPU;
   readonly label?: string;
   readonly powerPreference?: "low-power" | "high-performance";
+  readonly limits?: Partial<GPULimits>;
+  readonly features?: readonly string[];
 }
 
 /** A device with all the adapter offers, or one sentence on why there is none. */
@@ -141,13 +172,18 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
     const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
     if (adapter === null)
       return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
-    const features = featuresOf(adapter);
+    const features = featuresOf(adapter, options.features);
     const device = await adapter.requestDevice({
       label: options.label ?? "athanor",
       requiredFeatures: features,
       requiredLimits: limitsOf(adapter),
     });
-    return new Device(device, describe(adapter, features), [gpu, adapter]);
+    return new Device(
+      device,
+      describe(adapter, [...features, ...languageFeaturesOf(gpu, options.features)]),
+      [gpu, adapter],
+      options.limits,
+    );
   } catch (error) {
     return {
       unavailable: `WebGPU could not be started: ${error instanceof Error ? firstLines(error.message) : String(error)}`,
@@ -161,4 +197,9 @@ function describe(adapter: GPUAdapter, features: readonly string[]): AdapterDesc
   const isFallback =
     adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
   return { vendor, architecture, device, description, isFallback, features };
+}
+
+function needsPolling(): boolean {
+  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } };
+  return navigator?.userAgent?.includes("Firefox") === true;
 }

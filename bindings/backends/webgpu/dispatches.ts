@@ -7,8 +7,9 @@ import { sizeOf } from "../../core/shape.ts";
 import type { Segment, Slot, SlotView, Step } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
-import { mapDispatch } from "./map-shader.ts";
+import { mapDispatches } from "./map-shader.ts";
 import type { Dispatch } from "./operands.ts";
+import { inParts } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
@@ -37,7 +38,12 @@ export function dispatchesOf(segment: Segment, library: ShaderLibrary, limits: G
   const slots: Slot[] = [...segment.slots];
   const temporary = (dtype: DType, size: number): number =>
     slots.push({ kind: "temporary", buffer: -1, dtype, size }) - 1;
-  const dispatches = segment.steps.flatMap((step) => launchesOf(step, slots, library, temporary));
+  const dispatches = segment.steps.flatMap((step, index) =>
+    launchesOf(step, slots, { library, limits, temporary }).map((dispatch) => ({
+      ...inParts(dispatch, slots, limits),
+      step: index,
+    })),
+  );
   for (const { dtype } of slots) {
     const reason = refusal(dtype);
     if (reason !== undefined) throw new BackendError(segment.steps[0]?.label ?? "webgpu", reason);
@@ -46,15 +52,18 @@ export function dispatchesOf(segment: Segment, library: ShaderLibrary, limits: G
   return { dispatches, slots, scalarOperands: scalarOperands(dispatches, slots) };
 }
 
-function launchesOf(
-  step: Step,
-  slots: readonly Slot[],
-  library: ShaderLibrary,
-  temporary: (dtype: DType, size: number) => number,
-): Dispatch[] {
+/** What a step's launches are made with. */
+export interface Workshop {
+  readonly library: ShaderLibrary;
+  readonly limits: GPULimits;
+  /** Makes a slot for partial results. */
+  readonly temporary: (dtype: DType, size: number) => number;
+}
+
+function launchesOf(step: Step, slots: readonly Slot[], { library, limits, temporary }: Workshop): Dispatch[] {
   switch (step.kind) {
     case "map":
-      return sizeOf(step.shape) === 0 ? [] : [mapDispatch(step, slots, library)];
+      return sizeOf(step.shape) === 0 ? [] : mapDispatches(step, slots, library, limits);
     case "reduce":
       return step.outer * step.inner === 0 ? [] : reduceDispatches(step, slots, library, temporary);
     case "kernel": {

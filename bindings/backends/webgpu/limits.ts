@@ -12,9 +12,19 @@ const wantedLimits = [
 
 const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const;
 
-/** Every optional feature this backend can make use of, as far as the adapter has it. */
-export function featuresOf(adapter: GPUAdapter): GPUFeatureName[] {
-  return wantedFeatures.filter((feature) => adapter.features.has(feature));
+/** Extensions of the shading language this backend can make use of. */
+const wantedLanguageFeatures = ["packed_4x8_integer_dot_product"] as const;
+
+/** Every optional feature this backend can make use of, as far as the adapter has it and `among` names it. */
+export function featuresOf(adapter: GPUAdapter, among: readonly string[] = wantedFeatures): GPUFeatureName[] {
+  return wantedFeatures.filter((feature) => adapter.features.has(feature) && among.includes(feature));
+}
+
+/** The same of the shading language. */
+export function languageFeaturesOf(gpu: GPU, among: readonly string[] = wantedLanguageFeatures): string[] {
+  // Not every runtime has the set.
+  const { wgslLanguageFeatures } = gpu as { readonly wgslLanguageFeatures?: ReadonlySet<string> };
+  return wantedLanguageFeatures.filter((name) => wgslLanguageFeatures?.has(name) === true && among.includes(name));
 }
 
 /** The adapter's own limits, to be requested instead of the defaults (128 MiB a binding, 8 buffers). */
@@ -22,9 +32,9 @@ export function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
 }
 
-/** The limits of a device, in this backend's words. */
-export function readLimits(limits: GPUSupportedLimits): GPULimits {
-  return {
+/** The limits of a device, in this backend's words; `within` narrows them to those of a smaller device. */
+export function readLimits(limits: GPUSupportedLimits, within: Partial<GPULimits> = {}): GPULimits {
+  const own: GPULimits = {
     maxBufferSize: limits.maxBufferSize,
     maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
@@ -32,6 +42,16 @@ export function readLimits(limits: GPUSupportedLimits): GPULimits {
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
     uniformAlignment: Math.max(limits.minUniformBufferOffsetAlignment, 16),
   };
+  const narrowed = Object.entries(own).map(([name, value]: [string, number]) => {
+    const wanted = within[name as keyof GPULimits] ?? value;
+    return [name, name === "uniformAlignment" ? Math.max(value, wanted) : Math.min(value, wanted)] as const;
+  });
+  return Object.fromEntries(narrowed) as unknown as GPULimits;
+}
+
+/** The most bytes that one buffer may have and a shader can see. */
+export function largestBuffer(limits: GPULimits): number {
+  return Math.floor(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) / 4) * 4;
 }
 
 /** A row of workgroups folded into two dimensions; shaders unfold it with `linear_workgroup` and guard the range. */

@@ -1,51 +1,130 @@
-// Writes the shader of a map step: one invocation an element, out[place] = expression(inputs[place]…).
-// Its text depends on the expression, the types and the layout classes; sizes are in the uniform block.
-// Read next: operands.ts, which finds the elements, and expr/to-wgsl.ts, which prints the expression.
-import { toStorage, toWGSL, wgslStorageType } from "../../expr/to-wgsl.ts";
-import type { MapStep, Slot } from "../../graph/step.ts";
-import type { Dispatch } from "./operands.ts";
-import { Block, Operands } from "./operands.ts";
+// Writes the shader of a map step: one invocation an element, out[place] = expression(inputs[place]…), for every result.
+// Its text depends on the expressions, the types and the layout classes; sizes are in the uniform block.
+// Read next: operands.ts, which finds the elements, and expr/to-wgsl.ts, which prints the expressions.
+import { sizeOf } from "../../core/shape.ts";
+import { allToWGSL, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
+import type { MapStep, Slot, SlotView } from "../../graph/step.ts";
+import type { GPULimits } from "./description.ts";
+import type { Binding, Dispatch } from "./operands.ts";
+import { Block, isLinear, Operands } from "./operands.ts";
+import { partCount, partElements } from "./parts.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
 /** Invocations of a workgroup of generated shaders. */
 const workgroupSize = 256;
 
-/** The dispatch of a map step over at least one element. */
-export function mapDispatch(step: MapStep, slots: readonly Slot[], library: ShaderLibrary): Dispatch {
+/** The dispatches of a map step over at least one element: one, or several where too many operands lie in parts. */
+export function mapDispatches(
+  step: MapStep,
+  slots: readonly Slot[],
+  library: ShaderLibrary,
+  limits: GPULimits,
+): Dispatch[] {
+  const size = sizeOf(step.shape);
+  const views = [...step.inputs, ...resultsOf(step).map(({ output }) => output)];
+  const isTensor = ({ slot }: SlotView): boolean => slots[slot]?.kind !== "scalar";
+  const cut = views.filter((view) => isTensor(view) && partsOf(slots[view.slot], limits) > 1);
+  const buffers = new Set(views.filter(isTensor).map(({ slot }) => slot));
+  let bindings = buffers.size;
+  for (const slot of new Set(cut.map((view) => view.slot))) bindings += partsOf(slots[slot], limits) - 1;
+  if (bindings <= limits.maxStorageBuffers) return [mapDispatch(step, slots, library, [0, size])];
+  // Cut where any operand that is walked element by element goes over to its next part.
+  const whole = partElements(limits);
+  const ends = new Set([size]);
+  for (const { strides, offset } of cut) {
+    if (!isLinear(step.shape, strides)) continue;
+    for (let end = whole - (offset % whole); end < size; end += whole) ends.add(end);
+  }
+  const sorted = [0, ...[...ends].sort((a, b) => a - b)];
+  return sorted.slice(1).map((end, at): Dispatch => {
+    const range = [sorted[at] ?? 0, end] as const;
+    const dispatch = mapDispatch(step, slots, library, range);
+    return { ...dispatch, bindings: dispatch.bindings.map((binding) => within(binding, step, views, range, whole)) };
+  });
+}
+
+/** The binding narrowed to the parts that elements of a range lie in, where all its views are walked element by element. */
+function within(
+  binding: Binding,
+  { shape }: MapStep,
+  views: readonly SlotView[],
+  [from, to]: readonly [number, number],
+  whole: number,
+): Binding {
+  const own = binding.access === "uniform" ? [] : views.filter(({ slot }) => slot === binding.source);
+  if (own.length === 0 || !own.every(({ strides }) => isLinear(shape, strides))) return binding;
+  const first = Math.min(...own.map(({ offset }) => Math.floor((offset + from) / whole)));
+  const last = Math.max(...own.map(({ offset }) => Math.floor((offset + to - 1) / whole)));
+  return { ...binding, range: [first, last] };
+}
+
+const partsOf = (slot: Slot | undefined, limits: GPULimits): number =>
+  slot === undefined || slot.kind === "scalar" ? 1 : partCount(slot.size, limits);
+
+const resultsOf = (step: MapStep): Pick<MapStep, "expression" | "output">[] => [
+  { expression: step.expression, output: step.output },
+  ...(step.also ?? []),
+];
+
+/** The dispatch for the elements from the first number to below the second. */
+function mapDispatch(
+  step: MapStep,
+  slots: readonly Slot[],
+  library: ShaderLibrary,
+  [from, to]: readonly [number, number],
+): Dispatch {
   const block = new Block();
   const operands = new Operands(step.shape, block, "parameters", "x");
-  block.add("size", "u32", { value: operands.size });
+  block.add("start", "u32", { value: from });
+  block.add("size", "u32", { value: to });
   const inputs = step.inputs.map((view) => operands.read(view, slots[view.slot]));
-  const place = operands.place(step.output);
-  const body = toWGSL(step.expression, inputs);
+  const results = resultsOf(step);
+  const places = results.map(({ output }) => operands.place(output));
+  const body = allToWGSL(
+    results.map(({ expression }) => expression),
+    inputs,
+  );
   const count = operands.slots.length;
-  const statements = [...operands.coordinates(), ...body.lines];
+  const outputs = [...new Set(results.map(({ output }) => output.slot))];
+  const nameOf = (slot: number): string => `output${String(outputs.indexOf(slot))}`;
+  const declarations = outputs.map((slot, at) => {
+    const dtype = results.find(({ output }) => output.slot === slot)?.output.dtype ?? "f32";
+    return `@group(0) @binding(${String(count + at)}) var<storage, read_write> ${nameOf(slot)}: array<${wgslStorageType(dtype)}>;`;
+  });
+  const last = count + outputs.length;
+  const statements = [
+    ...operands.coordinates(),
+    ...body.lines,
+    ...results.map(
+      ({ expression, output }, at) =>
+        `${nameOf(output.slot)}[${places[at] ?? ""}] = ${toStorage(body.results[at] ?? "", expression.dtype)};`,
+    ),
+  ];
   const text = `${operands.declare(0)}
-@group(0) @binding(${String(count)}) var<storage, read_write> output: array<${wgslStorageType(step.output.dtype)}>;
-${block.declare("parameters", count + 1)}
+${declarations.join("\n")}
+${block.declare("parameters", last)}
 @compute @workgroup_size(${String(workgroupSize)})
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = linear_workgroup(group, groups) * ${String(workgroupSize)}u + lane;
+  let index = parameters.start + linear_workgroup(group, groups) * ${String(workgroupSize)}u + lane;
   if (index >= parameters.size) {
     return;
   }
 ${statements.map((line) => `  ${line}`).join("\n")}
-  output[${place}] = ${toStorage(body.result, step.expression.dtype)};
 }
 `;
   return {
     label: step.label,
     text: library.link(text, step.output.dtype),
     entry: "main",
-    groups: Math.ceil(operands.size / workgroupSize),
+    groups: Math.ceil((to - from) / workgroupSize),
     bindings: [
       ...operands.bindings(0),
-      { binding: count, access: "write", source: step.output.slot },
-      { binding: count + 1, access: "uniform", source: 0 },
+      ...outputs.map((slot, at): Binding => ({ binding: count + at, access: "write", source: slot })),
+      { binding: last, access: "uniform", source: 0 },
     ],
     blocks: [block.words],
   };

@@ -17,11 +17,17 @@ export interface Binding {
   readonly access: "read" | "write" | "uniform";
   /** The slot bound, or the index of the uniform block. */
   readonly source: number;
+  /** Which part of a slot that lies in several buffers; the first when absent. */
+  readonly part?: number;
+  /** The first and last part that the dispatch touches; all when absent. */
+  readonly range?: readonly [number, number];
 }
 
 /** One launch, ready to be compiled. */
 export interface Dispatch {
   readonly label: string;
+  /** The step of the segment it belongs to. */
+  readonly step?: number;
   readonly text: string;
   readonly entry: string;
   readonly groups: number;
@@ -49,11 +55,16 @@ export class Block {
   }
 }
 
+/** Whether a view with these strides is walked element by element. */
+export function isLinear(shape: readonly number[], strides: readonly number[]): boolean {
+  return isContiguous({ shape, strides, offset: 0 });
+}
+
 type LayoutClass = "single" | "linear" | "strided";
 
 function classOf(shape: readonly number[], view: SlotView): LayoutClass {
   if (view.strides.every((stride, axis) => stride === 0 || shape[axis] === 1)) return "single";
-  return isContiguous({ shape, strides: view.strides, offset: 0 }) ? "linear" : "strided";
+  return isLinear(shape, view.strides) ? "linear" : "strided";
 }
 
 /**

@@ -3,7 +3,7 @@
 // Knows no slots and no sizes. Read next: program.ts.
 import { BackendError } from "../../core/errors.ts";
 import type { Device } from "./device.ts";
-import type { Binding, Dispatch } from "./operands.ts";
+import type { Binding, Dispatch, Word } from "./operands.ts";
 import type { Submission } from "./submission.ts";
 
 export interface Pipeline {
@@ -27,6 +27,11 @@ export class Pipelines {
   /** Distinct pipelines so far. */
   get count(): number {
     return this.#made.size;
+  }
+
+  /** Whether the pipeline of a dispatch is there. */
+  has(dispatch: Dispatch): boolean {
+    return this.#made.has(keyOf(dispatch));
   }
 
   /** The pipeline of a dispatch, compiled now if need be. */
@@ -90,7 +95,10 @@ export class Pipelines {
   } {
     const { gpu } = this.#device;
     const { label, text, entry } = dispatch;
-    const layout = gpu.createBindGroupLayout({ label, entries: used(dispatch).map(layoutEntry) });
+    const layout = gpu.createBindGroupLayout({
+      label,
+      entries: used(dispatch).map((own) => layoutEntry(dispatch, own)),
+    });
     const module = gpu.createShaderModule({ label, code: text });
     return {
       layout,
@@ -110,13 +118,23 @@ export function used(dispatch: Dispatch): Binding[] {
   );
 }
 
-function layoutEntry({ binding, access }: Binding): GPUBindGroupLayoutEntry {
-  const type = access === "read" ? "read-only-storage" : access === "write" ? "storage" : "uniform";
-  return { binding, visibility: computeStage, buffer: { type } };
+/** Whether a uniform block holds numbers of the run: such a block moves along the ring. */
+export function isMoving(block: readonly Word[] | undefined): boolean {
+  return block?.some((word) => "scalar" in word) === true;
+}
+
+function layoutEntry(dispatch: Dispatch, { binding, access, source }: Binding): GPUBindGroupLayoutEntry {
+  const visibility = computeStage;
+  if (access === "uniform")
+    return { binding, visibility, buffer: { type: "uniform", hasDynamicOffset: isMoving(dispatch.blocks[source]) } };
+  return { binding, visibility, buffer: { type: access === "read" ? "read-only-storage" : "storage" } };
 }
 
 function keyOf(dispatch: Dispatch): string {
-  const bindings = used(dispatch).map(({ binding, access }) => `${String(binding)}${access}`);
+  const bindings = used(dispatch).map(({ binding, access, source }) => {
+    const moves = access === "uniform" && isMoving(dispatch.blocks[source]);
+    return `${String(binding)}${access}${moves ? "+" : ""}`;
+  });
   return `${dispatch.entry} ${bindings.join(" ")}\n${dispatch.text}`;
 }
 

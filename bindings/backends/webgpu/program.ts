@@ -1,91 +1,101 @@
-// A compiled segment: a run is one command encoder, one compute pass and one submit. Shaders, bind groups and the uniform
-// words outlive a run; buffers for results and temporaries come from the pool each time.
-// Knows launches, not ops. Read next: dispatches.ts, which turns steps into launches; submission.ts for errors.
+// A compiled segment: a run adds its kernels to the open command list. Shaders, bind groups and numbers outlive a run; buffers
+// come from the pool each time. A run with operands that were bound before takes the very buffers it took then, if they are
+// free: its bind groups are there already, and a training loop makes none once it has gone round.
+// Knows launches, not ops. Read next: launch.ts for one kernel, dispatches.ts, batches.ts, submission.ts for errors.
 import { BackendError } from "../../core/errors.ts";
-import { bitsOfFloat } from "../../expr/to-wgsl.ts";
 import type { Segment, Slot } from "../../graph/step.ts";
 import type { Backend, Program, Storage } from "../backend.ts";
-import type { BufferPool, PooledBuffer } from "./buffer-pool.ts";
+import type { Batches } from "./batches.ts";
+import type { BufferPool, Owner, PooledBuffer } from "./buffer-pool.ts";
 import { usages } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
-import type { Launches, ScalarOperand } from "./dispatches.ts";
+import type { Dispatch } from "./operands.ts";
 import { dispatchesOf } from "./dispatches.ts";
-import { foldGrid } from "./limits.ts";
-import type { Binding, Dispatch, Word } from "./operands.ts";
-import type { Pipeline, Pipelines } from "./pipelines.ts";
-import { used } from "./pipelines.ts";
+import type { Bound, Numbers } from "./launch.ts";
+import { Launch, wordOf } from "./launch.ts";
+import { elementBytes, partBytes } from "./parts.ts";
+import type { Pipelines } from "./pipelines.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
-import { elementBytes, GPUStorage } from "./storage.ts";
+import { GPUStorage } from "./storage.ts";
 import type { Submission } from "./submission.ts";
 import type { Temporaries } from "./temporaries.ts";
 import { assignTemporaries } from "./temporaries.ts";
+import type { UniformRing } from "./uniform-ring.ts";
 
 /** What a program needs of its backend. */
 export interface Machine {
   readonly backend: Backend;
   readonly device: Device;
   readonly pool: BufferPool;
+  readonly batches: Batches;
+  readonly ring: UniformRing;
   readonly pipelines: Pipelines;
   readonly library: ShaderLibrary;
+  /** Told of every bind group that is made. */
+  readonly count: (what: "bindGroup") => void;
 }
 
-/** A launch with what is kept between runs. */
-interface Launch {
-  readonly dispatch: Dispatch;
-  readonly bindings: readonly Binding[];
-  readonly grid: readonly [number, number];
-  /** Byte offset of each uniform block in the program's uniform buffer. */
-  readonly blockOffsets: readonly number[];
-  readonly groups: Map<string, GPUBindGroup>;
-  pipeline: Pipeline | undefined;
+/** A run as it was last carried out on certain operands. */
+interface Frame {
+  /** The buffers of every output, by its index, and of every temporary buffer. */
+  readonly outputs: readonly (readonly PooledBuffer[])[];
+  readonly temporaries: readonly (readonly PooledBuffer[])[];
+  /** All of these, and the bytes each is needed for: others may have held them meanwhile. */
+  readonly owned: readonly { readonly buffer: PooledBuffer; readonly bytes: number }[];
+  /** The buffers of every slot, and all of them. */
+  readonly bound: Bound;
+  readonly touched: readonly PooledBuffer[];
+  /** A bind group for every launch, made when the frame is first encoded: there the errors of a run are collected. */
+  readonly groups: GPUBindGroup[];
+  /** Of the ring that the bind groups hold. */
+  readonly generation: number;
 }
 
-/** Bind groups kept for a launch. Outputs usually alternate between a few buffers. */
-const keptGroups = 16;
+/** Frames kept. A loop that trains meets two sets of parameters and a few buffers for its batches. */
+const keptFrames = 24;
+
+/** Buffers remembered for each output. */
+const keptBefore = 4;
+
+type OutputSlot = Slot & { readonly kind: "output" };
 
 export class GPUProgram implements Program {
   readonly #machine: Machine;
   readonly #label: string;
   readonly #slots: readonly Slot[];
+  readonly #outputs: readonly OutputSlot[];
   readonly #launches: readonly Launch[];
   readonly #temporaries: Temporaries;
-  readonly #scalarOperands: readonly ScalarOperand[];
-  /** Words that are numbers of a run: where they lie, and which number. */
-  readonly #scalarWords: readonly { readonly at: number; readonly word: Word & { readonly scalar: number } }[];
-  readonly #words: Uint32Array<ArrayBuffer>;
-  #uniform: GPUBuffer | undefined;
+  /** Numbers of the run that hand-written shaders read as a buffer of one element. */
+  readonly #scalarOperands: readonly { readonly slot: number; readonly index: number; readonly dtype: Slot["dtype"] }[];
+  readonly #numbers: Numbers;
+  /** Room in the ring that a run takes. */
+  readonly #movingBytes: number;
+  readonly #frames = new Map<string, Frame>();
+  readonly #owner: Owner = { isGone: false };
+  /** Buffers that temporaries and outputs had before, the latest first. */
+  readonly #before: (readonly PooledBuffer[])[][] = [];
+  /** Whether all shaders are known to have compiled. */
+  #isCompiled = false;
 
   constructor(machine: Machine, segment: Segment) {
     this.#machine = machine;
-    const launches: Launches = dispatchesOf(segment, machine.library, machine.device.limits);
-    this.#slots = launches.slots;
-    this.#scalarOperands = launches.scalarOperands;
-    this.#temporaries = assignTemporaries(launches.dispatches, launches.slots);
-    this.#label = labelOf(launches.dispatches);
-    const { uniformAlignment } = machine.device.limits;
-    const scalarWords: { at: number; word: Word & { readonly scalar: number } }[] = [];
-    const values: number[] = [];
-    this.#launches = launches.dispatches.map((dispatch) => {
-      const blockOffsets = dispatch.blocks.map((block) => {
-        while ((values.length * 4) % uniformAlignment !== 0) values.push(0);
-        const offset = values.length * 4;
-        for (const word of block) {
-          if ("scalar" in word) scalarWords.push({ at: values.length, word });
-          values.push("scalar" in word ? 0 : word.value >>> 0);
-        }
-        return offset;
-      });
-      return {
-        dispatch,
-        bindings: used(dispatch),
-        blockOffsets,
-        grid: foldGrid(dispatch.groups, machine.device.limits),
-        groups: new Map(),
-        pipeline: undefined,
-      };
-    });
-    this.#scalarWords = scalarWords;
-    this.#words = Uint32Array.from(values);
+    const { limits } = machine.device;
+    const { dispatches, slots, scalarOperands } = dispatchesOf(segment, machine.library, limits);
+    this.#slots = slots;
+    this.#outputs = slots.filter((slot) => slot.kind === "output").sort((a, b) => a.index - b.index);
+    this.#scalarOperands = scalarOperands;
+    this.#temporaries = assignTemporaries(dispatches, slots, limits);
+    this.#label = labelOf(dispatches);
+    const words: number[] = [];
+    this.#launches = dispatches.map((dispatch) => new Launch(dispatch, limits, words));
+    this.#movingBytes = this.#launches.reduce((sum, { movingBytes }) => sum + movingBytes, 0);
+    this.#numbers = { words: Uint32Array.from(words), buffer: undefined };
+  }
+
+  /** Whether all shaders are compiled, so that a run does not wait for a compiler. */
+  get isReady(): boolean {
+    return this.#launches.every(({ dispatch }) => this.#machine.pipelines.has(dispatch));
   }
 
   /** Compiles the shaders without blocking. A run before that is done compiles what it needs itself. */
@@ -94,149 +104,175 @@ export class GPUProgram implements Program {
   }
 
   run(inputs: readonly Storage[], scalars: readonly number[]): Storage[] {
-    const { device, pool } = this.#machine;
+    const { device, pool, backend, batches, ring } = this.#machine;
     device.requireAlive(this.#label);
-    const results: GPUStorage[] = [];
-    const borrowed: PooledBuffer[] = [];
+    ring.reserve(this.#movingBytes, () => batches.submit());
+    const parents: Submission[] = [];
+    const operands = inputs.map((input, index) => this.#operand(input, index, parents));
+    const frame = this.#frame(operands, scalars, parents);
+    const results = this.#outputs.map(
+      ({ dtype, size }, index) => new GPUStorage(backend, pool, dtype, size, frame.outputs[index] ?? []),
+    );
     try {
-      const parents: Submission[] = [];
-      const bound = this.#bind(inputs, results, borrowed, parents);
-      for (const { slot, index, dtype } of this.#scalarOperands) {
-        const buffer = pool.acquire(this.#label, elementBytes);
-        borrowed.push(buffer);
-        bound[slot] = buffer;
-        device.gpu.queue.writeBuffer(buffer.buffer, 0, Uint32Array.of(wordOf(scalars[index] ?? 0, dtype)));
-      }
       if (this.#launches.length > 0) {
-        for (const launch of this.#launches) parents.push(this.#pipelineOf(launch).compilation);
-        const explain = (message: string): BackendError =>
-          new BackendError(this.#label, `the GPU refused the work: ${message}`);
-        const submission = device.guard(parents, "validation", explain, () => this.#submit(bound, scalars));
+        const submission = this.#record(frame, operands, scalars, parents);
         for (const result of results) result.origin = submission;
       }
       return results;
     } catch (error) {
-      // By index: the list has holes where an allocation failed.
-      results.forEach((result) => result.release());
+      for (const result of results) result.release();
       throw error;
     } finally {
       // What is submitted later comes later on the queue too, so these may be used again at once.
-      for (const buffer of borrowed) pool.release(buffer);
+      for (const parts of frame.temporaries) for (const part of parts) pool.release(part);
     }
   }
 
   dispose(): void {
-    this.#uniform?.destroy();
-    this.#uniform = undefined;
-    for (const launch of this.#launches) launch.groups.clear();
+    this.#numbers.buffer?.destroy();
+    this.#numbers.buffer = undefined;
+    this.#frames.clear();
+    this.#before.length = 0;
+    this.#owner.isGone = true;
+    for (const launch of this.#launches) launch.forget();
   }
 
-  /** The buffer of every slot that has one. */
-  #bind(
-    inputs: readonly Storage[],
-    results: GPUStorage[],
-    borrowed: PooledBuffer[],
-    parents: Submission[],
-  ): (PooledBuffer | undefined)[] {
-    const { backend, pool } = this.#machine;
-    const temporaries = this.#temporaries.bytes.map((bytes) => {
-      const buffer = pool.acquire(this.#label, bytes);
-      borrowed.push(buffer);
-      if (buffer.allocation !== undefined) parents.push(buffer.allocation);
-      return buffer;
-    });
-    return this.#slots.map((slot, number) => {
-      switch (slot.kind) {
-        case "scalar":
-          return undefined;
-        case "temporary":
-          return temporaries[this.#temporaries.bufferOf.get(number) ?? -1];
-        case "output": {
-          const made = new GPUStorage(backend, pool, slot.dtype, slot.size, this.#label);
-          results[slot.index] = made;
-          if (made.origin !== undefined) parents.push(made.origin);
-          return made.pooled;
-        }
-        case "input": {
-          const storage = inputs[slot.index];
-          if (!(storage instanceof GPUStorage) || storage.backend !== backend) {
-            throw new BackendError(this.#label, `input ${String(slot.index)} is not on this GPU`);
-          }
-          storage.requireHeld(this.#label);
-          if (storage.origin !== undefined) parents.push(storage.origin);
-          return storage.pooled;
-        }
-      }
-    });
+  #operand(storage: Storage | undefined, index: number, parents: Submission[]): GPUStorage {
+    if (!(storage instanceof GPUStorage) || storage.backend !== this.#machine.backend)
+      throw new BackendError(this.#label, `input ${String(index)} is not on this GPU`);
+    storage.requireHeld(this.#label);
+    if (storage.origin !== undefined) parents.push(storage.origin);
+    return storage;
   }
 
-  #submit(bound: readonly (PooledBuffer | undefined)[], scalars: readonly number[]): void {
-    const { gpu } = this.#machine.device;
-    this.#writeWords(scalars);
-    const encoder = gpu.createCommandEncoder({ label: this.#label });
-    const pass = encoder.beginComputePass({ label: this.#label });
-    for (const launch of this.#launches) {
-      pass.setPipeline(this.#pipelineOf(launch).pipeline);
-      pass.setBindGroup(0, this.#groupOf(launch, bound));
-      pass.dispatchWorkgroups(...launch.grid);
-    }
-    pass.end();
-    gpu.queue.submit([encoder.finish({ label: this.#label })]);
-  }
-
-  /** Brings the uniform buffer up to date: everything at the first run, later only where a scalar changed. */
-  #writeWords(scalars: readonly number[]): void {
-    const { gpu } = this.#machine.device;
-    let hasChanged = this.#uniform === undefined;
-    for (const { at, word } of this.#scalarWords) {
-      const value = "dtype" in word ? wordOf(scalars[word.scalar] ?? 0, word.dtype) : 0;
-      hasChanged ||= this.#words[at] !== value;
-      this.#words[at] = value;
-    }
-    if (!hasChanged || this.#words.length === 0) return;
-    this.#uniform ??= gpu.createBuffer({
-      label: `${this.#label} (numbers)`,
-      size: this.#words.byteLength,
-      usage: usages.uniform,
-    });
-    gpu.queue.writeBuffer(this.#uniform, 0, this.#words);
-  }
-
-  #pipelineOf(launch: Launch): Pipeline {
-    launch.pipeline ??= this.#machine.pipelines.get(launch.dispatch);
-    return launch.pipeline;
-  }
-
-  #groupOf(launch: Launch, bound: readonly (PooledBuffer | undefined)[]): GPUBindGroup {
-    const { dispatch, bindings, groups, blockOffsets } = launch;
-    const key = bindings.map(({ access, source }) => (access === "uniform" ? "" : String(bound[source]?.id))).join(" ");
-    const known = groups.get(key);
-    if (known !== undefined) return known;
-    const entries = bindings.map(({ binding, access, source }): GPUBindGroupEntry => {
-      const buffer = access === "uniform" ? this.#uniform : bound[source]?.buffer;
-      if (buffer === undefined)
-        throw new BackendError(dispatch.label, `slot ${String(source)} has no buffer on the GPU`);
-      if (access !== "uniform") return { binding, resource: { buffer } };
-      const size = (dispatch.blocks[source]?.length ?? 0) * 4;
-      return { binding, resource: { buffer, offset: blockOffsets[source] ?? 0, size } };
-    });
-    const made = this.#machine.device.gpu.createBindGroup({
-      label: dispatch.label,
-      layout: this.#pipelineOf(launch).layout,
-      entries,
-    });
-    const [oldest] = groups.keys();
-    if (groups.size >= keptGroups && oldest !== undefined) groups.delete(oldest);
-    groups.set(key, made);
+  /** Buffers and bind groups for a run: those of the last run on these operands if they can be had. */
+  #frame(operands: readonly GPUStorage[], scalars: readonly number[], parents: Submission[]): Frame {
+    let key = "";
+    for (const { parts } of operands) for (const { id } of parts) key += `${String(id)},`;
+    const known = this.#frames.get(key);
+    if (known?.generation === this.#machine.ring.generation && this.#reclaim(known)) return known;
+    const made = this.#acquire(operands, scalars, parents);
+    // A number that lies in a buffer of its own lies in another one at every run.
+    if (this.#scalarOperands.length > 0) return made;
+    this.#frames.delete(key);
+    const [oldest] = this.#frames.keys();
+    if (this.#frames.size >= keptFrames && oldest !== undefined) this.#frames.delete(oldest);
+    this.#frames.set(key, made);
     return made;
   }
-}
 
-/** A number of the host as the 32-bit word of a type. */
-function wordOf(value: number, dtype: Slot["dtype"]): number {
-  if (dtype === "f32") return bitsOfFloat(value);
-  if (dtype === "bool") return value === 0 ? 0 : 1;
-  return dtype === "u8" ? value & 255 : value >>> 0;
+  #reclaim({ owned }: Frame): boolean {
+    const { pool } = this.#machine;
+    const taken: PooledBuffer[] = [];
+    for (const { buffer, bytes } of owned) {
+      if (pool.reclaim(buffer, bytes)) taken.push(buffer);
+      else {
+        for (const other of taken) pool.release(other);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #acquire(operands: readonly GPUStorage[], scalars: readonly number[], parents: Submission[]): Frame {
+    const { pool, device, batches, ring } = this.#machine;
+    const outputs: (readonly PooledBuffer[])[] = [];
+    const temporaries: (readonly PooledBuffer[])[] = [];
+    try {
+      for (const bytes of this.#temporaries.bytes) temporaries.push(this.#again(temporaries.length, bytes));
+      const numbers = new Map<number, readonly PooledBuffer[]>();
+      for (const { slot, index, dtype } of this.#scalarOperands) {
+        const buffer = pool.acquire(this.#label, elementBytes, "written");
+        temporaries.push([buffer]);
+        numbers.set(slot, [buffer]);
+        if (!pool.isFreeToWrite(buffer)) batches.submit();
+        device.gpu.queue.writeBuffer(buffer.buffer, 0, Uint32Array.of(wordOf(scalars[index] ?? 0, dtype)));
+      }
+      const before = this.#temporaries.bytes.length;
+      for (const { size } of this.#outputs) outputs.push(this.#again(before + outputs.length, size * elementBytes));
+      for (const { allocation } of [...outputs, ...temporaries].flat())
+        if (allocation !== undefined) parents.push(allocation);
+      const bound: Bound = this.#slots.map((slot, number) => {
+        switch (slot.kind) {
+          case "scalar":
+            return numbers.get(number);
+          case "temporary":
+            return temporaries[this.#temporaries.bufferOf.get(number) ?? -1];
+          case "output":
+            return outputs[slot.index];
+          case "input":
+            return operands[slot.index]?.parts;
+        }
+      });
+      const touched = [...new Set(bound.flatMap((parts) => parts ?? []))];
+      const owned = [...outputs, ...temporaries].flat().map((buffer) => ({ buffer, bytes: buffer.bytes }));
+      return { outputs, temporaries, owned, bound, touched, groups: [], generation: ring.generation };
+    } catch (error) {
+      for (const part of [...outputs, ...temporaries].flat()) pool.release(part);
+      throw error;
+    }
+  }
+
+  /**
+   * Buffers for a temporary or an output, by its place among both: the ones it had before if they are free, so that a loop
+   * comes back to the same operands.
+   */
+  #again(place: number, bytes: number): readonly PooledBuffer[] {
+    const { pool, device } = this.#machine;
+    const before = (this.#before[place] ??= []);
+    const known = before.find((parts) => parts.every(({ isFree }) => isFree));
+    if (
+      known?.every((part, index) => pool.reclaim(part, partBytes(this.#label, bytes, device.limits)[index] ?? 0)) ===
+      true
+    )
+      return known;
+    const made = pool.acquireParts(this.#label, bytes, "exact", this.#owner);
+    before.unshift(made);
+    for (const forgotten of before.splice(keptBefore))
+      for (const part of forgotten) if (part.owner === this.#owner) part.owner = undefined;
+    return made;
+  }
+
+  #record(
+    frame: Frame,
+    operands: readonly GPUStorage[],
+    scalars: readonly number[],
+    parents: Submission[],
+  ): Submission {
+    const { batches, ring, pipelines } = this.#machine;
+    if (!this.#isCompiled) for (const launch of this.#launches) launch.pipeline ??= pipelines.get(launch.dispatch);
+    if (!this.#isCompiled) {
+      for (const { pipeline } of this.#launches) if (pipeline !== undefined) parents.push(pipeline.compilation);
+      this.#isCompiled = this.#launches.every(({ pipeline }) => pipeline?.compilation.hasSucceeded === true);
+    }
+    const isSettled =
+      this.#isCompiled &&
+      frame.touched.every(({ allocation }) => allocation === undefined || allocation.hasSucceeded) &&
+      operands.every(({ origin }) => origin?.failure === undefined);
+    return batches.record({ label: this.#label, parents, isSettled, dispatches: this.#launches.length }, (passFor) => {
+      this.#writeNumbers();
+      for (const launch of this.#launches.slice(frame.groups.length))
+        frame.groups.push(launch.group(frame.bound, this.#machine, this.#numbers));
+      const list = batches.current;
+      for (const buffer of frame.touched) buffer.lastList = list;
+      for (let at = 0; at < this.#launches.length; at++)
+        this.#launches[at]!.encode(passFor, frame.groups[at]!, ring, scalars);
+    });
+  }
+
+  /** The numbers that never change, written once. */
+  #writeNumbers(): void {
+    const { words, buffer } = this.#numbers;
+    if (buffer !== undefined || words.length === 0) return;
+    const { gpu } = this.#machine.device;
+    const made = gpu.createBuffer({
+      label: `${this.#label} (numbers)`,
+      size: words.byteLength,
+      usage: usages.uniform,
+    });
+    gpu.queue.writeBuffer(made, 0, words);
+    this.#numbers.buffer = made;
+  }
 }
 
 function labelOf(dispatches: readonly Dispatch[]): string {

@@ -1,7 +1,9 @@
-// Reads from the GPU: all that are asked for in one turn share one command list, one submit and one mapped staging buffer.
+// Reads from the GPU: all that are asked for in one turn share one mapped staging buffer, and one command list and submit
+// with the work that was collected before.
 // Staging buffers are kept and used again. Knows no shaders. Read next: storage.ts, which narrows what is read.
 import type { TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
+import type { Batches } from "./batches.ts";
 import { usages } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
 import type { GPUStorage } from "./storage.ts";
@@ -19,17 +21,18 @@ interface Staging {
   readonly capacity: number;
 }
 
-const read = 0x1; // GPUMapMode.READ
 const keptStaging = 4;
 const largestKept = 64 * 2 ** 20;
 
 export class Readback {
   readonly #device: Device;
+  readonly #batches: Batches;
   #waiting: Request[] = [];
   #free: Staging[] = [];
 
-  constructor(device: Device) {
+  constructor(device: Device, batches: Batches) {
     this.#device = device;
+    this.#batches = batches;
   }
 
   /** The elements of a storage as they are after all work submitted so far. */
@@ -68,14 +71,20 @@ export class Readback {
   async #read(batch: readonly Request[], bytes: number): Promise<void> {
     let staging: Staging | undefined;
     try {
-      staging = this.#submit(batch, bytes);
-      await this.#device.orLost(this.#map(staging.buffer, bytes));
+      const { target, submission } = this.#submit(batch, bytes);
+      staging = target;
+      await this.#device.map(staging.buffer, bytes);
       const mapped = staging.buffer.getMappedRange(0, bytes);
       let offset = 0;
       for (const { storage, resolve, reject } of batch) {
         const data = narrow(mapped, offset, storage.size, storage.dtype);
         offset += storage.bytes;
-        this.#device.confirm(storage.origin).then(() => resolve(data), reject);
+        const { origin } = storage;
+        // The copy fails with what it reads, also with what others asked for: each is told of its own failure first.
+        this.#device
+          .confirm(origin)
+          .then(() => this.#device.confirm(submission))
+          .then(() => resolve(data), reject);
       }
       staging.buffer.unmap();
       this.#keep(staging);
@@ -86,41 +95,22 @@ export class Readback {
     }
   }
 
-  #submit(batch: readonly Request[], bytes: number): Staging {
-    const staging: { copy?: Staging } = {};
+  #submit(batch: readonly Request[], bytes: number): { readonly target: Staging; readonly submission: Submission } {
     try {
       this.#device.requireAlive("data");
-      const explain = (message: string): BackendError => new BackendError("data", `reading back failed: ${message}`);
-      const origins = batch
-        .map(({ storage }) => storage.origin)
-        .filter((origin): origin is Submission => origin !== undefined);
-      this.#device.guard(origins, "validation", explain, () => {
-        const target = this.#staging(bytes);
-        staging.copy = target;
-        const encoder = this.#device.gpu.createCommandEncoder({ label: "athanor readback" });
+      const target = this.#staging(bytes);
+      const submission = this.#batches.finishWith("data", [], (encoder) => {
         let offset = 0;
         for (const { storage } of batch) {
-          encoder.copyBufferToBuffer(storage.pooled.buffer, 0, target.buffer, offset, storage.bytes);
-          offset += storage.bytes;
+          for (const part of storage.parts) {
+            encoder.copyBufferToBuffer(part.buffer, 0, target.buffer, offset, part.bytes);
+            offset += part.bytes;
+          }
         }
-        this.#device.gpu.queue.submit([encoder.finish()]);
       });
+      return { target, submission };
     } finally {
       for (const { storage } of batch) storage.release();
-    }
-    if (staging.copy === undefined) throw new BackendError("data", "reading back failed: no staging buffer");
-    return staging.copy;
-  }
-
-  /** Maps a buffer. Firefox looks for finished work only when something is submitted, so it is given empty lists. */
-  async #map(buffer: GPUBuffer, bytes: number): Promise<void> {
-    const mapping = buffer.mapAsync(read, 0, bytes);
-    if (!needsPolling()) return mapping;
-    const timer = setInterval(() => this.#device.gpu.queue.submit([]), 1);
-    try {
-      await mapping;
-    } finally {
-      clearInterval(timer);
     }
   }
 
@@ -156,9 +146,4 @@ export class Readback {
     this.#free.push(staging);
     if (this.#free.length > keptStaging) this.#free.shift()?.buffer.destroy();
   }
-}
-
-function needsPolling(): boolean {
-  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } };
-  return navigator?.userAgent?.includes("Firefox") === true;
 }

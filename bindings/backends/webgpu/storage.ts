@@ -6,28 +6,28 @@ import { newArray } from "../../core/dtype.ts";
 import { DisposedError } from "../../core/errors.ts";
 import type { Backend, Storage } from "../backend.ts";
 import type { BufferPool, PooledBuffer } from "./buffer-pool.ts";
+import { elementBytes } from "./parts.ts";
 import type { Submission } from "./submission.ts";
-
-/** Bytes of one element of any type. */
-export const elementBytes = 4;
 
 export class GPUStorage implements Storage {
   readonly backend: Backend;
   readonly dtype: DType;
   readonly size: number;
-  readonly pooled: PooledBuffer;
+  /** The buffers it lies in, more than one where it is larger than one may be. */
+  readonly parts: readonly PooledBuffer[];
   /** What writes the content, while it may still fail; a failed one stays. */
   #origin: Submission | undefined;
   readonly #pool: BufferPool;
   #holders = 1;
 
-  constructor(backend: Backend, pool: BufferPool, dtype: DType, size: number, op: string) {
+  /** Takes over the buffers that were acquired for it. */
+  constructor(backend: Backend, pool: BufferPool, dtype: DType, size: number, parts: readonly PooledBuffer[]) {
     this.backend = backend;
     this.dtype = dtype;
     this.size = size;
     this.#pool = pool;
-    this.pooled = pool.acquire(op, size * elementBytes);
-    this.#origin = this.pooled.allocation;
+    this.parts = parts;
+    this.#origin = allocationOf(parts);
   }
 
   get bytes(): number {
@@ -55,7 +55,7 @@ export class GPUStorage implements Storage {
   release(): void {
     this.requireHeld("release");
     this.#holders -= 1;
-    if (this.#holders === 0) this.#pool.release(this.pooled);
+    if (this.#holders === 0) for (const part of this.parts) this.#pool.release(part);
   }
 
   /** Throws if the last holder has let go. */
@@ -63,6 +63,12 @@ export class GPUStorage implements Storage {
     if (this.#holders === 0)
       throw new DisposedError(op, `storage of ${String(this.size)} ${this.dtype} on webgpu was freed`);
   }
+}
+
+/** How the allocation of all parts went, where that was asked. */
+function allocationOf(parts: readonly PooledBuffer[]): Submission | undefined {
+  const asked = parts.flatMap(({ allocation }) => allocation ?? []);
+  return asked.length < 2 ? asked[0] : asked.find((one) => !one.hasSucceeded);
 }
 
 /** Host data in the form in which the GPU stores it. */

@@ -4,14 +4,18 @@
 import type { BackendError } from "../../core/errors.ts";
 
 export class Submission {
-  #parents: readonly Submission[];
+  #parents = new Set<Submission>();
   #failure: BackendError | undefined;
   #isSettled = false;
 
   /** `parents`: the submissions whose results this one reads. */
-  constructor(parents: Iterable<Submission>) {
-    // A chain of successful submissions holds nothing: only those that may still fail are kept.
-    this.#parents = [...new Set(parents)].filter((parent) => !parent.hasSucceeded);
+  constructor(parents: Iterable<Submission> = []) {
+    for (const parent of parents) this.dependOn(parent);
+  }
+
+  /** Adds a submission whose results this one reads. A chain of successful ones holds nothing: they are not kept. */
+  dependOn(parent: Submission): void {
+    if (!parent.hasSucceeded && parent !== this) this.#parents.add(parent);
   }
 
   /** True once it is known that this submission and those it depends on went well. */
@@ -26,8 +30,9 @@ export class Submission {
 
   /** Says what the device found. Submissions settle in the order in which they were made, so parents come first. */
   settle(failure: BackendError | undefined): void {
-    this.#failure = this.#parents.find((parent) => parent.failure !== undefined)?.failure ?? failure;
-    this.#parents = [];
+    for (const parent of this.#parents) this.#failure ??= parent.failure;
+    this.#failure ??= failure;
+    this.#parents = new Set();
     this.#isSettled = true;
   }
 }

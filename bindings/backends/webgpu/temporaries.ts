@@ -3,7 +3,8 @@
 // here only when one is dead before the other is born. Knows dispatches as lists of slots. Read next: program.ts.
 import type { Slot } from "../../graph/step.ts";
 import type { Dispatch } from "./operands.ts";
-import { elementBytes } from "./storage.ts";
+import type { GPULimits } from "./description.ts";
+import { elementBytes, partCount } from "./parts.ts";
 
 /** Which buffer each temporary slot lies in, and the bytes of each buffer. */
 export interface Temporaries {
@@ -12,7 +13,11 @@ export interface Temporaries {
 }
 
 /** Shares buffers among the temporary slots of `dispatches`. */
-export function assignTemporaries(dispatches: readonly Dispatch[], slots: readonly Slot[]): Temporaries {
+export function assignTemporaries(
+  dispatches: readonly Dispatch[],
+  slots: readonly Slot[],
+  limits: GPULimits,
+): Temporaries {
   const lastUse = new Map<number, number>();
   dispatches.forEach(({ bindings }, at) => {
     for (const { access, source } of bindings) {
@@ -27,7 +32,10 @@ export function assignTemporaries(dispatches: readonly Dispatch[], slots: readon
       const slot = slots[source];
       if (access === "uniform" || slot?.kind !== "temporary" || bufferOf.has(source)) continue;
       const needed = slot.size * elementBytes;
-      const chosen = chooseFree(free, bytes, needed) ?? bytes.push(0) - 1;
+      // What lies in parts does not share with what lies in fewer.
+      const count = partCount(slot.size, limits);
+      const fitting = free.filter((buffer) => partCount((bytes[buffer] ?? 0) / elementBytes, limits) === count);
+      const chosen = chooseFree(fitting, bytes, needed) ?? bytes.push(0) - 1;
       free = free.filter((buffer) => buffer !== chosen);
       bytes[chosen] = Math.max(bytes[chosen] ?? 0, needed);
       bufferOf.set(source, chosen);

@@ -1,0 +1,138 @@
+// Tensors larger than a buffer may be lie in several: parts of a power of two of elements each, the last one shorter. This is
+// how a tensor is cut, and how a shader that was written for one array sees the parts.
+// Knows WGSL only as far as the declaration of an array and its use `name[index]`. Read next: dispatches.ts, storage.ts.
+import { showBytes } from "../../core/bytes.ts";
+import { BackendError } from "../../core/errors.ts";
+import type { Slot } from "../../graph/step.ts";
+import type { GPULimits } from "./description.ts";
+import { largestBuffer } from "./limits.ts";
+import type { Binding, Dispatch } from "./operands.ts";
+
+/** Bytes of an element of any type. */
+export const elementBytes = 4;
+
+/** Parts of a tensor at most: a shader sees few buffers. */
+const mostParts = 4;
+
+/** Elements of a whole part. */
+export function partElements(limits: GPULimits): number {
+  return 2 ** Math.floor(Math.log2(largestBuffer(limits) / elementBytes));
+}
+
+/** In how many parts `size` elements lie. */
+export function partCount(size: number, limits: GPULimits): number {
+  return size * elementBytes <= largestBuffer(limits) ? 1 : Math.ceil(size / partElements(limits));
+}
+
+/** Bytes of each part of a tensor. Throws a BackendError for one that is too large in parts, too. */
+export function partBytes(op: string, bytes: number, limits: GPULimits): number[] {
+  const count = partCount(bytes / elementBytes, limits);
+  if (count === 1) return [bytes];
+  const whole = partElements(limits) * elementBytes;
+  if (count > mostParts) {
+    throw new BackendError(
+      op,
+      `a buffer of ${showBytes(bytes)} is more than this GPU allows (${String(mostParts)} pieces of ${showBytes(whole)}). Split the tensor, or compute it on the CPU: withDevice("wasm", …)`,
+    );
+  }
+  return Array.from({ length: count }, (_, part) => Math.min(whole, bytes - part * whole));
+}
+
+/** The dispatch with every array that lies in parts read and written part by part. */
+export function inParts(dispatch: Dispatch, slots: readonly Slot[], limits: GPULimits): Dispatch {
+  let { text } = dispatch;
+  const bindings: Binding[] = [];
+  let next = Math.max(...dispatch.bindings.map(({ binding }) => binding)) + 1;
+  for (const own of dispatch.bindings) {
+    const slot = own.access === "uniform" ? undefined : slots[own.source];
+    const count = slot === undefined || slot.kind === "scalar" ? 1 : partCount(slot.size, limits);
+    if (count === 1) {
+      bindings.push(own);
+      continue;
+    }
+    const [first, last] = own.range ?? [0, count - 1];
+    const parts = Array.from({ length: last - first + 1 }, (_, at) => ({
+      binding: at === 0 ? own.binding : next++,
+      part: first + at,
+    }));
+    for (const part of parts) bindings.push({ ...own, ...part });
+    text = cut(text, own, parts, Math.log2(partElements(limits)));
+  }
+  return text === dispatch.text ? dispatch : { ...dispatch, text, bindings };
+}
+
+/** A part of an array and its binding. */
+interface Part {
+  readonly binding: number;
+  readonly part: number;
+}
+
+/** The text with the array at a binding cut into parts of 2^shift elements. */
+function cut(text: string, { binding, access }: Binding, numbers: readonly Part[], shift: number): string {
+  const declaration = new RegExp(
+    `@group\\(0\\) @binding\\(${String(binding)}\\) var<storage, \\w+> (\\w+): array<(\\w+)>;`,
+  ).exec(text);
+  const [whole = "", name = "", type = ""] = declaration ?? [];
+  if (declaration === null) return text;
+  const mode = access === "read" ? "read" : "read_write";
+  const parts = numbers.map(
+    ({ binding: number, part }) =>
+      `@group(0) @binding(${String(number)}) var<storage, ${mode}> ${name}_${String(part)}: array<${type}>;`,
+  );
+  const cases = (body: (part: string) => string): string =>
+    numbers
+      .map(
+        ({ part }) =>
+          `    case ${String(part)}u: { ${body(`${name}_${String(part)}[i & ${String(2 ** shift - 1)}u]`)} }`,
+      )
+      .join("\n");
+  const read = `fn ${name}_read(i: u32) -> ${type} {
+  switch i >> ${String(shift)}u {
+${cases((element) => `return ${element};`)}
+    default: { return ${type}(); }
+  }
+}`;
+  const write = `fn ${name}_write(i: u32, value: ${type}) {
+  switch i >> ${String(shift)}u {
+${cases((element) => `${element} = value;`)}
+    default: { }
+  }
+}`;
+  const rest = rewrite(text.replace(whole, ""), name);
+  return [...parts, read, ...(access === "write" ? [write] : []), rest].join("\n");
+}
+
+/** `name[index] = value;` becomes a call of the writing function, every other `name[index]` one of the reading function. */
+function rewrite(text: string, name: string): string {
+  const use = new RegExp(`(?<![\\w.])${name}\\[`, "g");
+  let result = "";
+  let done = 0;
+  for (let found = use.exec(text); found !== null; found = use.exec(text)) {
+    const open = found.index + found[0].length;
+    const close = closing(text, open);
+    const index = rewrite(text.slice(open, close), name);
+    const assignment = /^\] = /.exec(text.slice(close, close + 4));
+    result += text.slice(done, found.index);
+    if (assignment === null) {
+      result += `${name}_read(u32(${index}))`;
+      done = close + 1;
+    } else {
+      const end = text.indexOf(";", close);
+      result += `${name}_write(u32(${index}), ${rewrite(text.slice(close + 4, end), name)})`;
+      done = end;
+    }
+    use.lastIndex = done;
+  }
+  return result + text.slice(done);
+}
+
+/** Where the bracket that was opened before `from` closes. */
+function closing(text: string, from: number): number {
+  let depth = 1;
+  let at = from;
+  for (; depth > 0 && at < text.length; at++) {
+    if (text[at] === "[") depth += 1;
+    else if (text[at] === "]") depth -= 1;
+  }
+  return at - 1;
+}
