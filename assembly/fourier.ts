@@ -1,9 +1,11 @@
 // Discrete Fourier transforms of rows of any length, y[j] = Σ x[k] exp(∓2πi j k / n), not scaled: lengths of small prime factors
-// by fourier-stages.ts, others as convolutions of the next power of two (Bluestein), in f64. Workers share the rows.
+// by fourier-stages.ts, several rows at once; others as convolutions of the next power of two (Bluestein), in f64. Workers share
+// the rows.
 // Source: Bluestein, A linear filtering approach to the computation of the discrete Fourier transform, 1970.
 // Scratch: workers * fourierScratch, which bindings/ops/scratch.ts computes too. Read next: fourier-stages.ts.
-import { fillRoots, LARGEST_RADIX, Roots, stageScratch, transformRow } from "./fourier-stages";
-import { Lane } from "./linalg/vector";
+import { fillRoots, Roots } from "./fourier-roots";
+import { LARGEST_RADIX, stageScratch, transformRow } from "./fourier-stages";
+import { Lane, transposeRows } from "./linalg/vector";
 import { Share, Words } from "./words";
 
 /** Whether all prime factors have stages. */
@@ -22,7 +24,7 @@ function convolutionLength(n: i32): i32 {
 
 /** Bytes of one worker's scratch. */
 function fourierScratch<T extends number>(n: i32): usize {
-  if (isSmooth(n)) return (Lane.bytes<T>(6 * n) + stageScratch(n) + 127) & ~63;
+  if (isSmooth(n)) return (Lane.bytes<T>((2 + 6 * Lane.count<T>()) * n) + stageScratch(n) + 127) & ~63;
   const m = convolutionLength(n);
   return (Lane.bytes<f64>(4 * n + 8 * m) + stageScratch(max<i32>(2 * n, m)) + 191) & ~63;
 }
@@ -43,12 +45,38 @@ function transformSmooth<T extends number>(args: usize, scratch: usize, n: i32, 
   const line = Lane.bytes<T>(n);
   const table = work + stageScratch(n);
   const roots = openRoots<T>(scratch, table, n, sign, work);
+  const lanes = Lane.count<T>();
+  const long = line * (lanes as usize);
   const first = table + 2 * line;
-  for (let row = from; row < end; row++) {
+  const source = first + 4 * long;
+  let row = from;
+  // As many rows at once as a vector has lanes, element by element beside each other.
+  for (; row + lanes <= end; row += lanes) {
+    const at = line * (row as usize);
+    const beside = Lane.bytes<T>(lanes);
+    transposeRows<T>(Words.pointer(args, 0) + at, line, lanes, n, source, beside);
+    transposeRows<T>(Words.pointer(args, 1) + at, line, lanes, n, source + long, beside);
+    const place = transformRow<T>(
+      lanes,
+      source,
+      source + long,
+      first,
+      first + long,
+      first + 2 * long,
+      first + 3 * long,
+      roots,
+      work,
+    );
+    const found = place < 0 ? source : first + 2 * long * (place as usize);
+    transposeRows<T>(found, beside, n, lanes, Words.pointer(args, 2) + at, line);
+    transposeRows<T>(found + long, beside, n, lanes, Words.pointer(args, 3) + at, line);
+  }
+  for (; row < end; row++) {
     const at = line * (row as usize);
     const real = Words.pointer(args, 0) + at;
     const imaginary = Words.pointer(args, 1) + at;
     const place = transformRow<T>(
+      1,
       real,
       imaginary,
       first,
@@ -93,7 +121,7 @@ function transformAny<T extends number>(args: usize, scratch: usize, n: i32, sig
     if (k > 0) store<f64>(first + long + (((m - k) as usize) << 3), d);
   }
   // The source counts as the first pair: the result is in the kernel's own rows or in the second pair.
-  if (transformRow<f64>(first, first + long, second, second + long, kernel, kernel + long, roots, work) == 0)
+  if (transformRow<f64>(1, first, first + long, second, second + long, kernel, kernel + long, roots, work) == 0)
     memory.copy(kernel, second, 2 * long);
   for (let row = from; row < end; row++) {
     const at = Lane.bytes<T>(n) * (row as usize);
@@ -107,7 +135,7 @@ function transformAny<T extends number>(args: usize, scratch: usize, n: i32, sig
       const d = sign * load<f64>(chirp.imaginary + (turn << 3));
       storeProduct(first, first + long, (k as usize) << 3, a, b, c, d);
     }
-    const place = transformRow<f64>(first, first + long, second, second + long, first, first + long, roots, work);
+    const place = transformRow<f64>(1, first, first + long, second, second + long, first, first + long, roots, work);
     const spectrum = place == 0 ? second : first;
     const other = place == 0 ? first : second;
     for (let k: usize = 0; k < long; k += 8) {
@@ -117,6 +145,7 @@ function transformAny<T extends number>(args: usize, scratch: usize, n: i32, sig
     }
     roots.sign = -1;
     const back = transformRow<f64>(
+      1,
       spectrum,
       spectrum + long,
       other,
@@ -146,8 +175,9 @@ function fourier<T extends number>(args: usize, worker: i32, workers: i32): void
   const sign: f64 = Words.integer(args, 7) != 0 ? -1 : 1;
   if (n <= 0) return;
   const scratch = Words.pointer(args, 4) + (worker as usize) * fourierScratch<T>(n);
-  const from = Share.from(rows, worker, workers);
-  const end = Share.from(rows, worker + 1, workers);
+  // Rows that are left over from whole vectors are the last worker's, however many there are.
+  const from = Share.fromWhole(rows, Lane.count<T>(), worker, workers);
+  const end = Share.fromWhole(rows, Lane.count<T>(), worker + 1, workers);
   if (from >= end) return;
   if (isSmooth(n)) transformSmooth<T>(args, scratch, n, sign, from, end);
   else transformAny<T>(args, scratch, n, sign, from, end);

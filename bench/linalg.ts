@@ -1,4 +1,4 @@
-// Dense linear algebra on one thread that no peer is raced at: decompositions in f64, and some more in f32. Milliseconds of a
+// Dense linear algebra that no peer is raced at: decompositions in f64, and some more in f32. Milliseconds of a
 // compiled call, and the share of this machine's peak by the operations that textbooks count (Golub and Van Loan). The f32
 // decompositions are work of their own. Read next: measurements.ts, sample.ts, work/work.ts.
 import { tensor } from "../bindings/engine/creation.ts";
@@ -6,7 +6,7 @@ import { init, jit, shutdown, tensorsOf } from "../bindings/engine/index.ts";
 import * as linalg from "../bindings/linalg/index.ts";
 import type { Tensor } from "../bindings/ops/tensor.ts";
 import type { Measurement } from "./measurements.ts";
-import { simd } from "./options.ts";
+import { simd, threads } from "./options.ts";
 import { Peak } from "./peak.ts";
 import type { Row } from "./row.ts";
 import { sample } from "./sample.ts";
@@ -61,19 +61,26 @@ const problems: readonly Problem[] = [
   square("qr", 512, "general", 8 / 3, (a) => linalg.qr(a)),
   square("lu", 512, "general", 2 / 3, (a) => linalg.lu(a), ["f32", "f64"]),
   square("cholesky", 512, "positive", 1 / 3, (a) => linalg.cholesky(a)),
-  square("solve", 512, "general", 2 / 3, (a) => linalg.solve(a, a.slice([0, 0], [512, 1]))),
+  ...[512, 1024].flatMap((n) => {
+    const column = (a: Tensor): Tensor => a.slice([0, 0], [n, 1]);
+    return [
+      square("solve", n, "general", 2 / 3, (a) => linalg.solve(a, column(a))),
+      // The same answers from factors in f32: what it gains is the difference to the row before.
+      square("solve-refined", n, "general", 2 / 3, (a) => linalg.solve(a, column(a), { refine: true })),
+    ];
+  }),
   square("inv", 512, "general", 2, (a) => linalg.inv(a), ["f32", "f64"]),
   square("eig", 128, "general", 25, (a) => linalg.eig(a)),
-  {
-    name: "linalg/fft-1024x1024",
+  ...[1024, 1000, 1009].map((n): Problem => ({
+    name: `linalg/fft-1024x${String(n)}`,
     rows: 1024,
-    columns: 1024,
+    columns: n,
     kind: "general",
-    flops: 5 * 1024 * 1024 * 10,
+    flops: 5 * 1024 * n * Math.log2(n),
     long: false,
     dtypes: ["f32", "f64"],
     compute: (a) => linalg.fft(a),
-  },
+  })),
 ];
 
 /** The same numbers in every run. */
@@ -95,9 +102,9 @@ const nameOf = (problem: Problem, dtype: Precision): string => `${problem.name}$
 
 let peak: Peak | undefined;
 
-async function measure(problem: Problem, dtype: Precision): Promise<Row> {
+async function measure(problem: Problem, dtype: Precision, count: number): Promise<Row> {
   peak ??= new Peak();
-  await init({ webgpu: "off", tune: "off", threads: 1, simd: simd[0] ?? "auto" });
+  await init({ webgpu: "off", tune: "off", threads: count, simd: simd[0] ?? "auto" });
   const a = tensor(elements(problem), { shape: [problem.rows, problem.columns], dtype });
   const compiled = jit((x: Tensor) => tensorsOf(problem.compute(x)));
   let last: readonly Tensor[] = [];
@@ -110,14 +117,25 @@ async function measure(problem: Problem, dtype: Precision): Promise<Row> {
   compiled.dispose();
   await shutdown();
   const limit = dtype === "f64" ? peak.flops() / 2 : peak.flops();
-  const ratio = problem.flops / seconds / limit;
-  return { name, backend: "wasm", threads: 1, value: 1000 * seconds, unit: "ms", versus: "peak", ratio };
+  const ratio = problem.flops / seconds / limit / count;
+  return { name, backend: "wasm", threads: count, value: 1000 * seconds, unit: "ms", versus: "peak", ratio };
+}
+
+/** A row for each number of threads that was asked for, and how many times as fast as on one they are. */
+async function measureAll(problem: Problem, dtype: Precision): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const count of threads) rows.push(await measure(problem, dtype, count));
+  const single = rows.find((row) => row.threads === 1);
+  return rows.flatMap((row) => {
+    if (row.threads === 1 || !row.value || !single?.value) return [row];
+    return [row, { ...row, versus: "1 thread", ratio: single.value / row.value }];
+  });
 }
 
 export const linalgMeasurements: readonly Measurement[] = problems.flatMap((problem) =>
   problem.dtypes.map((dtype): Measurement => ({
     name: `${problem.name} ${dtype}`,
     long: problem.long,
-    measure: async () => [await measure(problem, dtype)],
+    measure: () => measureAll(problem, dtype),
   })),
 );

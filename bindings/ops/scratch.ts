@@ -222,9 +222,11 @@ export function filterGradientScratch(words: readonly number[]): (workers: numbe
 export function fourierScratch(n: number, size: number): (workers: number) => number {
   let left = n;
   for (let factor = 2; factor <= 13; factor++) while (left > 1 && left % factor === 0) left /= factor;
-  const stage = (length: number): number => 512 + 64 * (Math.floor(Math.sqrt(length)) + 1);
+  const stage = (length: number): number => 1024 + 64 * (Math.floor(Math.sqrt(length)) + 1);
   const m = 2 ** Math.ceil(Math.log2(Math.max(1, 2 * n - 1)));
   const bytes =
-    left <= 1 ? up(6 * n * size + stage(n) + 64, 64) : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
+    left <= 1
+      ? up((2 * size + 96) * n + stage(n) + 64, 64)
+      : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
   return (workers) => workers * bytes;
 }

@@ -137,6 +137,11 @@ const works: Readonly<Record<string, (random: (shape: number[]) => Tensor) => Te
       ].map((x) => athanor.flatten(x)),
     );
   },
+  "Fourier transforms": (random) => {
+    const { real, imag } = athanor.linalg.fft(random([13, 60]));
+    const other = athanor.linalg.fft(random([2, 64]));
+    return athanor.concat([real, imag, other.real, other.imag].map((x) => athanor.flatten(x)));
+  },
   "a layer norm": (random) => {
     const x = random([257, 300]);
     const centred = x.sub(x.mean({ axis: 1, keepDims: true }));

@@ -65,6 +65,18 @@ function both(isInverse: boolean): Sample[] {
     one([3, 4], [-2, -1], "f64", true),
     one([2, 6, 19], [1, 2], "f32", false),
     one([500], [0], "f64", false),
+    // Rows in groups of a vector's lanes, and some left over; every stage, and the first of a row by itself.
+    ...(
+      [
+        [9, 60],
+        [7, 77],
+        [5, 169],
+        [4, 143],
+        [6, 1155],
+        [11, 8],
+        [3, 32],
+      ] as const
+    ).flatMap((shape) => (["f32", "f64"] as const).map((dtype) => one(shape, [-1], dtype, false))),
   ];
 }
 
