@@ -17,6 +17,7 @@ export {
 export type { Shape } from "./core/shape.ts";
 export * from "./engine/index.ts";
 export * as linalg from "./linalg/index.ts";
+export * from "./ops/custom/index.ts";
 export * from "./ops/index.ts";
 export type { Nested, Tensor, TensorLike } from "./ops/tensor.ts";
 export * from "./random/index.ts";

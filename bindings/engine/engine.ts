@@ -87,6 +87,7 @@ export class Engine implements Reader {
 
   record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, outputs: readonly Spec[]): Tensor[] {
     const values = inputs.map((tensor) => this.valueOf(tensor, op.name));
+    requireKernel(op as Op<unknown>, this.preferred);
     const node = new Node(op as Op<unknown>, attributes, values, outputs);
     node.device = this.preferred;
     for (const transform of this.transforms) {
@@ -365,6 +366,16 @@ export class Engine implements Reader {
     for (const backend of this.backends.values()) backend.dispose();
     this.backends.clear();
   }
+}
+
+/** Refuses a user's op inside of withDevice where it has no kernel for that device. */
+function requireKernel(op: Op<unknown>, device: DeviceName | undefined): void {
+  if (op.kind !== "kernel" || device === undefined || op.devices?.includes(device) !== false) return;
+  const lacks = device === "webgpu" ? "a wgsl kernel" : "a wasm or compute kernel";
+  throw new BackendError(
+    op.name,
+    `has no kernel for ${device}. Give defineOp ${lacks}, or leave the choice: withDevice("auto", …)`,
+  );
 }
 
 function constantData(value: Value): TypedArray {

@@ -176,12 +176,17 @@ function nodeKey(node: Node, operands: readonly number[]): string {
   const attributes =
     node.op.kind === "map"
       ? String((node.attributes as MapAttributes).expression.id)
-      : JSON.stringify(node.attributes, node.op.kind === "assemble" ? spellNumbers : undefined);
+      : JSON.stringify(node.attributes, hasAnyNumber(node.op) ? spellNumbers : undefined);
   const [first] = node.outputs;
-  return `${node.device ?? ""}${node.op.kind}:${node.op.name}(${operands.join()})${attributes}${first === undefined ? "" : `${first.dtype}[${textOf(first.shape)}]`}`;
+  const identity = node.op.kind === "kernel" ? (node.op.identity ?? "") : "";
+  return `${node.device ?? ""}${node.op.kind}:${node.op.name}${identity}(${operands.join()})${attributes}${first === undefined ? "" : `${first.dtype}[${textOf(first.shape)}]`}`;
 }
 
-/** JSON has no word for infinities, NaN and −0, which a fill may be. */
+/** Ops whose attributes may hold any number: a fill, and what a user says. */
+const hasAnyNumber = (op: Op<unknown>): boolean =>
+  op.kind === "assemble" || (op.kind === "kernel" && op.identity !== undefined);
+
+/** JSON has no word for infinities, NaN and −0. */
 function spellNumbers(_key: string, value: unknown): unknown {
   if (typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0))) return value;
   return Object.is(value, -0) ? "-0" : String(value);

@@ -248,7 +248,9 @@ class Fuser {
     const inputs = node.inputs.map((value, index): BufferView => {
       const [operand] = this.asView(value).operands;
       const accepts =
-        operand !== undefined && (isContiguous(operand.layout) || op.accepts?.(operand.layout, index) === true);
+        operand !== undefined &&
+        (op.wholeBuffers !== true || operand.layout.offset === 0) &&
+        (isContiguous(operand.layout) || op.accepts?.(operand.layout, index) === true);
       if (accepts && this.buffers[operand.buffer]?.scalar === undefined) return operand;
       const buffer = this.materialise(value);
       return { buffer, layout: contiguous(this.capture.values[value]?.shape ?? []) };
@@ -267,8 +269,9 @@ class Fuser {
       outputs,
       call: op.call(specs, results, node.attributes),
       inputs,
-      pasteable: op.epilogue === true && results[0]?.dtype === "f32",
-      columns: op.epilogue === true ? (results[0]?.shape.at(-1) ?? 1) : undefined,
+      pasteable: op.epilogue === true && results.length === 1 && results[0]?.dtype === "f32",
+      // A user's kernel on the CPU knows nothing of what follows.
+      columns: op.epilogue === true && op.identity === undefined ? (results[0]?.shape.at(-1) ?? 1) : undefined,
       work: op.work,
       flops: op.flops(specs, results, node.attributes),
       epilogue: undefined,

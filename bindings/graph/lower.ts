@@ -243,6 +243,7 @@ class Lowering {
       status: isGpu ? undefined : call.status,
       epilogue: isGpu && group.epilogue !== undefined ? this.attachment(group.epilogue.tile) : undefined,
       columns: isGpu ? undefined : group.columns,
+      own: call.own,
     });
     if (!isGpu && target !== undefined) this.epilogueApart(label, group.epilogue, raw ?? target, target);
   }

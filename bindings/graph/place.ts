@@ -5,7 +5,7 @@ import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import { costOf, topological } from "../expr/expression.ts";
-import type { Work } from "../ops/descriptor.ts";
+import type { OwnKernels, Work } from "../ops/descriptor.ts";
 import { Network } from "./cut.ts";
 import type { Fused, Group } from "./group.ts";
 import { expressionsOf, readsOf } from "./group.ts";
@@ -72,11 +72,24 @@ export function refusal(fused: Fused, group: Group, device: Device): string | un
     if (reason !== undefined) return reason;
   }
   if (group.kind !== "kernel") return undefined;
-  const { kernel, dtype, unsupported } = group.call;
+  const { kernel, dtype, unsupported, own } = group.call;
+  if (own !== undefined) return ownRefusal(kernel, own, device.name);
   return (
     unsupported?.[device.name] ??
     (device.hasKernel(kernel, dtype) ? undefined : `no ${kernel} kernel for ${dtype} on ${device.name}`)
   );
+}
+
+/** Why an op with kernels of its own cannot run on a device. */
+function ownRefusal(op: string, { wgsl, wasm, compute }: OwnKernels, device: DeviceName): string | undefined {
+  if (device === "webgpu") return wgsl === undefined ? `${op} has no WGSL kernel` : undefined;
+  return wasm === undefined && compute === undefined ? `${op} has a WGSL kernel only` : undefined;
+}
+
+/** Whether a group is computed by a user's TypeScript when it is on the CPU. */
+function isInTypeScript(group: Group | undefined): boolean {
+  const own = group?.kind === "kernel" ? group.call.own : undefined;
+  return own !== undefined && own.wasm === undefined;
 }
 
 /** A device for every group. `devices` holds those that are available; the CPU is always among them. */
@@ -104,7 +117,9 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   const describe = (choice: readonly DeviceName[], why: (index: number) => string): Placement[] =>
     choice.map((device, index) => ({
       device,
-      reason: forced[index]?.reason ?? why(index),
+      reason:
+        (forced[index]?.reason ?? why(index)) +
+        (device === "wasm" && isInTypeScript(fused.groups[index]) ? "; computed in TypeScript" : ""),
       predicted: predict(index, device),
     }));
   if (gpu === undefined || forced.every((choice) => choice !== undefined))

@@ -51,9 +51,13 @@ export function makePlan(
     }
   });
   const results = new Set(fused.results);
-  // A run that fails leaves what it was given as it was: nothing is overwritten where a later part, or a matrix, may fail.
+  // A run that fails leaves what it was given as it was: nothing is overwritten where a later part, a matrix, or a user's
+  // kernel may fail.
   const canFail =
-    runs.length > 1 || fused.groups.some((group) => group.kind === "kernel" && group.call.status !== undefined);
+    runs.length > 1 ||
+    fused.groups.some(
+      (group) => group.kind === "kernel" && (group.call.status !== undefined || group.call.own !== undefined),
+    );
   const given = canFail ? undefined : surroundings.given;
   const segments = runs.map((run, position) => {
     const workers = devices.find((device) => device.name === run.device)?.workers ?? 1;

@@ -3,7 +3,7 @@
 // Read next: lower.ts, which makes them, and backends/backend.ts, which runs them.
 import type { DType } from "../core/dtype.ts";
 import type { Expression } from "../expr/expression.ts";
-import type { Combiner, KernelStatus, Preparation } from "../ops/descriptor.ts";
+import type { Combiner, KernelStatus, OwnKernels, Preparation } from "../ops/descriptor.ts";
 
 /** A slot read or written with one stride (in elements) for every axis of the step's shape. */
 export interface SlotView {
@@ -90,6 +90,8 @@ export interface KernelStep {
   readonly columns?: number | undefined;
   /** That map, over [.., columns]. CPU only. */
   readonly finish?: MapStep | undefined;
+  /** What runs in place of a kernel of ours. */
+  readonly own?: OwnKernels | undefined;
 }
 
 /** Steps that can be cut into rows. */

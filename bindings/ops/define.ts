@@ -10,7 +10,7 @@ import type { Expression } from "../expr/expression.ts";
 import { apply, input, inputCount, substitute, topological } from "../expr/expression.ts";
 import { cast } from "../expr/primitives/logic.ts";
 import { sumTo } from "./broadcasting.ts";
-import type { GradientContext, MapAttributes, MapOp } from "./descriptor.ts";
+import type { Gradient, GradientContext, MapAttributes, MapOp } from "./descriptor.ts";
 import type { Tensor, TensorLike } from "./tensor.ts";
 import { describe, isTensor, recorderOf } from "./tensor.ts";
 
@@ -36,6 +36,8 @@ export interface ElementwiseDefinition<Operands extends readonly Expression[]> {
     result: Expression,
     cotangent: Expression,
   ) => readonly (Expression | undefined)[];
+  /** The gradient in ops, in place of both. */
+  readonly gradientInOps?: Gradient<MapAttributes>;
 }
 
 /** An op that works element by element, callable; `op` is its descriptor and `build` its expression for given types. */
@@ -71,15 +73,17 @@ export function elementwise<Arguments extends readonly TensorLike[]>(
   const op: MapOp = {
     kind: "map",
     name,
-    gradient: (context) =>
-      mapGradient(name, context, (result, cotangent) => {
-        if (custom === undefined) return undefined;
-        const operands = context.inputs.map((tensor, index) => input(index, tensor.dtype));
-        const converted = convert(name, names, operands, definition) as Expressions<Arguments>;
-        return custom(converted, result, cotangent).map((g, i) =>
-          g === undefined ? undefined : cast(g, operands[i]?.dtype ?? g.dtype),
-        );
-      }),
+    gradient:
+      definition.gradientInOps ??
+      ((context) =>
+        mapGradient(name, context, (result, cotangent) => {
+          if (custom === undefined) return undefined;
+          const operands = context.inputs.map((tensor, index) => input(index, tensor.dtype));
+          const converted = convert(name, names, operands, definition) as Expressions<Arguments>;
+          return custom(converted, result, cotangent).map((g, i) =>
+            g === undefined ? undefined : cast(g, operands[i]?.dtype ?? g.dtype),
+          );
+        })),
   };
   const cache = new Map<string, Expression>();
   const call = (...operands: Arguments): Tensor => {
@@ -89,7 +93,7 @@ export function elementwise<Arguments extends readonly TensorLike[]>(
         `expects ${String(names.length)} operands (${names.join(", ")}), got ${String(operands.length)}`,
       );
     }
-    const tensors = toTensors(name, operands, names, definition.conditions ?? []);
+    const tensors = toTensors(name, operands, names, definition.conditions);
     const dtypes = tensors.map((tensor) => tensor.dtype);
     const key = dtypes.join();
     let expression = cache.get(key);
@@ -118,11 +122,11 @@ function convert<Operands extends readonly Expression[]>(
  * Numbers become scalars of the type they take beside the tensors, conditions not counted. Several numbers take one type:
  * a float if one of them has a fraction.
  */
-function toTensors(
+export function toTensors(
   name: string,
   operands: readonly TensorLike[],
   names: readonly string[],
-  conditions: readonly number[],
+  conditions: readonly number[] = [],
 ): readonly Tensor[] {
   if (operands.every(isTensor)) return operands;
   const recorder = recorderOf(name, operands);

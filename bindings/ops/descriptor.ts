@@ -1,7 +1,7 @@
 // What an op is: the descriptors that every floor above reads. Five kinds, told apart by how they touch memory.
 // A descriptor is an exported constant; there is no registry. Knows no graph, no backend, no engine.
 // Read next: define.ts, which turns descriptors into the functions users call.
-import type { DType } from "../core/dtype.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
 import type { Layout } from "../core/layout.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";
@@ -116,6 +116,39 @@ export interface Preparation {
   readonly words: readonly number[];
 }
 
+/** What the TypeScript kernel of a user's op sees of an operand: its elements, row-major, in the CPU's memory. */
+export interface ArrayView extends Spec {
+  readonly data: TypedArray;
+}
+
+/** A WASM module that a user wrote. */
+export interface KernelModuleBytes {
+  /** The module with its memory import made to fit memory that is shared between threads, or not. */
+  readonly bytes: (isShared: boolean) => Uint8Array<ArrayBuffer>;
+}
+
+/** Kernels that the op brings along instead of naming ours; a device without one leaves the op to the other. */
+export interface OwnKernels {
+  readonly wasm?: { readonly module: KernelModuleBytes; readonly function: string } | undefined;
+  readonly wgsl?:
+    | {
+        readonly source: string;
+        /** Names of the buffers in the source, inputs first. */
+        readonly buffers: readonly string[];
+        /** Names and types of the parameter words. */
+        readonly parameters: readonly (readonly [name: string, type: "u32" | "i32" | "f32"])[];
+      }
+    | undefined;
+  /** Runs on the caller's thread, between the kernels of a program, and is given views of what these describe. */
+  readonly compute?:
+    | {
+        readonly inputs: readonly Spec[];
+        readonly outputs: readonly Spec[];
+        readonly run: (inputs: readonly ArrayView[], outputs: readonly ArrayView[]) => void;
+      }
+    | undefined;
+}
+
 /** One launch of a structured kernel. See assembly/README.md and shaders/README.md for the ABI. */
 export interface KernelCall {
   /** Name of the WGSL file and, with `_${dtype}`, of the WASM export. */
@@ -137,11 +170,19 @@ export interface KernelCall {
   readonly status?: KernelStatus;
   /** Whether a backend cannot run this call although it has the kernel (a size limit). */
   readonly unsupported?: Readonly<Partial<Record<"wasm" | "webgpu", string>>>;
+  /** Present if the kernels are the op's own; `kernel` is then only its name. */
+  readonly own?: OwnKernels;
 }
 
-/** A kernel written by hand in assembly/ and shaders/. */
+/** A kernel written by hand: in assembly/ and shaders/, or by a user. */
 export interface KernelOp<A> extends OpBase<A> {
   readonly kind: "kernel";
+  /** Tells ops of one name apart: users may define several. */
+  readonly identity?: number;
+  /** Devices the op has a kernel for; recording it for another one is an error. All when absent. */
+  readonly devices?: readonly ("wasm" | "webgpu")[];
+  /** True if inputs must begin where their buffers do. */
+  readonly wholeBuffers?: boolean;
   readonly call: (inputs: readonly KernelOperand[], outputs: readonly Spec[], attributes: A) => KernelCall;
   /** Whether input `index` may have this layout; contiguous only when absent. */
   readonly accepts?: (layout: Layout, index: number) => boolean;

@@ -5,9 +5,11 @@ import { BackendError } from "../../core/errors.ts";
 import { print } from "../../expr/expression.ts";
 import type { RowRequest } from "../../expr/to-wasm.ts";
 import { emitRow, rowKey } from "../../expr/to-wasm.ts";
+import type { KernelModuleBytes, OwnKernels } from "../../ops/descriptor.ts";
 import { singles } from "./generated/singles.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelModule } from "./module.ts";
+import { ownImports } from "./own-imports.ts";
 import type { TableLog } from "./table-log.ts";
 
 export class KernelTable {
@@ -15,6 +17,8 @@ export class KernelTable {
   private readonly heap: Heap;
   private readonly indexes = new Map<string, number>();
   private readonly rows = new Map<string, number>();
+  /** Functions of users' modules. */
+  private readonly own = new Map<KernelModuleBytes, Map<string, number>>();
   /** Tells worker threads what was added. */
   private readonly log: TableLog | undefined;
 
@@ -82,7 +86,29 @@ export class KernelTable {
       env: { memory: this.module.memory },
       kernels,
     });
-    this.log?.append(helpers, bytes);
+    this.log?.append(["row", ...helpers], bytes);
     return this.module.table.grow(1, instance.exports.row);
+  }
+
+  /** Table index of a function of a user's module, for the op of this name. */
+  ownKernel(op: string, { module, function: name }: NonNullable<OwnKernels["wasm"]>): number {
+    let functions = this.own.get(module);
+    if (functions === undefined) this.own.set(module, (functions = new Map<string, number>()));
+    const known = functions.get(name);
+    if (known !== undefined) return known;
+    const bytes = module.bytes(this.isShared);
+    let made: unknown;
+    try {
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), ownImports(this.module.memory));
+      made = instance.exports[name];
+    } catch (cause) {
+      const what = cause instanceof Error ? cause.message : String(cause);
+      throw new BackendError(op, `its WebAssembly module cannot be used here: ${what}`, { cause });
+    }
+    if (typeof made !== "function") throw new BackendError(op, `its WebAssembly module has no function ${name}`);
+    const index = this.module.table.grow(1, made);
+    this.log?.append([name], bytes);
+    functions.set(name, index);
+    return index;
   }
 }

@@ -1,5 +1,6 @@
 // A program of the WASM backend: the steps of a segment as records in linear memory that one call into WASM executes.
-// Argument words are written once; a run only writes the addresses that are not those of the run before.
+// Argument words are written once; a run only writes the addresses that are not those of the run before. Where a user's op is
+// computed in TypeScript the records are interrupted: own-steps.ts.
 // Read next: assembly/program.ts, which walks the records; heap.ts, which owns the memory.
 import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
@@ -9,6 +10,7 @@ import type { KernelStatus, Preparation } from "../../ops/descriptor.ts";
 import type { Program } from "../backend.ts";
 import { finishOf } from "./finish.ts";
 import type { Heap } from "./heap.ts";
+import { OwnSteps } from "./own-steps.ts";
 import type { KernelTable } from "./kernels.ts";
 import { lengthenRows, scratchSlot } from "./periods.ts";
 import type { Patch, Place, Places } from "./places.ts";
@@ -68,6 +70,8 @@ export class WasmProgram implements Program {
   private readonly prepared: PreparedInput[] = [];
   /** Words that hold the address of another word of the block, and which. */
   private readonly links: { readonly word: number; readonly target: number }[] = [];
+  /** What users' ops bring along. */
+  private readonly own: OwnSteps;
   private readonly block: number;
   private readonly records: number;
   private readonly recordCount: number;
@@ -83,11 +87,13 @@ export class WasmProgram implements Program {
     this.backend = backend;
     this.segment = segment;
     this.heap = backend.heap;
-    const steps = segment.steps.filter((step) => !isEmpty(step));
-    const calls = steps.flatMap((step): RecordCall[] => {
+    const steps = segment.steps.filter((step) => !isEmpty(step, segment.slots));
+    this.own = new OwnSteps(steps);
+    const calls: RecordCall[] = [];
+    for (const step of steps) {
       const isShared = this.isWorthSharing(step);
-      return this.encode(step, kernels, backend.workers).map((call) => ({ ...call, isShared }));
-    });
+      for (const call of this.encode(step, kernels, calls.length)) calls.push({ ...call, isShared });
+    }
     this.recordCount = calls.length;
     this.isShared = calls.some((call) => call.isShared);
     // Behind the program's own records, each to be run by itself.
@@ -148,7 +154,9 @@ export class WasmProgram implements Program {
       }
       for (const { dtype, index } of this.scalars)
         this.heap.view(dtype, this.scalarBase + index * scalarBytes, 1)[0] = scalars[index] ?? 0;
-      this.backend.run(this.records, this.recordCount, this.isShared);
+      this.own.run(this.recordCount, this.heap, this.block, (from, to) => {
+        this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared);
+      });
       this.throwReported();
       return results;
     } catch (error) {
@@ -209,8 +217,9 @@ export class WasmProgram implements Program {
     this.words.push(0);
   }
 
-  /** Writes a step's argument words; returns the calls it takes. */
-  private encode(step: Step, kernels: KernelTable, workers: number): Call[] {
+  /** Writes a step's argument words; returns the calls it takes. `position` is the number of calls before it. */
+  private encode(step: Step, kernels: KernelTable, position: number): Call[] {
+    const { workers } = this.backend;
     switch (step.kind) {
       case "map": {
         const { steps, scratch } = lengthenRows(step) ?? { steps: [step], scratch: 0 };
@@ -223,6 +232,11 @@ export class WasmProgram implements Program {
         return [this.encodeStrips(step, kernels, workers)];
       case "kernel":
         this.scratchBytes = Math.max(this.scratchBytes, step.scratch);
+        if (step.own !== undefined && step.own.wasm === undefined) {
+          this.own.interrupt(step, position, this.words.length);
+          for (const view of [...step.inputs, ...step.outputs]) this.pointer(view);
+          return [];
+        }
         return this.encodeKernel(step, kernels, workers);
       default:
         return step satisfies never;
@@ -305,7 +319,10 @@ export class WasmProgram implements Program {
     }
     if (preparation !== undefined) this.encodePreparation(step, preparation, kernels, source);
     const before = finish === undefined ? [] : this.encodeFinish(step, finish, kernels, workers, next);
-    return [...before, { index: kernels.kernel(`${step.kernel}_${step.dtype}`), start }];
+    const index = step.own?.wasm
+      ? kernels.ownKernel(step.kernel, step.own.wasm)
+      : kernels.kernel(`${step.kernel}_${step.dtype}`);
+    return [...before, { index, start }];
   }
 
   /** The words of the map behind a kernel, whose word `link` gets their address; returns the calls that go before the kernel. */
@@ -351,6 +368,12 @@ function fixedPlace(word: number): Place {
   return { patches: [{ word, slot: scratchSlot, offset: 0, advance: 0, share: 0 }], address: 0 };
 }
 
-function isEmpty(step: Step): boolean {
-  return step.kind === "map" && step.shape.includes(0);
+/** Whether a step has no element to write. Our own kernels see to that themselves. */
+function isEmpty(step: Step, slots: readonly Slot[]): boolean {
+  if (step.kind === "map") return step.shape.includes(0);
+  const hasNone = ({ slot: index }: SlotView): boolean => {
+    const slot = slots[index];
+    return slot !== undefined && slot.kind !== "scalar" && slot.size === 0;
+  };
+  return step.kind === "kernel" && step.own !== undefined && step.outputs.every(hasNone);
 }

@@ -1,7 +1,7 @@
 // The log of function table entries in shared memory: the host appends what it puts into its table, workers read on from where
 // they were and do the same, so that a table index means the same kernel everywhere.
 // An entry is {address of the next, bytes of the names, bytes of the module}, then both; a module of 0 bytes names an export
-// of the kernel module, any other imports the exports it names. The head is an entry with nothing in it.
+// of the kernel module; of any other the first name is the function it gives, the rest are the exports it imports. The head is an entry with nothing in it.
 // Read next: kernels.ts, which appends; worker.ts, which reads.
 import type { Heap } from "./heap.ts";
 
@@ -10,7 +10,7 @@ const headerBytes = 12;
 /** Something that stands in the table after what came before. */
 export interface TableEntry {
   readonly address: number;
-  /** The exported kernel, or the functions that the module imports. */
+  /** The exported kernel; or the module's own function, then the functions that it imports. */
   readonly names: readonly string[];
   readonly bytes: Uint8Array<ArrayBuffer>;
 }

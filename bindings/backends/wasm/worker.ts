@@ -3,6 +3,7 @@
 // Bundled into a string by the build and started by threads.ts, in Node and in browsers alike; imports nothing that reads a
 // global at load. Read next: threads.ts, the host's side; assembly/team.ts.
 import { builtin } from "./builtin.ts";
+import { ownImports } from "./own-imports.ts";
 import { entriesAfter } from "./table-log.ts";
 
 /** What the host sends. */
@@ -67,9 +68,10 @@ function addToTable(
     exports.table.grow(1, exports[names[0] ?? ""]);
     return;
   }
-  const kernels = Object.fromEntries(names.map((name) => [name, exports[name]])) as WebAssembly.ModuleImports;
-  const row = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory }, kernels });
-  exports.table.grow(1, row.exports.row);
+  const [own = "", ...imported] = names;
+  const kernels = Object.fromEntries(imported.map((name) => [name, exports[name]])) as WebAssembly.ModuleImports;
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { ...ownImports(memory), kernels });
+  exports.table.grow(1, instance.exports[own]);
 }
 
 /** Begins as soon as the assignment is here. */

@@ -9,6 +9,7 @@ import type { GPULimits } from "./description.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import { mapDispatches } from "./map-shader.ts";
 import type { Dispatch } from "./operands.ts";
+import { ownDispatch } from "./own-shader.ts";
 import { inParts } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
@@ -68,7 +69,8 @@ function launchesOf(step: Step, slots: readonly Slot[], { library, limits, tempo
       return step.outer * step.inner === 0 ? [] : reduceDispatches(step, slots, library, temporary);
     case "kernel": {
       // Made even where nothing runs, so that a missing kernel is always told.
-      const dispatch = kernelDispatch(step, slots, library);
+      const make = step.own === undefined ? kernelDispatch : ownDispatch;
+      const dispatch = make(step, slots, library);
       return step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots)) ? [] : [dispatch];
     }
     case "strips":

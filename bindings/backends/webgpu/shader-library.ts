@@ -49,6 +49,20 @@ export class ShaderLibrary {
 
   /** A complete shader: the alias of `Scalar` where it is used, the prelude declarations that are reached, and the text. */
   link(text: string, scalar: DType): string {
+    const body = [...this.#reached(text).map(({ text: own }) => own), text];
+    const linked = body.join("\n");
+    return namesIn(linked).has("Scalar") ? `alias Scalar = ${wgslStorageType(scalar)};\n${linked}` : linked;
+  }
+
+  /** A text that declares everything but the prelude functions it reaches, followed by these; its own names come before ours. */
+  complete(text: string): string {
+    const known = new Set(declarationsOf(text).map(({ name }) => name));
+    const missing = this.#reached(text).filter(({ name }) => !known.has(name));
+    return [text, ...missing.map(({ text: own }) => own)].join("\n");
+  }
+
+  /** The prelude's declarations that a text reaches, in the prelude's order. */
+  #reached(text: string): Declaration[] {
     const reached = new Set<Declaration>();
     const byName = new Map(this.#prelude.map((declaration) => [declaration.name, declaration]));
     const open = [...namesIn(text)];
@@ -58,9 +72,7 @@ export class ShaderLibrary {
       reached.add(declaration);
       open.push(...declaration.uses);
     }
-    const body = [...this.#prelude.filter((declaration) => reached.has(declaration)).map(({ text: own }) => own), text];
-    const linked = body.join("\n");
-    return namesIn(linked).has("Scalar") ? `alias Scalar = ${wgslStorageType(scalar)};\n${linked}` : linked;
+    return this.#prelude.filter((declaration) => reached.has(declaration));
   }
 }
 
