@@ -4,8 +4,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import type { BackendName } from "../test/conformance/backends.ts";
-import { backendNames } from "../test/conformance/backends.ts";
+import type { BackendName } from "../bindings/testing/backends.ts";
+import { backendNames } from "../bindings/testing/backends.ts";
 import { runConformance } from "../test/conformance/run.ts";
 import { opNames } from "../test/conformance/table.ts";
 import { format, resolveConfig } from "prettier";

@@ -2,10 +2,10 @@
 // list of its failing samples. A backend that is missing is counted and printed here; where CI or ATHANOR_REQUIRE_ALL is set it fails.
 // Run one op: `ATHANOR_OPS=matmul,conv2d npx vitest run test/conformance.test.ts`. Read next: conformance/run.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BackendName, OpenedBackend } from "./conformance/backends.ts";
-import { backendNames, openBackend } from "./conformance/backends.ts";
-import type { Check } from "./conformance/checks.ts";
-import { checks } from "./conformance/checks.ts";
+import type { BackendName, OpenedBackend } from "../bindings/testing/backends.ts";
+import { backendNames, openBackend } from "../bindings/testing/backends.ts";
+import type { Check } from "../bindings/testing/checks.ts";
+import { checks } from "../bindings/testing/checks.ts";
 import type { Row } from "./conformance/run.ts";
 import { runOp } from "./conformance/run.ts";
 import { opNames, rowsOf } from "./conformance/table.ts";

@@ -2,7 +2,7 @@
 // Knows no worker. Read next: conformance.ts.
 import { byId, make, row } from "../elements.ts";
 import { digits, showCount } from "../numbers.ts";
-import type { BackendName } from "../../test/conformance/backends.ts";
+import type { BackendName } from "../../bindings/testing/backends.ts";
 import type { MissingBackend, OpResult } from "../workers/conformance.ts";
 
 const abouts: Readonly<Record<BackendName, string>> = {

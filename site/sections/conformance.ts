@@ -3,7 +3,7 @@
 import { byId } from "../elements.ts";
 import { showCount } from "../numbers.ts";
 import type { Results } from "../results.ts";
-import type { BackendName } from "../../test/conformance/backends.ts";
+import type { BackendName } from "../../bindings/testing/backends.ts";
 import { Remote, Stopped } from "../workers/remote.ts";
 import type { ConformanceHandlers } from "../workers/conformance.ts";
 import { ConformanceReport } from "./conformance-report.ts";

@@ -1,6 +1,6 @@
 // The worker that runs athanor's conformance suite in the visitor's browser: the harness and the tables that test it at home.
 // Rows are gathered op by op; knows nothing of how they are shown. Read next: ../../test/conformance/run.ts.
-import type { BackendName } from "../../test/conformance/backends.ts";
+import type { BackendName } from "../../bindings/testing/backends.ts";
 import { runConformance } from "../../test/conformance/run.ts";
 import { opNames } from "../../test/conformance/table.ts";
 import { serve } from "./serving.ts";

@@ -1,6 +1,6 @@
 // The conformance suite in the page: the harness that runs in Node, with one result for every op and check.
 // Knows nothing of how results reach Vitest. Read next: ../conformance/run.ts, entry.ts.
-import type { BackendName } from "../conformance/backends.ts";
+import type { BackendName } from "../../bindings/testing/backends.ts";
 import type { Row } from "../conformance/run.ts";
 import { runConformance } from "../conformance/run.ts";
 import { check } from "./report.ts";

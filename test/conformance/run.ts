@@ -1,20 +1,15 @@
 // Runs the spec table on one backend and yields what it finds, row by row. No test framework: Vitest, the browser page, the
 // support table and the benchmarks all read the same rows.
-// Read next: checks.ts for the checks, cases.ts for the samples, table.ts for the ops.
-import * as athanor from "../../bindings/index.ts";
-import type { Tensor } from "../../bindings/index.ts";
-import { bytesOf, newArray } from "../../bindings/core/dtype.ts";
+// Read next: table.ts for the ops; bindings/testing/checks.ts for the checks, samples.ts for the samples.
+import { bytesOf } from "../../bindings/core/dtype.ts";
 import type { NdArray } from "../reference/array.ts";
-import { countOf } from "../reference/array.ts";
 import { divergences } from "../specs/divergences.ts";
-import type { ErrorRow } from "../specs/spec.ts";
-import type { BackendName, OpenedBackend } from "./backends.ts";
-import { openBackend } from "./backends.ts";
-import type { Case } from "./cases.ts";
-import type { Check, Finding } from "./checks.ts";
-import { runCase, secondsOf } from "./checks.ts";
-import type { Verdict } from "./compare.ts";
-import { failed, passed } from "./compare.ts";
+import type { BackendName, OpenedBackend } from "../../bindings/testing/backends.ts";
+import { openBackend } from "../../bindings/testing/backends.ts";
+import type { Case } from "../../bindings/testing/samples.ts";
+import type { Check, Finding } from "../../bindings/testing/checks.ts";
+import { runCase, secondsOf } from "../../bindings/testing/checks.ts";
+import { checkRefusal } from "../../bindings/testing/refusals.ts";
 import { opNames, rowsOf } from "./table.ts";
 
 /** One thing found. A missing backend is one row of check "backend". */
@@ -65,7 +60,10 @@ export async function* runOp(backend: OpenedBackend, op: string, mode: Mode = "t
     for (const finding of await runCase(backend, sample)) yield strict(rowFrom(backend, sample, finding));
   }
   if (mode !== "test") return;
-  for (const row of errors) yield strict(errorRow(backend, op, row));
+  for (const row of errors) {
+    const verdict = checkRefusal(backend, row);
+    yield strict({ backend: backend.name, op, check: "errors", sample: row.label, ...verdict });
+  }
 }
 
 function rowFrom(backend: OpenedBackend, sample: Case, finding: Finding): Row {
@@ -102,28 +100,6 @@ function strict(row: Row): Row {
   if (known === undefined) return row;
   if (!row.ok) return { ...row, ok: true, message: `known divergence: ${known.reason}` };
   return { ...row, ok: false, message: `passes now: delete its row from test/specs/divergences.ts (${known.reason})` };
-}
-
-function errorRow(backend: OpenedBackend, op: string, row: ErrorRow): Row {
-  const tensors: Tensor[] = (row.shapes ?? []).map((shape, i) => {
-    const dtype = row.dtypes?.[i] ?? "f32";
-    return athanor.tensor(newArray(dtype, countOf(shape)), { shape, dtype });
-  });
-  const verdict = athanor.withDevice(backend.device, () => refusal(row, tensors));
-  for (const tensor of tensors) tensor.dispose();
-  return { backend: backend.name, op, check: "errors", sample: row.label, ...verdict };
-}
-
-function refusal(row: ErrorRow, tensors: Tensor[]): Verdict {
-  try {
-    const result = row.call(...tensors);
-    for (const tensor of [result].flat()) (tensor as Partial<Tensor>).dispose?.();
-  } catch (error) {
-    if (!(error instanceof Error)) return failed(`threw ${String(error)}`);
-    if (error.name !== row.error) return failed(`threw ${error.name} (${error.message}), expected ${row.error}`);
-    return error.message === row.message ? passed : failed(`says "${error.message}", expected "${row.message}"`);
-  }
-  return failed(`was accepted, expected ${row.error}`);
 }
 
 /** Bytes of operands and results, as the CPU stores them. */

@@ -8,8 +8,8 @@ import { elementwise } from "../specs/elementwise.ts";
 import { beyond, structured, withOptions } from "../specs/structured.ts";
 import { refusals } from "../specs/refusals.ts";
 import type { ErrorRow, StructuredSpec } from "../specs/spec.ts";
-import type { Case } from "./cases.ts";
-import { domainsOf, elementwiseCases, structuredCases } from "./cases.ts";
+import type { Case } from "../../bindings/testing/samples.ts";
+import { domainsOf, elementwiseCases, structuredCases } from "../../bindings/testing/samples.ts";
 
 export interface OpRows {
   readonly cases: readonly Case[];

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { init, shutdown } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
-import { drawFrom } from "../conformance/random.ts";
+import { drawFrom } from "../../bindings/testing/random.ts";
 
 type Composition = (x: Tensor, read: (value: Tensor) => Tensor) => Tensor;
 

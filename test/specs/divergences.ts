@@ -1,6 +1,6 @@
 // What is known to differ, on which backend, and why. A row expects its check to fail: when it passes, the run fails and
 // asks to delete the row. `sample` names one sample exactly. Read next: ../conformance/run.ts, which applies them.
-import type { BackendName } from "../conformance/backends.ts";
+import type { BackendName } from "../../bindings/testing/backends.ts";
 
 export interface Divergence {
   readonly backend: BackendName;

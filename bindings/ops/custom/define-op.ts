@@ -54,7 +54,8 @@ export function defineOp(
     throw new ParameterError("defineOp", `the definition must be an object, got ${describe(definition)}`);
   checkNames(name, definition.inputs, definition.attributes ?? {});
   if (!("expression" in definition)) return kernelOp(name, definition);
-  const further = ["output", "wgsl", "wasm", "compute"].filter((key) => key in definition);
+  const given = Object.entries(definition).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+  const further = ["output", "wgsl", "wasm", "compute"].filter((key) => given.includes(key));
   if (further.length > 0)
     throw new ParameterError(
       name,

@@ -70,16 +70,16 @@ export interface ExpressionDefinition<I extends readonly string[], A extends Att
    * Options of the call with their defaults. Numbers are operands like the inputs: another value, or a tensor, needs no new
    * plan. Lists, strings and booleans are structure: the expression is written anew for each setting.
    */
-  readonly attributes?: A;
+  readonly attributes?: A | undefined;
   /**
    * The types it computes in: "floating" (the default) converts integers to the float that holds them, "any" takes all,
    * a list refuses the rest.
    */
-  readonly dtypes?: "floating" | "any" | readonly DType[];
+  readonly dtypes?: "floating" | "any" | readonly DType[] | undefined;
   /** One element of the result from one of each input. */
   readonly expression: (inputs: Named<I, Expression>, e: Scalar, attributes: Lifted<A, Expression>) => Expression;
   /** The gradient, where the derived one would lose accuracy. Sums over broadcast axes are added. */
-  readonly gradient?: GradientRule<I, Lifted<A, Tensor>, Spec>;
+  readonly gradient?: GradientRule<I, Lifted<A, Tensor>, Spec> | undefined;
 }
 
 /** A word of `parameters`: a whole number ≥ 0 stands for `{ u32: … }`. */
@@ -106,9 +106,9 @@ export interface WgslKernel<I extends readonly string[], A extends Attributes, R
    */
   readonly workgroups: Rule<I, A, R, number>;
   /** The entry point; "main" when absent. */
-  readonly entry?: string;
+  readonly entry?: string | undefined;
   /** True if the source stores `epilogue(value, index)` in place of `value`: a consumer can then be fused into it. */
-  readonly epilogue?: boolean;
+  readonly epilogue?: boolean | undefined;
 }
 
 /** A kernel for the CPU in WebAssembly. */
@@ -123,11 +123,12 @@ export interface WasmKernel<I extends readonly string[], A extends Attributes, R
    * addresses of inputs, outputs and scratch memory (if there is any), then the parameters. A function gives the name for
    * these types, or undefined where there is none.
    */
-  readonly function?: string | ((inputs: Named<I, OperandInfo>, attributes: Settings<A>) => string | undefined);
+  readonly function?:
+    string | ((inputs: Named<I, OperandInfo>, attributes: Settings<A>) => string | undefined) | undefined;
   /** True if it does the share of `worker` among `workers`; otherwise it is called once, with 0 and 1. */
-  readonly parallel?: boolean;
+  readonly parallel?: boolean | undefined;
   /** Bytes of scratch memory for each worker: worker w has those from w · bytes on. */
-  readonly scratch?: Rule<I, A, R, number>;
+  readonly scratch?: Rule<I, A, R, number> | undefined;
 }
 
 /** An op with kernels of its own, of which there must be one at least. */
@@ -135,24 +136,25 @@ export interface KernelDefinition<I extends readonly string[], A extends Attribu
   /** Names of the operands, in order; also those of the buffers in WGSL. */
   readonly inputs: I;
   /** Options of the call with their defaults. They are part of a plan: what changes at every call is an input. */
-  readonly attributes?: A;
+  readonly attributes?: A | undefined;
   /** Types the inputs may have, all alike or by name; f32 when absent. Nothing is converted. */
-  readonly dtypes?: readonly DType[] | Readonly<Partial<Record<I[number], readonly DType[]>>>;
+  readonly dtypes?: readonly DType[] | Readonly<Partial<Record<I[number], readonly DType[]>>> | undefined;
   /** Shape and type of the result, or of each of several. Throws where the inputs do not fit. */
   readonly output: (inputs: Named<I, OperandInfo>, attributes: Settings<A>) => R;
   /** Words that both kernels get. */
-  readonly parameters?: Rule<I, A, R, Readonly<Record<string, ParameterValue>>>;
-  readonly wgsl?: WgslKernel<I, A, R>;
-  readonly wasm?: WasmKernel<I, A, R>;
+  readonly parameters?: Rule<I, A, R, Readonly<Record<string, ParameterValue>>> | undefined;
+  readonly wgsl?: WgslKernel<I, A, R> | undefined;
+  readonly wasm?: WasmKernel<I, A, R> | undefined;
   /**
    * TypeScript that fills `output` at once, from views that live as long as the call. It runs on the CPU where there is no
    * WASM kernel, and must not call athanor.
    */
-  readonly compute?: (inputs: Named<I, ArrayView>, output: Each<R, ArrayView>, attributes: Settings<A>) => void;
+  readonly compute?:
+    ((inputs: Named<I, ArrayView>, output: Each<R, ArrayView>, attributes: Settings<A>) => void) | undefined;
   /** The gradient, in ops. Without one `grad` throws where it meets the op. */
-  readonly gradient?: GradientRule<I, Settings<A>, R>;
+  readonly gradient?: GradientRule<I, Settings<A>, R> | undefined;
   /** Operations it takes, for the cost model; one for each element of the output when absent. */
-  readonly flops?: Rule<I, A, R, number>;
+  readonly flops?: Rule<I, A, R, number> | undefined;
 }
 
 /** Operands of a call in the order of the inputs. */

@@ -1,7 +1,7 @@
 // Judges computed values: first where NaN, infinities and the sign of zero are, then how far the rest lies off, in ulps.
-// Pure functions over lists of numbers. Read next: run.ts, which calls them; gradient.ts for what gradients are held against.
-import type { DType } from "../../bindings/core/dtype.ts";
-import type { Tolerance } from "../specs/spec.ts";
+// Pure functions over lists of numbers. Read next: checks.ts, which calls them; differences.ts for what gradients are held against.
+import type { DType } from "../core/dtype.ts";
+import type { Tolerance } from "./spec.ts";
 
 /** What a comparison found. `error` is the largest distance in units of the tolerance's ulp. */
 export interface Verdict {

@@ -1,6 +1,6 @@
 // Seeded numbers for samples: the same text always draws the same values, so a failing sample can be run again by its name.
-// Knows nothing of ops. Read next: cases.ts.
-import type { Range } from "../specs/spec.ts";
+// Knows nothing of ops. Read next: samples.ts.
+import type { Range } from "./spec.ts";
 
 export interface Draw {
   /** Uniform in [0, 1). */

@@ -1,17 +1,19 @@
 // Lays the values of a case out in memory as the case asks: transposed, in the middle of a larger buffer, stretched.
 // What surrounds a sliced operand is NaN (or a large number), so that a kernel which reads it is found out.
-// Read next: cases.ts, run.ts.
-import * as athanor from "../../bindings/index.ts";
-import type { DType, Tensor } from "../../bindings/index.ts";
-import { newArray } from "../../bindings/core/dtype.ts";
-import { countOf, eachIndex, positionOf } from "../reference/array.ts";
-import type { Operand } from "./cases.ts";
-import { stretchedAxes } from "./cases.ts";
+// Read next: samples.ts, checks.ts.
+import type { DType } from "../core/dtype.ts";
+import { newArray } from "../core/dtype.ts";
+import { tensor } from "../engine/index.ts";
+import { broadcastTo, permute, slice } from "../ops/index.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { countOf, eachIndex, positionOf } from "./array.ts";
+import type { Operand } from "./samples.ts";
+import { stretchedAxes } from "./samples.ts";
 
 function fromList(values: ArrayLike<number>, shape: readonly number[], dtype: DType): Tensor {
   const data = newArray(dtype, values.length);
   for (let i = 0; i < values.length; i++) data[i] = values[i]!;
-  return athanor.tensor(data, { shape, dtype });
+  return tensor(data, { shape, dtype });
 }
 
 /** The tensor of an operand. Call it inside a scope: it makes intermediate tensors. */
@@ -27,7 +29,7 @@ function transposed({ shape, dtype, values }: Operand): Tensor {
   const turned = [...shape].reverse();
   const list = new Array<number>(values.length);
   eachIndex(turned, (index) => (list[positionOf(turned, index)] = values[positionOf(shape, [...index].reverse())]!));
-  return athanor.permute(
+  return permute(
     fromList(list, turned, dtype),
     shape.map((_, axis) => shape.length - 1 - axis),
   );
@@ -42,7 +44,7 @@ function sliced({ shape, dtype, values }: Operand): Tensor {
     const place = index.map((i) => 2 + 2 * i);
     list[positionOf(outer, place)] = values[positionOf(shape, index)]!;
   });
-  return athanor.slice(
+  return slice(
     fromList(list, outer, dtype),
     shape.map(() => 2),
     shape.map((extent) => 2 + 2 * extent),
@@ -55,5 +57,5 @@ function broadcast({ shape, dtype, values }: Operand): Tensor {
   const small = shape.map((extent, axis) => (stretched.includes(axis) ? 1 : extent));
   const list: number[] = [];
   eachIndex(small, (index) => list.push(values[positionOf(shape, index)]!));
-  return athanor.broadcastTo(fromList(list, small, dtype), shape);
+  return broadcastTo(fromList(list, small, dtype), shape);
 }

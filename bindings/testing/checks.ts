@@ -1,17 +1,20 @@
 // The checks of one case on one backend: values, type, gradients, guards, memory, repetition, fusion.
 // A check that does not apply yields nothing; a check that throws is a failure with the error as its message.
-// Read next: run.ts, which feeds it; compare.ts and gradient.ts, which judge.
-import * as athanor from "../../bindings/index.ts";
-import type { Tensor, TypedArray } from "../../bindings/index.ts";
-import { isFloating, newArray } from "../../bindings/core/dtype.ts";
-import type { NdArray } from "../reference/array.ts";
-import type { Tolerance } from "../specs/spec.ts";
+// Read next: test-op.ts and test/conformance/run.ts, which feed it; compare.ts and differences.ts, which judge.
+import { grad } from "../autodiff/index.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
+import { isFloating, newArray } from "../core/dtype.ts";
+import { evaluate, explain, scope, tensor, withDevice } from "../engine/index.ts";
+import { add, logicalNot, mul, sum } from "../ops/index.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { NdArray } from "./array.ts";
+import type { Tolerance } from "./spec.ts";
 import type { OpenedBackend } from "./backends.ts";
-import type { Case } from "./cases.ts";
+import type { Case } from "./samples.ts";
 import type { Verdict } from "./compare.ts";
 import { compare, failed, passed } from "./compare.ts";
-import { gradientOf, secondGradientOf } from "./gradient.ts";
-import { materialize } from "./operands.ts";
+import { gradientOf, secondGradientOf } from "./differences.ts";
+import { materialize } from "./layouts.ts";
 import { drawFrom } from "./random.ts";
 
 /** The eight checks. The second gradient belongs to "gradient". */
@@ -58,7 +61,7 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
       const results = call(backend, sample, inputs);
       try {
         findings.push({ check: "type", ...checkTypes(sample, inputs, results, want) });
-        if (backend.device === "webgpu") await requireGpu(results);
+        if (backend.device === "webgpu" && sample.anywhere !== true) await requireGpu(results);
         first = await readAll(results);
       } finally {
         letGo(results, inputs);
@@ -68,7 +71,8 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
     if (first.length > 0) {
       await attempt("repeat", () => repeat(backend, sample, inputs, first));
       if (sample.fusion) await attempt("fusion", () => fuse(backend, sample, inputs, arrays));
-      if (sample.gradient !== false && isFloating(sample.result)) {
+      if (sample.own === true) await attempt("guards", () => checkIntact(sample, inputs), "operands");
+      if (sample.gradient !== false && typesOf(sample).some(isFloating)) {
         await attempt("gradient", () => checkGradient(backend, sample, inputs, arrays, false));
         if (sample.gradient.second !== false)
           await attempt("gradient", () => checkGradient(backend, sample, inputs, arrays, true), "second");
@@ -89,6 +93,25 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
   return findings;
 }
 
+/** The types of the results; one stands for all. */
+function typesOf({ result, results }: Case): readonly DType[] {
+  return results ?? [result];
+}
+
+function typeOf(sample: Case, index: number): DType {
+  return sample.results?.[index] ?? sample.result;
+}
+
+/** A kernel that writes to its operands is found out. */
+async function checkIntact({ operands }: Case, inputs: Results): Promise<Verdict> {
+  const found = await readAll(inputs);
+  for (const [i, { values }] of operands.entries()) {
+    const at = values.findIndex((value, position) => !Object.is(value, found[i]?.[position]));
+    if (at >= 0) return failed(`element ${at} of operand ${i} was ${values[at]} and is now ${found[i]?.[at]}`);
+  }
+  return passed;
+}
+
 /** The best of several runs, from the call to the values on the host. */
 export async function secondsOf(backend: OpenedBackend, sample: Case, runs = 5): Promise<number> {
   const inputs = record(backend, () => sample.operands.map(materialize));
@@ -107,7 +130,7 @@ export async function secondsOf(backend: OpenedBackend, sample: Case, runs = 5):
 
 /** Records on the backend under test; what `make` does not return is let go. */
 function record(backend: OpenedBackend, make: () => Results): Results {
-  return athanor.scope(() => athanor.withDevice(backend.device, make));
+  return scope(() => withDevice(backend.device, make));
 }
 
 function call(backend: OpenedBackend, sample: Case, inputs: Results): Results {
@@ -115,13 +138,13 @@ function call(backend: OpenedBackend, sample: Case, inputs: Results): Results {
 }
 
 async function readAll(results: Results): Promise<TypedArray[]> {
-  await athanor.evaluate(...results);
+  await evaluate(...results);
   return Promise.all(results.map((result) => result.data()));
 }
 
 /** A sample for the GPU has to run there: an op that quietly fell back to the CPU would pass every other check. */
 async function requireGpu(results: Results): Promise<void> {
-  const { kernels } = await athanor.explain(results);
+  const { kernels } = await explain(results);
   const elsewhere = kernels.find(({ device }) => device !== "webgpu");
   if (elsewhere !== undefined) throw new Error(`${elsewhere.op} ran on ${elsewhere.device}: ${elsewhere.reason}`);
 }
@@ -140,7 +163,8 @@ function checkTypes(sample: Case, inputs: Results, results: Results, want: reado
     if (result.shape.length !== shape.length || result.shape.some((extent, axis) => extent !== shape[axis])) {
       return failed(`shape [${result.shape.join(", ")}], expected [${shape.join(", ")}]`);
     }
-    if (result.dtype !== sample.result) return failed(`type ${result.dtype}, expected ${sample.result}`);
+    const dtype = typeOf(sample, i);
+    if (result.dtype !== dtype) return failed(`type ${result.dtype}, expected ${dtype}`);
   }
   return passed;
 }
@@ -163,7 +187,7 @@ function judge(
   return worst(
     want.map((expected, i) =>
       compare(got[i] ?? [], expected.data, {
-        dtype: sample.result,
+        dtype: typeOf(sample, i),
         tolerance: sample.tolerance,
         magnitude: magnitudes?.[i]?.data,
         alternative: alternatives?.[i]?.data,
@@ -220,18 +244,17 @@ async function fuse(
   };
   // Factors are data, not literals, so that nothing is simplified away.
   const scale = (x: Tensor, value: number): Tensor =>
-    x.dtype === "bool" ? athanor.logicalNot(x) : athanor.mul(x, factors.get(`${x.dtype} ${value}`)!);
+    x.dtype === "bool" ? logicalNot(x) : mul(x, factors.get(`${x.dtype} ${value}`)!);
   const factors = new Map<string, Tensor>();
-  for (const dtype of new Set([...inputs.map((x) => x.dtype), sample.result])) {
+  for (const dtype of new Set([...inputs.map((x) => x.dtype), ...typesOf(sample)])) {
     for (const value of [1, 2]) {
-      const factor = athanor.tensor(newArray(dtype, 1).fill(value), { shape: [], dtype });
+      const factor = tensor(newArray(dtype, 1).fill(value), { shape: [], dtype });
       factors.set(`${dtype} ${value}`, factor);
       held.push(factor);
     }
   }
   try {
-    const before = (): Results =>
-      inputs.map((x) => (x.dtype === "bool" ? athanor.logicalNot(athanor.logicalNot(x)) : scale(x, 1)));
+    const before = (): Results => inputs.map((x) => (x.dtype === "bool" ? logicalNot(logicalNot(x)) : scale(x, 1)));
     const fused = keep(record(backend, () => listOf<Tensor>(sample.call(...before())).map((y) => scale(y, 2))));
     const got = await readAll(fused);
     const prepared = keep(record(backend, before));
@@ -249,7 +272,7 @@ async function fuse(
       want.map((expected, i) => {
         const magnitude = magnitudes?.[i]?.data.map((value) => 2 * value);
         return compare(got[i]!, [...expected], {
-          dtype: sample.result,
+          dtype: typeOf(sample, i),
           tolerance,
           magnitude,
           flushes: backend.device === "webgpu",
@@ -276,24 +299,24 @@ async function checkGradient(
     shape,
     data: Array.from({ length: count }, () => Math.fround(source.between([-1, 1]))),
   });
-  const weights = listOf<NdArray>(sample.reference(...arrays)).map((y) => random(y.shape, y.data.length));
+  // Only floats have slopes; what else an op returns counts for nothing.
+  const weights = listOf<NdArray>(sample.reference(...arrays)).map((y, i) =>
+    isFloating(typeOf(sample, i)) ? random(y.shape, y.data.length) : { shape: y.shape, data: y.data.map(() => 0) },
+  );
   const directions = argnums.map((i) => random(arrays[i]!.shape, arrays[i]!.data.length));
   const constants = (list: readonly NdArray[], dtype: Tensor["dtype"]): Tensor[] =>
-    list.map((x) =>
-      athanor.tensor(dtype === "f64" ? new Float64Array(x.data) : new Float32Array(x.data), { shape: x.shape }),
-    );
+    list.map((x) => tensor(dtype === "f64" ? new Float64Array(x.data) : new Float32Array(x.data), { shape: x.shape }));
   const factors = constants(weights, sample.result);
   const along = constants(directions, inputs[argnums[0]!]!.dtype);
-  const total = (terms: readonly Tensor[]): Tensor =>
-    terms.map((term) => athanor.sum(term)).reduce((a, b) => athanor.add(a, b));
+  const total = (terms: readonly Tensor[]): Tensor => terms.map((term) => sum(term)).reduce((a, b) => add(a, b));
   const loss = (...xs: Tensor[]): Tensor =>
-    total(listOf<Tensor>(sample.call(...xs)).map((y, i) => athanor.mul(y, factors[i]!)));
-  const gradients = (...xs: Tensor[]): Results => listOf<Tensor>(athanor.grad(loss, { argnums })(...xs));
-  const projected = (...xs: Tensor[]): Tensor => total(gradients(...xs).map((g, i) => athanor.mul(g, along[i]!)));
+    total(listOf<Tensor>(sample.call(...xs)).flatMap((y, i) => (isFloating(y.dtype) ? [mul(y, factors[i]!)] : [])));
+  const gradients = (...xs: Tensor[]): Results => listOf<Tensor>(grad(loss, { argnums })(...xs));
+  const projected = (...xs: Tensor[]): Tensor => total(gradients(...xs).map((g, i) => mul(g, along[i]!)));
   let results: Results = [];
   try {
     results = record(backend, () =>
-      isSecond ? listOf<Tensor>(athanor.grad(projected, { argnums })(...inputs)) : gradients(...inputs),
+      isSecond ? listOf<Tensor>(grad(projected, { argnums })(...inputs)) : gradients(...inputs),
     );
     const got = await readAll(results);
     const want = isSecond

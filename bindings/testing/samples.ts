@@ -1,11 +1,11 @@
 // From rows to cases: for each op the shapes, layouts, types and values that every backend is tried with.
 // Cases are plain data and functions, seeded by their names; nothing here runs the engine.
-// Read next: run.ts for the eight checks, ../specs/spec.ts for the rows.
-import type { DType } from "../../bindings/core/dtype.ts";
-import { floatOf, isFloating } from "../../bindings/core/dtype.ts";
-import type { Tensor } from "../../bindings/ops/tensor.ts";
-import type { NdArray } from "../reference/array.ts";
-import { countOf, map } from "../reference/array.ts";
+// Read next: checks.ts, which tries them; spec.ts for what they are made from.
+import type { DType } from "../core/dtype.ts";
+import { floatOf, isFloating } from "../core/dtype.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import type { NdArray } from "./array.ts";
+import { countOf, map } from "./array.ts";
 import type {
   ElementwiseSpec,
   GradientRule,
@@ -15,7 +15,7 @@ import type {
   Sample,
   StructuredSpec,
   Tolerance,
-} from "../specs/spec.ts";
+} from "./spec.ts";
 import { representable } from "./compare.ts";
 import type { Draw } from "./random.ts";
 import { drawFrom } from "./random.ts";
@@ -44,6 +44,14 @@ export interface Case {
   readonly fusion: boolean;
   /** Subnormal operands may be taken as zero by the GPU. */
   readonly elementwise: boolean;
+  /** Types of several results that differ; all are `result` when absent. */
+  readonly results?: readonly DType[] | undefined;
+  /** A user's op, whose kernels may do anything: operands are looked at afterwards. */
+  readonly own?: boolean;
+  /** False if there is no kernel for the CPU. */
+  readonly cpu?: boolean;
+  /** True if it is tried amid work of the device but need not run there. */
+  readonly anywhere?: boolean;
 }
 
 const tiny = 2 ** -149;

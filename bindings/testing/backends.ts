@@ -1,9 +1,11 @@
 // Starts the engine for one column of the support table, or says why it cannot be had on this machine.
-// The only file of the conformance suite that knows how the engine is configured. Read next: run.ts.
-import type { InitOptions } from "../../bindings/index.ts";
-import * as athanor from "../../bindings/index.ts";
-import { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
-import { checkGuards, defaultEngine, memoryGuards } from "../../bindings/engine/index.ts";
+// The only file of the conformance suite that knows how the engine is configured. Read next: checks.ts.
+import { WasmBackend } from "../backends/wasm/backend.ts";
+import { createEngine, useEngine } from "../engine/default.ts";
+import { checkGuards, memoryGuards } from "../engine/guards.ts";
+import { memory } from "../engine/init.ts";
+import type { InitOptions } from "../engine/start.ts";
+import { reportOf, settleThreads } from "../engine/start.ts";
 
 /** The columns of the support table. A browser runs all but "wasm" once more with the same harness. */
 export type BackendName = "wasm" | "wasm-relaxed" | "wasm-threads" | "webgpu";
@@ -32,25 +34,40 @@ const options: Readonly<Record<BackendName, InitOptions>> = {
   webgpu: { simd: "strict", webgpu: "require", tune: "off", threads: 1 },
 };
 
+/**
+ * Puts an engine of this kind behind the module-level functions, until `close` puts the one before back. Says why where there
+ * can be none.
+ */
 export async function openBackend(name: BackendName): Promise<OpenedBackend | MissingBackend> {
-  await athanor.shutdown();
+  const engine = createEngine(options[name]);
+  const before = useEngine(engine);
+  const close = async (): Promise<void> => {
+    useEngine(before);
+    await engine.shutdown();
+  };
   try {
-    const { threads } = await athanor.init(options[name]);
-    const wasm = defaultEngine().backends.get("wasm");
+    await engine.ready();
+    await settleThreads(engine);
+    const wasm = engine.backends.get("wasm");
     if (name === "wasm-threads" && wasm instanceof WasmBackend) {
-      if (threads.used < 3) return { name, missing: threads.detail };
+      const { used = 1, detail = "" } = reportOf(engine)?.threads ?? {};
+      if (used < 3) {
+        await close();
+        return { name, missing: detail };
+      }
       // Everything is shared, however small it is.
       wasm.shareFrom = 0;
     }
   } catch (error) {
+    await close();
     return { name, missing: error instanceof Error ? error.message : String(error) };
   }
   memoryGuards(true);
   return {
     name,
     device: name === "webgpu" ? "webgpu" : "wasm",
-    liveBytes: () => Object.values(athanor.memory()).reduce((sum, { inUse }) => sum + inUse, 0),
+    liveBytes: () => Object.values(memory()).reduce((sum, { inUse }) => sum + inUse, 0),
     guardDamage: () => (checkGuards() === 0 ? undefined : `${checkGuards()} blocks were written outside of`),
-    close: () => athanor.shutdown(),
+    close,
   };
 }

@@ -1,7 +1,7 @@
 // Gradients of the f64 reference by central differences: what the engine's gradients are held against.
 // Differences are taken of every output element before they are weighted and added, so large ones do not drown small ones.
-// Knows no engine. Read next: run.ts.
-import type { NdArray } from "../reference/array.ts";
+// Knows no engine. Read next: checks.ts.
+import type { NdArray } from "./array.ts";
 
 type Reference = (...arrays: NdArray[]) => NdArray | readonly NdArray[];
 
