@@ -30,6 +30,8 @@ function declarationOf(file: string): string {
   });
   const [first] = diagnostics;
   if (first !== undefined) throw new Error(`${file}: ${ts.flattenDiagnosticMessageText(first.messageText, "\n")}`);
+  // Without a library TypeScript prints a class member whose name is a symbol twice, which is an error to whoever checks it.
+  const once = outputText.replace(/^( +(?:readonly )?\[Symbol\.\w+\]: .*\n)((?:(?!\}).*\n)*?)\1/gm, "$1$2");
   // A declaration names its neighbours as a consumer finds them: "./shape.ts" is shape.js (and shape.d.ts) in dist/.
-  return outputText.replace(/((?:from|import\()\s*"\.[^"]*)\.ts"/g, '$1.js"');
+  return once.replace(/((?:from|import\()\s*"\.[^"]*)\.ts"/g, '$1.js"');
 }

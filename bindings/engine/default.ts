@@ -57,7 +57,10 @@ export function engineOf(tensor: Tensor): Engine {
   throw new BackendError("engine", "this tensor was not made by athanor");
 }
 
-/** Records the ops of `body` for one device, or leaves the choice to dispatch with "auto". What a device cannot do runs on the other. */
+/**
+ * Records the ops of `body` for one device, or leaves the choice to dispatch with "auto". What a device cannot do runs on the
+ * other; an op of `defineOp` that has no kernel for the device throws a BackendError.
+ */
 export function withDevice<T>(device: DeviceName | "auto", body: () => T): T {
   requireFunction("withDevice", body);
   if (!["wasm", "webgpu", "auto"].includes(device))
