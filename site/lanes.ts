@@ -45,7 +45,12 @@ export function openWorker(): LaneWorker {
 /** A worker whose engine runs as the lane says. */
 export async function openLane(lane: Lane): Promise<LaneWorker> {
   const worker = openWorker();
-  await worker.call("start", lane.options);
+  try {
+    await worker.call("start", lane.options);
+  } catch (error) {
+    worker.end();
+    throw error;
+  }
   return worker;
 }
 

@@ -1,11 +1,14 @@
-// The benchmark page's arithmetic, which needs no browser: marks of axes, the crossover, packed digits, centred drawings.
+// The benchmark page's arithmetic, which needs no browser: marks of axes, the crossover, packed digits, centred drawings, turns.
 // The page itself is visited in browser/site.test.ts. Read next: ../site/README.md.
 import { describe, expect, test } from "vitest";
 import { crossover } from "../site/charts/crossover.ts";
 import { decades, labelled } from "../site/charts/decades.ts";
 import { edge, packDigits, pixelsOf, unpackDigits } from "../site/digits.ts";
 import { centred } from "../site/drawing/centring.ts";
+import type { Lane } from "../site/lanes.ts";
 import { digits, showCount, showDuration } from "../site/numbers.ts";
+import type { Contestant } from "../site/work/contest.ts";
+import { clockOf, Contest } from "../site/work/contest.ts";
 
 describe("marks of a logarithmic axis", () => {
   test("lie between the ends", () => {
@@ -41,6 +44,56 @@ describe("the crossover", () => {
     expect(crossover([pair(8, 1, 2), pair(16, 1, 2)])).toBe(Infinity);
     expect(crossover([pair(8, 2, 1), pair(16, 2, 1)])).toBe(8);
     expect(crossover([pair(8, 2, undefined), pair(16, undefined, 1)])).toBeUndefined();
+  });
+});
+
+describe("a contest", () => {
+  /** A worker whose turns do one step in `milliseconds`; `fails` says in which turn it cannot. */
+  function contestant(order: string[], title: string, milliseconds: number, fails?: number): Contestant {
+    const lane: Lane = { key: "single", title, device: "wasm", options: {} };
+    const steps = 6;
+    let turns = 0;
+    const call = (name: string): Promise<unknown> => {
+      if (name === "examine") return Promise.resolve(0.5);
+      order.push(title);
+      turns += 1;
+      if (turns === fails) return Promise.reject(new Error("the device was lost"));
+      return Promise.resolve({ losses: [1 / turns], milliseconds, done: turns === steps });
+    };
+    const worker = { call, end: () => undefined } as Contestant["worker"];
+    const start = { losses: [], seconds: [], accuracy: undefined, isDone: false, failure: undefined };
+    return { lane, worker, steps, ...start };
+  }
+
+  test("gives the next turn to whoever has computed least", async () => {
+    const order: string[] = [];
+    const contest = new Contest([contestant(order, "fast", 125), contestant(order, "slow", 375)]);
+    await contest.run(() => undefined);
+    expect(order.slice(0, 8).join(" ")).toBe("fast slow fast fast fast slow fast fast");
+    expect(contest.contestants.map(({ losses, accuracy }) => [losses.length, accuracy])).toEqual([
+      [6, 0.5],
+      [6, 0.5],
+    ]);
+    expect(contest.contestants.map(clockOf)).toEqual([0.75, 2.25]);
+  });
+
+  test("pauses after a turn and goes on where it was", async () => {
+    const order: string[] = [];
+    const contest = new Contest([contestant(order, "only", 100)]);
+    await contest.run(() => contest.pause());
+    expect([order.length, contest.isDone]).toEqual([1, false]);
+    await contest.run(() => undefined);
+    expect([order.length, contest.isDone]).toEqual([6, true]);
+  });
+
+  test("goes on without one whose device fails, and says why", async () => {
+    const order: string[] = [];
+    const contest = new Contest([contestant(order, "lost", 100, 3), contestant(order, "other", 100)]);
+    await contest.run(() => undefined);
+    expect(contest.contestants.map(({ isDone, failure }) => [isDone, failure])).toEqual([
+      [false, "the device was lost"],
+      [true, undefined],
+    ]);
   });
 });
 

@@ -54,7 +54,7 @@ export function drawSizeChart(host: HTMLElement, view: View, hovered: (point: Po
     padding: [12, 14, 0, 0] as uPlot.Padding,
     scales: {
       x: { time: false, distr: logarithmic, log: 2 as const, range: () => widened(sizes, Math.SQRT2) },
-      y: { distr: logarithmic, range: () => widened(lines.flat(), 1.6) },
+      y: { distr: logarithmic, range: () => widened(lines.flat(), 2) },
     },
     axes: [
       axis({

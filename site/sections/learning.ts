@@ -118,14 +118,17 @@ export class LearningSection {
       return { lane: lane.title, steps: losses.length, seconds: clockOf(contestant), losses, accuracy };
     });
     // Whoever is furthest reads what is drawn; the CPU where both are, for it answers at once.
-    const best = contestants.reduce((most, one) => (one.losses.length > most.losses.length ? one : most));
-    this.#reading.readWith(best);
+    const readers = contestants.filter(({ failure }) => failure === undefined);
+    const [first] = readers;
+    this.#reading.readWith(
+      readers.reduce((most, one) => (one.losses.length > (most?.losses.length ?? 0) ? one : most), first),
+    );
   }
 }
 
 /** Where one lane's training stands. */
 function cardOf(contestant: Contestant): HTMLElement {
-  const { lane, steps, losses, accuracy, isDone } = contestant;
+  const { lane, steps, losses, accuracy, isDone, failure } = contestant;
   const spent = clockOf(contestant);
   const recent = losses.slice(-20);
   const loss = recent.reduce((sum, value) => sum + value, 0) / recent.length;
@@ -144,5 +147,6 @@ function cardOf(contestant: Contestant): HTMLElement {
     { class: "card contestant", "data-lane": lane.key, "data-done": isDone ? "yes" : undefined },
     make("h3", {}, swatch, lane.title, isDone ? make("span", { class: "badge on" }, "trained") : ""),
     make("dl", {}, ...list),
+    ...(failure === undefined ? [] : [make("p", { class: "problem" }, `Computes no more: ${failure}`)]),
   );
 }

@@ -64,10 +64,12 @@ function card({ name, state, detail, advice }: Finding): HTMLElement {
     "li",
     { class: "card finding" },
     make("h3", {}, name, make("span", { class: `badge ${className}` }, state === "partly" ? "software" : state)),
-    make("p", {}, `${detail}.`),
-    ...(advice === "" ? [] : [make("p", { class: "advice" }, `${advice[0]?.toUpperCase() ?? ""}${advice.slice(1)}.`)]),
+    make("p", {}, sentence(detail)),
+    ...(advice === "" ? [] : [make("p", { class: "advice" }, sentence(advice))]),
   );
 }
+
+const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}.`;
 
 /** A file host cannot send the headers that isolate a page; a service worker of the page can add them. */
 function offerThreads({ threads }: Machine): void {

@@ -3,6 +3,7 @@
 import type { DigitSets } from "../digits.ts";
 import type { Lane, LaneWorker } from "../lanes.ts";
 import { openLane } from "../lanes.ts";
+import { Stopped } from "../workers/remote.ts";
 
 export const batch = 64;
 const epochs = 6;
@@ -15,7 +16,7 @@ const examinations = 8;
 /** One lane's training. */
 export interface Contestant {
   readonly lane: Lane;
-  readonly worker: LaneWorker;
+  readonly worker: Pick<LaneWorker, "call" | "end">;
   /** Steps of the whole training. */
   readonly steps: number;
   readonly losses: number[];
@@ -24,6 +25,8 @@ export interface Contestant {
   /** Share of the test digits read rightly when they were last read. */
   accuracy: number | undefined;
   isDone: boolean;
+  /** Why it computes no more: its device was lost, for instance. The others go on. */
+  failure: string | undefined;
 }
 
 export class Contest {
@@ -31,7 +34,8 @@ export class Contest {
   readonly #pause = { asked: false };
   #running: Promise<void> | undefined;
 
-  private constructor(contestants: readonly Contestant[]) {
+  /** Of contestants that are ready: their workers hold the digits. */
+  constructor(contestants: readonly Contestant[]) {
     this.contestants = contestants;
   }
 
@@ -42,14 +46,19 @@ export class Contest {
         const worker = await openLane(lane);
         const recipe = { device: lane.device, batch, epochs, seed };
         const steps = await worker.call("prepare", { digits, recipe });
-        return { lane, worker, steps, losses: [], seconds: [], accuracy: undefined, isDone: false };
+        return { lane, worker, steps, losses: [], seconds: [], accuracy: undefined, isDone: false, failure: undefined };
       }),
     );
     return new Contest(contestants);
   }
 
   get isDone(): boolean {
-    return this.contestants.every((contestant) => contestant.isDone);
+    return this.#left().length === 0;
+  }
+
+  /** Those that have something left to do. */
+  #left(): Contestant[] {
+    return this.contestants.filter(({ isDone, failure }) => !isDone && failure === undefined);
   }
 
   /** Trains until all are done or until paused; `changed` is told after every turn. */
@@ -74,9 +83,14 @@ export class Contest {
   async #turns(changed: () => void): Promise<void> {
     for (;;) {
       // The one whose clock shows least: so the clocks run side by side, however long one step takes.
-      const [next] = this.contestants.filter(({ isDone }) => !isDone).sort((a, b) => clockOf(a) - clockOf(b));
+      const [next] = this.#left().sort((a, b) => clockOf(a) - clockOf(b));
       if (next === undefined || this.#pause.asked) return;
-      await train(next);
+      try {
+        await train(next);
+      } catch (error) {
+        if (error instanceof Stopped) throw error;
+        next.failure = error instanceof Error ? error.message : String(error);
+      }
       changed();
     }
   }
