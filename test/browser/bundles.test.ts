@@ -58,7 +58,7 @@ const bundlers: Readonly<Record<string, (out: string) => Promise<readonly string
     const said: string[] = [];
     const note = (message: string): void => void said.push(message);
     await vite({
-      ...{ root: folder, base: "./", configFile: false, build: { outDir: out, emptyOutDir: false } },
+      ...{ root: folder, base: "./", configFile: false, logLevel: "warn", build: { outDir: out, emptyOutDir: false } },
       // Chunks that are loaded on demand need modules, in workers too.
       worker: { format: "es" },
       customLogger: {
