@@ -3,16 +3,16 @@
 //        added run by run to the image with its border; the border is dropped at the end.
 //   dw = (dy transposed) times the windows: windows of blocks of pixels are gathered as rows, already the shape in
 //        which the tile reads B, and dw transposed is accumulated in scratch over all blocks, then written turned.
-// Pointwise filters are plain products, depthwise ones go to depthwise.ts, dx of dense 3 x 3 ones to winograd.ts, dw of few
+// Pointwise filters are plain products, depthwise ones go to depthwise-gradient.ts, dx of dense 3 x 3 ones to winograd.ts, dw of few
 // channels to convolution-planar-gradient.ts, whose scratch bindings/ops/scratch.ts says.
 //
 // Scratch in bytes (K = KH*KW*C/groups, G = O/groups, up(x, u) = ceil(x / u) * u, image as in convolution.ts,
 // pitch = (ceil(K / 8) | 1) * 32, gemm as in matmul.ts with s = 4):
-//   conv2dInputGradient   pointwise: workers * gemm(N*H*W, C, O);  depthwise: workers * (image + 64)
+//   conv2dInputGradient   pointwise: workers * gemm(N*H*W, C, O);  depthwise: workers * up(8 * KH * (KW + 1), 64)
 //     otherwise: workers * (image + 256 + 120 * min(G, 256) * 4 + up(groups * G * up(K, 8) * 4, 64) + 120 * pitch)
 //   conv2dFilterGradient  pointwise: workers * gemm(C, O, N*H*W);  depthwise: workers * (image + 64)
 //     otherwise: workers * (image + 256 + up(G, 30) * 1024 + (256 + up(G, 30)) * pitch)
-import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise";
+import { depthwiseFilterGradient, depthwiseInputGradient, termBytes } from "./depthwise-gradient";
 import { Planes } from "./convolution-planar";
 import { planarFilterGradient } from "./convolution-planar-gradient";
 import { addRun, ConvolutionShape, copyRun, WindowRuns } from "./convolution-shape";
@@ -98,7 +98,7 @@ function inputGradientImage(
   }
 }
 
-/** Words: dy, w, dx, scratch, then the 17 of the shape. Workers share the images, or Winograd's rows of tiles. */
+/** Words: dy, w, dx, scratch, then the 17 of the shape. Workers share the images, or their rows, or Winograd's rows of tiles. */
 export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32): void {
   const dy = Words.pointer(args, 0);
   const w = Words.pointer(args, 1);
@@ -107,6 +107,13 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
   const shape = changetype<ConvolutionShape>(args + 16);
   if (Winograd.suitsGradient(shape)) {
     winogradInputGradient(shape, dy, w, dx, scratch, worker, workers);
+    return;
+  }
+  if (shape.isDepthwise && !shape.isEmpty) {
+    const rows = shape.n * shape.h;
+    const first = Share.from(rows, worker, workers);
+    scratch += termBytes(shape) * (worker as usize);
+    depthwiseInputGradient(shape, dy, w, dx, scratch, first, Share.from(rows, worker + 1, workers));
     return;
   }
   const from = Share.from(shape.n, worker, workers);
@@ -129,35 +136,24 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
     multiply<f32>(way, a, w, 0, c, scratch, rows, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c, 0);
     return;
   }
-  const isDepthwise = shape.isDepthwise;
   const columns = (shape.depth + 7) & ~7;
   const blockBytes = (Tile.ROWS as usize) * (min<i32>(shape.outputs, Tile.DEPTH) as usize) * 4;
   const weightBytes = ((((shape.o as usize) * (columns as usize)) << 2) + 63) & ~63;
   const windowBytes = (Tile.ROWS as usize) * windowPitch(shape.depth);
   const edge = scratch + shape.paddedBytes;
-  const perWorker = isDepthwise
-    ? shape.paddedBytes + 64
-    : shape.paddedBytes + Tile.EDGE + blockBytes + weightBytes + windowBytes;
+  const perWorker = shape.paddedBytes + Tile.EDGE + blockBytes + weightBytes + windowBytes;
   const shift = perWorker * (worker as usize);
   scratch += shift;
-  const runs = isDepthwise ? changetype<WindowRuns>(0) : WindowRuns.at(edge + shift + Tile.EDGE_TILE, shape);
+  const runs = WindowRuns.at(edge + shift + Tile.EDGE_TILE, shape);
   const packedA = edge + shift + Tile.EDGE;
   const packedW = packedA + blockBytes;
   const windows = packedW + weightBytes;
-  if (!isDepthwise) {
-    for (let group = 0; group < shape.groups; group++) {
-      for (let k = 0; k < shape.outputs; k += Tile.DEPTH) {
-        const first = group * shape.outputs + k;
-        const target = packedW + (((first as usize) * (columns as usize)) << 2);
-        packColumns<f32>(
-          w + ((first as usize) << 2),
-          shape.o,
-          1,
-          shape.depth,
-          min<i32>(Tile.DEPTH, shape.outputs - k),
-          target,
-        );
-      }
+  for (let group = 0; group < shape.groups; group++) {
+    for (let k = 0; k < shape.outputs; k += Tile.DEPTH) {
+      const first = group * shape.outputs + k;
+      const target = packedW + (((first as usize) * (columns as usize)) << 2);
+      const block = min<i32>(Tile.DEPTH, shape.outputs - k);
+      packColumns<f32>(w + ((first as usize) << 2), shape.o, 1, shape.depth, block, target);
     }
   }
   const left = ((shape.padLeft * shape.c) as usize) << 2;
@@ -167,8 +163,7 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
     const image = shape.isPadded ? scratch : target;
     memory.fill(image, 0, (shape.paddedH as usize) * pitch);
     const gradient = dy + (n as usize) * gradientBytes;
-    if (isDepthwise) depthwiseInputGradient(shape, gradient, w, image);
-    else inputGradientImage(shape, runs, gradient, packedW, edge + shift, packedA, windows, image);
+    inputGradientImage(shape, runs, gradient, packedW, edge + shift, packedA, windows, image);
     if (shape.isPadded) {
       let inside = image + (shape.padTop as usize) * pitch + left;
       for (let i = 0; i < shape.h; i++) {

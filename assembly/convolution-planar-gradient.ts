@@ -25,25 +25,22 @@ function addTotals(total: usize, x: v128, y: v128, z: v128): void {
   v128.store(total, f32x4.add(v128.load(total, 32), z), 32);
 }
 
-/**
- * Three taps by one panel of outputs over `rows` rows of `windows` windows. What lies behind the last window of a row belongs to
- * no window: it is masked away, since not all values vanish when they are multiplied by 0.
- */
+/** Three taps by one panel of outputs over `rows` rows of `vectors` vectors of windows; `skipped` bytes of a follow each row. */
 function multiplyTaps(
   rows: i32,
-  windows: i32,
+  vectors: i32,
   a: usize,
   b0: usize,
   b1: usize,
   b2: usize,
   step: usize,
+  skipped: usize,
   lineStep: usize,
   total: usize,
   taps: i32,
 ): void {
-  const bytes = ((windows >> 2) as usize) * step;
-  const rest = windows & 3;
-  const skip = lineStep - ((((windows + 3) >> 2) as usize) << 4);
+  const bytes = (vectors as usize) * step;
+  const skip = lineStep - ((vectors as usize) << 4);
   let c00 = i32x4.splat(0);
   let c01 = c00;
   let c02 = c00;
@@ -76,28 +73,7 @@ function multiplyTaps(
       b1 += 16;
       b2 += 16;
     }
-    if (rest != 0) {
-      const mask = i32x4.gt_s(i32x4.splat(rest), i32x4(0, 1, 2, 3));
-      const a0 = v128.load(a);
-      const a1 = v128.load(a, 16);
-      const a2 = v128.load(a, 32);
-      const x0 = v128.and(v128.load(b0), mask);
-      c00 = Tile.madd<f32>(a0, x0, c00);
-      c01 = Tile.madd<f32>(a1, x0, c01);
-      c02 = Tile.madd<f32>(a2, x0, c02);
-      const x1 = v128.and(v128.load(b1), mask);
-      c10 = Tile.madd<f32>(a0, x1, c10);
-      c11 = Tile.madd<f32>(a1, x1, c11);
-      c12 = Tile.madd<f32>(a2, x1, c12);
-      const x2 = v128.and(v128.load(b2), mask);
-      c20 = Tile.madd<f32>(a0, x2, c20);
-      c21 = Tile.madd<f32>(a1, x2, c21);
-      c22 = Tile.madd<f32>(a2, x2, c22);
-      a += step;
-      b0 += 16;
-      b1 += 16;
-      b2 += 16;
-    }
+    a += skipped;
     b0 += skip;
     b1 += skip;
     b2 += skip;
@@ -105,6 +81,26 @@ function multiplyTaps(
   addTotals(total, c00, c01, c02);
   if (taps > 1) addTotals(total + PANEL, c10, c11, c12);
   if (taps > 2) addTotals(total + 2 * PANEL, c20, c21, c22);
+}
+
+/**
+ * One tap by one panel over the last vector of each row, of which `lanes` are windows. What lies behind them is masked away:
+ * the gradient is 0 there, but times 0 not all values vanish.
+ */
+function multiplyRest(rows: i32, lanes: i32, a: usize, b: usize, rowStep: usize, lineStep: usize, total: usize): void {
+  const mask = i32x4.gt_s(i32x4.splat(lanes), i32x4(0, 1, 2, 3));
+  let c0 = i32x4.splat(0);
+  let c1 = c0;
+  let c2 = c0;
+  for (; rows > 0; rows--) {
+    const x = v128.and(v128.load(b), mask);
+    c0 = Tile.madd<f32>(v128.load(a), x, c0);
+    c1 = Tile.madd<f32>(v128.load(a, 16), x, c1);
+    c2 = Tile.madd<f32>(v128.load(a, 32), x, c2);
+    a += rowStep;
+    b += lineStep;
+  }
+  addTotals(total, c0, c1, c2);
 }
 
 /** Turns rows of dy round: [windows / 4][outputs][4], `step` bytes from vector to vector. Windows past a row are 0. */
@@ -158,6 +154,12 @@ export function planarFilterGradient(
   memory.fill(totals, 0, totalBytes);
   const pixel = (shape.o as usize) << 2;
   const lineStep = ((Planes.pitch(shape) * shape.strideH) as usize) << 2;
+  // Whole vectors of windows of a row, and what is left of the last one.
+  const whole = shape.ow >> 2;
+  const lanes = shape.ow & 3;
+  const wholeBytes = (whole as usize) * step;
+  const skipped = lanes == 0 ? 0 : step;
+  const rowStep = wholeBytes + skipped;
   for (let n = 0; n < shape.n; n++) {
     Planes.write(shape, x, n, planes);
     for (let i = 0; i < shape.oh; i += blockRows) {
@@ -173,7 +175,14 @@ export function planarFilterGradient(
           const b0 = windows + (load<u32>(entry) as usize);
           const b1 = taps > 1 ? windows + (load<u32>(entry, 4) as usize) : b0;
           const b2 = taps > 2 ? windows + (load<u32>(entry, 8) as usize) : b0;
-          multiplyTaps(rows, shape.ow, panel, b0, b1, b2, step, lineStep, total + (tap as usize) * PANEL, taps);
+          const place = total + (tap as usize) * PANEL;
+          multiplyTaps(rows, whole, panel, b0, b1, b2, step, skipped, lineStep, place, taps);
+          if (skipped == 0) continue;
+          const rest = panel + wholeBytes;
+          const shift = (whole as usize) << 4;
+          multiplyRest(rows, lanes, rest, b0 + shift, rowStep, lineStep, place);
+          if (taps > 1) multiplyRest(rows, lanes, rest, b1 + shift, rowStep, lineStep, place + PANEL);
+          if (taps > 2) multiplyRest(rows, lanes, rest, b2 + shift, rowStep, lineStep, place + 2 * PANEL);
         }
         panel += PANEL;
         total += (depth as usize) * PANEL;

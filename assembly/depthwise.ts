@@ -1,6 +1,6 @@
-// Depthwise convolution (one filter per channel) and its two gradients, vectorised over channels. There is no sum over
-// channels, so packing would only copy: each output vector is a sum over the taps of image vector times weight vector.
-// Four output pixels of a row share each weight. Works on images with their border (convolution-shape.ts).
+// Depthwise convolution (one filter per channel), vectorised over channels. There is no sum over channels, so packing would only
+// copy: each output vector is a sum over the taps of image vector times weight vector. Four output pixels of a row share each
+// weight. Works on images with their border (convolution-shape.ts). Read next: depthwise-gradient.ts.
 import { ConvolutionShape } from "./convolution-shape";
 import { finish } from "./finish";
 import { Tile } from "./matmul-tile";
@@ -211,118 +211,5 @@ export function depthwise(
       c += 4;
     }
     finish(own, place, shape.ow, shape.c);
-  }
-}
-
-/** Adds the input gradient of one image to `image` (with border, zeroed by the caller). */
-export function depthwiseInputGradient(shape: ConvolutionShape, dy: usize, w: usize, image: usize): void {
-  const step = (shape.c as usize) << 2;
-  for (let i = 0; i < shape.oh; i++) {
-    for (let j = 0; j < shape.ow; j++) {
-      const window = image + shape.windowOffset(i, j);
-      let weights = w;
-      for (let index = 0; index < shape.kh * shape.kw; index++) {
-        const target = window + shape.tapOffset(index);
-        let c: usize = 0;
-        while (c + 16 <= step) {
-          v128.store(target + c, Tile.madd<f32>(v128.load(dy + c), v128.load(weights + c), v128.load(target + c)));
-          c += 16;
-        }
-        while (c < step) {
-          store<f32>(target + c, load<f32>(target + c) + load<f32>(dy + c) * load<f32>(weights + c));
-          c += 4;
-        }
-        weights += step;
-      }
-      dy += step;
-    }
-  }
-}
-
-/** One row of outputs times `count` (1 to 3) taps of a row of the filter, all vectors of channels; added to dw. */
-function addTaps(
-  x: usize,
-  dy: usize,
-  dw: usize,
-  pixels: i32,
-  pixel: usize,
-  tapStep: usize,
-  step: usize,
-  count: i32,
-): void {
-  const end = x + (step & ~15);
-  const second: usize = count > 1 ? tapStep : 0;
-  const third: usize = count > 2 ? 2 * tapStep : 0;
-  while (x < end) {
-    let s0 = f32x4.splat(0);
-    let s1 = s0;
-    let s2 = s0;
-    let t0 = s0;
-    let t1 = s0;
-    let t2 = s0;
-    let a = x;
-    let b = dy;
-    let j = pixels;
-    for (; j > 1; j -= 2) {
-      const d0 = v128.load(b);
-      s0 = Tile.madd<f32>(v128.load(a), d0, s0);
-      s1 = Tile.madd<f32>(v128.load(a + second), d0, s1);
-      s2 = Tile.madd<f32>(v128.load(a + third), d0, s2);
-      a += pixel;
-      const d1 = v128.load(b + step);
-      t0 = Tile.madd<f32>(v128.load(a), d1, t0);
-      t1 = Tile.madd<f32>(v128.load(a + second), d1, t1);
-      t2 = Tile.madd<f32>(v128.load(a + third), d1, t2);
-      a += pixel;
-      b += 2 * step;
-    }
-    if (j > 0) {
-      const d = v128.load(b);
-      s0 = Tile.madd<f32>(v128.load(a), d, s0);
-      s1 = Tile.madd<f32>(v128.load(a + second), d, s1);
-      s2 = Tile.madd<f32>(v128.load(a + third), d, s2);
-    }
-    v128.store(dw, f32x4.add(v128.load(dw), f32x4.add(s0, t0)));
-    if (count > 1) v128.store(dw + step, f32x4.add(v128.load(dw + step), f32x4.add(s1, t1)));
-    if (count > 2) v128.store(dw + 2 * step, f32x4.add(v128.load(dw + 2 * step), f32x4.add(s2, t2)));
-    x += 16;
-    dy += 16;
-    dw += 16;
-  }
-}
-
-/** Adds one image's share of the filter gradient to dw, for taps [from, end). Each output row is summed on its own. */
-export function depthwiseFilterGradient(
-  shape: ConvolutionShape,
-  image: usize,
-  dy: usize,
-  dw: usize,
-  from: i32,
-  end: i32,
-): void {
-  const step = (shape.c as usize) << 2;
-  const pixel = (shape.strideW as usize) * step;
-  const tapStep = (shape.dilationW as usize) * step;
-  for (let i = 0; i < shape.oh; i++) {
-    const row = image + shape.windowOffset(i, 0);
-    const gradient = dy + ((i * shape.ow) as usize) * step;
-    let index = from;
-    while (index < end) {
-      const count = min<i32>(min<i32>(3, end - index), shape.kw - (index % shape.kw));
-      const window = row + shape.tapOffset(index);
-      addTaps(window, gradient, dw + (index as usize) * step, shape.ow, pixel, tapStep, step, count);
-      index += count;
-    }
-    // Channels past the last vector.
-    for (let c = step & ~15; c < step; c += 4) {
-      for (index = from; index < end; index++) {
-        const window = row + shape.tapOffset(index) + c;
-        const target = dw + (index as usize) * step + c;
-        let sum: f32 = 0;
-        for (let j: usize = 0; j < (shape.ow as usize); j++)
-          sum += load<f32>(window + j * pixel) * load<f32>(gradient + c + j * step);
-        store<f32>(target, load<f32>(target) + sum);
-      }
-    }
   }
 }

@@ -29,6 +29,53 @@ function shareOfTwo<T extends number>(dy: usize, step: usize, bytes: usize, fact
   }
 }
 
+/**
+ * `pairs` pairs of pixels under windows of three taps, two apart: the first lies in two neighbours, of which dy is the left one,
+ * the second in the right one only. `rows` rows of windows, one or two, have them.
+ */
+function shareOfPairs<T extends number>(
+  dy: usize,
+  pairs: i32,
+  rows: i32,
+  lineStep: usize,
+  bytes: usize,
+  factor: T,
+  target: usize,
+): void {
+  const scale = v128.splat<T>(factor);
+  const last = bytes - 16;
+  for (; pairs > 0; pairs--) {
+    let c: usize = 0;
+    if (rows == 1) {
+      while (c < bytes) {
+        if (c > last) c = last;
+        const left = dy + c;
+        const right = v128.load(left + bytes);
+        const place = target + c;
+        v128.store(place, v128.mul<T>(v128.add<T>(v128.load(left), right), scale));
+        v128.store(place + bytes, v128.mul<T>(right, scale));
+        c += 16;
+      }
+    } else {
+      while (c < bytes) {
+        if (c > last) c = last;
+        const left = dy + c;
+        const below = left + lineStep;
+        const right = v128.load(left + bytes);
+        const rightBelow = v128.load(below + bytes);
+        const upper = v128.add<T>(v128.load(left), right);
+        const lower = v128.add<T>(v128.load(below), rightBelow);
+        const place = target + c;
+        v128.store(place, v128.mul<T>(v128.add<T>(upper, lower), scale));
+        v128.store(place + bytes, v128.mul<T>(v128.add<T>(right, rightBelow), scale));
+        c += 16;
+      }
+    }
+    dy += bytes;
+    target += 2 * bytes;
+  }
+}
+
 /** Adds dy times `factor` to one pixel. */
 function addPixel<T extends number>(dy: usize, dx: usize, bytes: usize, factor: T): void {
   let c: usize = 0;
@@ -127,6 +174,8 @@ function spreadRows<T extends number>(shape: PoolShape, dy: usize, dx: usize, fr
   let wholeEnd = (shape.dilationH | shape.dilationW) == 1 ? shape.ow : 0;
   while (wholeFrom < wholeEnd && shape.countedTaps(wholeFrom) < shape.windowW) wholeFrom++;
   while (wholeFrom < wholeEnd && shape.countedTaps(wholeEnd - 1) < shape.windowW) wholeEnd--;
+  const right = shape.padLeft + shape.w;
+  const inPairs = shape.windowW == 3 && shape.strideW == 2 && bytes >= 16;
   let place = dx + (from as usize) * (shape.w as usize) * bytes;
   for (let row = from; row < end; row++) {
     const n = row / shape.h;
@@ -140,11 +189,20 @@ function spreadRows<T extends number>(shape: PoolShape, dy: usize, dx: usize, fr
       rows > 0 && shape.countedRows(firstRow) == shape.windowH && shape.countedRows(lastRow) == shape.windowH;
     let first = 0;
     let last = 0;
-    for (let j = shape.padLeft; j < shape.padLeft + shape.w; j++) {
+    for (let j = shape.padLeft; j < right; j++) {
       while (first * shape.strideW + reachW < j) first++;
       while (last < shape.ow && last * shape.strideW <= j) last++;
       const taps = last - first;
       const window = plane + (firstRow as usize) * lineStep + (first as usize) * bytes;
+      if (inPairs && whole && rows <= 2 && taps == 2 && first >= wholeFrom) {
+        const pairs = min<i32>(wholeEnd - first - 1, (right - j) >> 1);
+        if (pairs > 0) {
+          shareOfPairs<T>(window, pairs, rows, lineStep, bytes, full, place);
+          place += ((2 * pairs) as usize) * bytes;
+          j += 2 * pairs - 1;
+          continue;
+        }
+      }
       if (rows <= 0 || taps <= 0) {
         memory.fill(place, 0, bytes);
       } else if (whole && first >= wholeFrom && last <= wholeEnd) {

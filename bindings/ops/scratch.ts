@@ -194,10 +194,11 @@ export function inputGradientScratch(words: readonly number[]): (workers: number
   if (suitsWinograd(words, { h: oh, w: ow }, { h, w, top: 2 - top, left: 2 - left }))
     return (workers) => workers * (winograd(n, o, h, w, c) + 9 * c * o * 4);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
+  const rowsOfFilter = words[7] ?? 0;
   const block = 120 * Math.min(outputs / groups, 256) * 4;
   const weights = up(outputs * up(depth, 8) * 4, 64);
   const general = image + 256 + block + weights + 120 * windowPitch(depth);
-  const bytes = isPointwise ? gemm(pixels, inputs, outputs, 4) : isDepthwise ? image + 64 : general;
+  const bytes = isPointwise ? gemm(pixels, inputs, outputs, 4) : isDepthwise ? 8 * (depth + rowsOfFilter) : general;
   return (workers) => workers * up(bytes, 64);
 }
 
