@@ -1,8 +1,8 @@
 // Batched matrix product with free strides (0 broadcasts): out[batch0, batch1, m, n] = a[.., m, k] b[.., k, n]; k = 0
-// gives zeros. Workgroups: batch0 * batch1 * ceil(m / 32) * ceil(n / 32), each of 64 invocations for a 32 x 32 tile; 16
-// steps of k are staged in workgroup memory at a time (multiply_tiles in prelude.wgsl). The backend puts `epilogue` at
-// the "@insert" line, with further bindings from 4 on if it needs them. Knows no other layout of the output than the
-// contiguous one.
+// gives zeros. In tiles of TILE_M x TILE_N, whose sizes, product and loads the backend puts at the first "@insert" lines
+// (README.md): slices * batch0 * batch1 * ceil(m / TILE_M) * ceil(n / TILE_N) workgroups. A slice is a part of k; with
+// several the output is [slices, batch0, batch1, m, n], to be summed afterwards. `epilogue` has further bindings from 4
+// on if it needs them. Knows no other layout of the output than the contiguous one. Few rows: matmulRows.wgsl.
 
 struct Parameters {
   offset0: u32,
@@ -20,6 +20,8 @@ struct Parameters {
   bColumn: i32,
   bBatch0: i32,
   bBatch1: i32,
+  // Steps of k in a slice.
+  slice: i32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<Scalar>;
@@ -29,9 +31,7 @@ struct Parameters {
 
 // @insert epilogue
 
-fn store(index: u32, value: Scalar) {
-  output[index] = epilogue(value, index);
-}
+// @insert tile
 
 // Four elements down a column of a, zeros outside.
 fn left_quad(base: i32, row: i32, k: i32) -> vec4<Scalar> {
@@ -61,51 +61,53 @@ fn right_quad(base: i32, k: i32, column: i32) -> vec4<Scalar> {
   return quad;
 }
 
-@compute @workgroup_size(64)
+// @insert stage
+
+// Four results of a row; `first` is where the matrix begins.
+fn store_quad(first: i32, row: i32, column: i32, quad: vec4<Scalar>) {
+  if (row < parameters.m) {
+    let start = first + row * parameters.n + column;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < parameters.n) {
+        output[start + i] = epilogue(quad[i], u32(start + i));
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) invocation: u32,
 ) {
+  let p = &parameters;
   let lane = i32(invocation);
-  let tilesN = (parameters.n + 31) / 32;
-  let tilesM = (parameters.m + 31) / 32;
+  let tilesN = ((*p).n + TILE_N - 1) / TILE_N;
+  let tilesM = ((*p).m + TILE_M - 1) / TILE_M;
+  let batches = (*p).batch0 * (*p).batch1;
+  let slices = max(1, ((*p).k + (*p).slice - 1) / (*p).slice);
   let tile = i32(linear_workgroup(group, groups));
-  if (tile >= parameters.batch0 * parameters.batch1 * tilesM * tilesN) {
+  if (tile >= slices * batches * tilesM * tilesN) {
     return;
   }
-  let batch = tile / (tilesM * tilesN);
-  let batch0 = batch / parameters.batch1;
-  let batch1 = batch % parameters.batch1;
-  let row = tile / tilesN % tilesM * 32;
-  let column = tile % tilesN * 32;
-  let baseA = i32(parameters.offset0) + batch0 * parameters.aBatch0 + batch1 * parameters.aBatch1;
-  let baseB = i32(parameters.offset1) + batch0 * parameters.bBatch0 + batch1 * parameters.bBatch1;
-  // Neighbouring invocations should read neighbouring memory: along k when that is a's or b's close direction, else
-  // across it.
-  let aAlongK = parameters.aColumn == 1;
-  let bAlongK = parameters.bRow == 1;
-  var sums: array<vec4<Scalar>, 4>;
-  for (var k = 0; k < parameters.k; k += 16) {
-    for (var i = lane; i < 128; i += 64) {
-      let aSlot = select(i, i % 16 * 8 + i / 16, aAlongK);
-      let bSlot = select(i, i % 16 * 8 + i / 16, bAlongK);
-      tileLeft[aSlot] = left_quad(baseA, row + aSlot % 8 * 4, k + aSlot / 8);
-      tileRight[bSlot] = right_quad(baseB, k + bSlot / 8, column + bSlot % 8 * 4);
-    }
+  let matrix = tile / (tilesM * tilesN);
+  let batch = matrix % batches;
+  let batch0 = batch / (*p).batch1;
+  let batch1 = batch % (*p).batch1;
+  let row = tile / tilesN % tilesM * TILE_M;
+  let column = tile % tilesN * TILE_N;
+  let baseA = i32((*p).offset0) + batch0 * (*p).aBatch0 + batch1 * (*p).aBatch1;
+  let baseB = i32((*p).offset1) + batch0 * (*p).bBatch0 + batch1 * (*p).bBatch1;
+  let begin = matrix / batches * (*p).slice;
+  let end = min(begin + (*p).slice, (*p).k);
+  var sums: Sums;
+  for (var k = begin; k < end; k += DEPTH) {
+    stage_left(lane, baseA, row, k);
+    stage_right(lane, baseB, k, column);
     workgroupBarrier();
-    multiply_tiles(lane / 8, lane % 8, &sums);
+    multiply(lane, &sums);
     workgroupBarrier();
   }
-  for (var i = 0; i < 4; i++) {
-    let outputRow = row + lane / 8 * 4 + i;
-    if (outputRow < parameters.m) {
-      for (var j = 0; j < 4; j++) {
-        let outputColumn = column + lane % 8 * 4 + j;
-        if (outputColumn < parameters.n) {
-          store(u32((batch * parameters.m + outputRow) * parameters.n + outputColumn), sums[i][j]);
-        }
-      }
-    }
-  }
+  store_tile(lane, matrix * (*p).m * (*p).n, row, column, &sums);
 }

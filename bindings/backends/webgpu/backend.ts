@@ -9,6 +9,7 @@ import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
+import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { shaders } from "./generated/shaders.ts";
@@ -18,7 +19,9 @@ import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
 import { ShaderLibrary } from "./shader-library.ts";
 import { GPUStorage, widen } from "./storage.ts";
+import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
+import type { Tuned, Variant } from "./variants.ts";
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
@@ -41,6 +44,18 @@ export interface WebGPUBackend extends Backend {
   /** What was made of the device so far. */
   readonly counts: GPUCounts;
   compile(segment: Segment): WebGPUProgram;
+  /**
+   * The variants of kernels that were measured best on this device, by bucket of shapes: `{"matmul:0,9,9,9": "64x64/8x8"}`.
+   * Plain data, to be kept with a profile.
+   */
+  readonly tuned: Tuned;
+  /** Uses what was measured before, for programs compiled from now on. */
+  adoptTuned(tuned: Tuned): void;
+  /**
+   * Measures the variants for shapes that were met and not measured yet, for about `milliseconds` (200 when absent); resolves
+   * with the number of shapes measured. A software GPU measures only when it is asked with `evenInSoftware`.
+   */
+  tune(options?: { readonly milliseconds?: number; readonly evenInSoftware?: boolean }): Promise<number>;
   /** Rejects when the device is lost or the backend disposed; never resolves. */
   readonly lost: Promise<never>;
 }
@@ -82,6 +97,7 @@ class GPUBackend implements WebGPUBackend {
   readonly #ring: UniformRing;
   readonly #batches: Batches;
   readonly timings?: (body: () => void) => Promise<readonly KernelTiming[]>;
+  readonly #tuner: Tuner;
   #bindGroups = 0;
 
   constructor(device: Device) {
@@ -92,6 +108,7 @@ class GPUBackend implements WebGPUBackend {
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
     this.#library = new ShaderLibrary(shaders);
+    this.#tuner = new Tuner(device.limits);
     if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }
 
@@ -165,6 +182,24 @@ class GPUBackend implements WebGPUBackend {
   }
 
   compile(segment: Segment): WebGPUProgram {
+    return this.#compile(segment, (kernel, shape) => this.#tuner.choose(kernel, shape));
+  }
+
+  get tuned(): Tuned {
+    return this.#tuner.tuned;
+  }
+
+  adoptTuned(tuned: Tuned): void {
+    this.#tuner.adopt(tuned);
+  }
+
+  async tune({ milliseconds = 200, evenInSoftware = false } = {}): Promise<number> {
+    if (this.#device.adapter.isFallback && !evenInSoftware) return 0;
+    const compile = (segment: Segment, variant: Variant): WebGPUProgram => this.#compile(segment, () => variant);
+    return await this.#tuner.measure({ backend: this, compile, time: this.timings }, milliseconds);
+  }
+
+  #compile(segment: Segment, choose: Choose): WebGPUProgram {
     this.#device.requireAlive("compile");
     return new GPUProgram(
       {
@@ -175,6 +210,7 @@ class GPUBackend implements WebGPUBackend {
         ring: this.#ring,
         pipelines: this.#pipelines,
         library: this.#library,
+        choose,
         count: () => {
           this.#bindGroups += 1;
         },

@@ -8,11 +8,13 @@ import type { Segment, Slot, SlotView, Step } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import { mapDispatches } from "./map-shader.ts";
+import { matmulDispatches } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { ownDispatch } from "./own-shader.ts";
 import { inParts } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
+import type { ProductShape, Variant } from "./variants.ts";
 
 /** A number of the run that a hand-written shader reads as a buffer of one element. */
 export interface ScalarOperand {
@@ -35,12 +37,12 @@ export function refusal(dtype: DType): string | undefined {
 }
 
 /** The launches of a segment. Throws a BackendError for what this device cannot do. */
-export function dispatchesOf(segment: Segment, library: ShaderLibrary, limits: GPULimits): Launches {
+export function dispatchesOf(segment: Segment, library: ShaderLibrary, limits: GPULimits, choose: Choose): Launches {
   const slots: Slot[] = [...segment.slots];
   const temporary = (dtype: DType, size: number): number =>
     slots.push({ kind: "temporary", buffer: -1, dtype, size }) - 1;
   const dispatches = segment.steps.flatMap((step, index) =>
-    launchesOf(step, slots, { library, limits, temporary }).map((dispatch) => ({
+    launchesOf(step, slots, { library, limits, temporary, choose }).map((dispatch) => ({
       ...inParts(dispatch, slots, limits),
       step: index,
     })),
@@ -59,9 +61,15 @@ export interface Workshop {
   readonly limits: GPULimits;
   /** Makes a slot for partial results. */
   readonly temporary: (dtype: DType, size: number) => number;
+  /** The variant for a product of this shape. */
+  readonly choose: Choose;
 }
 
-function launchesOf(step: Step, slots: readonly Slot[], { library, limits, temporary }: Workshop): Dispatch[] {
+/** Chooses a way to compute a product. */
+export type Choose = (kernel: string, shape: ProductShape) => Variant;
+
+function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
+  const { library, limits, temporary } = workshop;
   switch (step.kind) {
     case "map":
       return sizeOf(step.shape) === 0 ? [] : mapDispatches(step, slots, library, limits);
@@ -69,9 +77,12 @@ function launchesOf(step: Step, slots: readonly Slot[], { library, limits, tempo
       return step.outer * step.inner === 0 ? [] : reduceDispatches(step, slots, library, temporary);
     case "kernel": {
       // Made even where nothing runs, so that a missing kernel is always told.
+      const isNothing = step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots));
+      if (!isNothing && step.own === undefined && step.kernel === "matmul" && library.has("matmul", step.dtype))
+        return matmulDispatches(step, slots, workshop);
       const make = step.own === undefined ? kernelDispatch : ownDispatch;
       const dispatch = make(step, slots, library);
-      return step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots)) ? [] : [dispatch];
+      return isNothing ? [] : [dispatch];
     }
     case "strips":
       throw new BackendError(step.label, "a strip loop is for the CPU: this is a defect of athanor; please report it");

@@ -10,6 +10,7 @@ import type { BufferPool, Owner, PooledBuffer } from "./buffer-pool.ts";
 import { usages } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
 import type { Dispatch } from "./operands.ts";
+import type { Choose } from "./dispatches.ts";
 import { dispatchesOf } from "./dispatches.ts";
 import type { Bound, Numbers } from "./launch.ts";
 import { Launch, wordOf } from "./launch.ts";
@@ -31,6 +32,7 @@ export interface Machine {
   readonly ring: UniformRing;
   readonly pipelines: Pipelines;
   readonly library: ShaderLibrary;
+  readonly choose: Choose;
   /** Told of every bind group that is made. */
   readonly count: (what: "bindGroup") => void;
 }
@@ -81,7 +83,7 @@ export class GPUProgram implements Program {
   constructor(machine: Machine, segment: Segment) {
     this.#machine = machine;
     const { limits } = machine.device;
-    const { dispatches, slots, scalarOperands } = dispatchesOf(segment, machine.library, limits);
+    const { dispatches, slots, scalarOperands } = dispatchesOf(segment, machine.library, limits, machine.choose);
     this.#slots = slots;
     this.#outputs = slots.filter((slot) => slot.kind === "output").sort((a, b) => a.index - b.index);
     this.#scalarOperands = scalarOperands;

@@ -19,11 +19,15 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
   take: generic,
   gather: generic,
   matmul: ["f32", "i32", "u32"],
+  matmulRows: ["f32", "i32", "u32"],
   cumsum: ["f32", "i32", "u32"],
   indexAdd: ["f32", "i32", "u32"],
   scatterAdd: ["f32", "i32", "u32"],
   iota: ["i32"],
 };
+
+/** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
+const parts: readonly string[] = ["prelude", "matmulRows"];
 
 const foldKernels: readonly string[] = ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"];
 
@@ -39,7 +43,7 @@ export class ShaderLibrary {
   /** Whether a kernel of this name can be made for this type. */
   has(kernel: string, dtype: DType): boolean {
     const name = foldKernels.includes(kernel) ? "reduce" : kernel;
-    return name !== "prelude" && name in this.#shaders && (genericKernels[name] ?? ["f32"]).includes(dtype);
+    return !parts.includes(name) && name in this.#shaders && (genericKernels[name] ?? ["f32"]).includes(dtype);
   }
 
   /** The text of a kernel file, or undefined. */

@@ -1,0 +1,155 @@
+// Launches of a product of matrices: the variant for its shape, vectors where the operands lie so that none goes over an edge,
+// and a sum over slices where k is cut. Words and bindings are those of shaders/matmul.wgsl.
+// Read next: variants.ts for the choice, tile.ts for the text, reduce-shader.ts for the sum.
+import type { KernelStep, Slot } from "../../graph/step.ts";
+import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import type { Workshop } from "./dispatches.ts";
+import type { Binding, Dispatch, Word } from "./operands.ts";
+import { partCount } from "./parts.ts";
+import { reduceDispatches } from "./reduce-shader.ts";
+import type { Loads } from "./tile.ts";
+import { stageText, tileM, tileN, tileText } from "./tile.ts";
+import type { ProductShape, Variant } from "./variants.ts";
+import { suits, tiles } from "./variants.ts";
+
+/** The sizes behind the words of a product. */
+export function productShape(words: readonly number[]): ProductShape {
+  const [batch0 = 1, batch1 = 1, m = 0, n = 0, k = 0] = words;
+  return { batches: batch0 * batch1, m, n, k };
+}
+
+/** The launches of a matmul step whose result has elements. */
+export function matmulDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
+  const { limits, library, choose } = workshop;
+  const shape = productShape(step.words);
+  const variant = choose("matmul", shape);
+  if (variant.tile === "rows" && suits(variant, shape, limits)) return [rowsDispatch(step, slots, workshop)];
+  const tile = tiles[variant.tile === "rows" ? "32x32/4x4" : variant.tile];
+  const { batches, m, n, k } = shape;
+  const isFloat = step.dtype === "f32";
+  const slice = sliceOf(variant, k, tile.depth);
+  const slices = Math.max(1, Math.ceil(k / slice));
+  const isWhole = slices === 1;
+  const isCut = (at: number): boolean => {
+    const slot = slots[step.inputs[at]?.slot ?? -1];
+    return slot === undefined || slot.kind === "scalar" || partCount(slot.size, limits) > 1;
+  };
+  const [left, right] = loadsOf(step);
+  const loads = [isFloat && !isCut(0) ? left : "loose", isFloat && !isCut(1) ? right : "loose"] as const;
+  const target = isWhole ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * batches * m * n);
+  let text = library.template("matmul") ?? "";
+  const binary = { a: loads[0], b: loads[1] };
+  for (const [name, own] of Object.entries(binary)) {
+    if (own !== "loose") text = text.replace(`> ${name}: array<Scalar>;`, `> ${name}: array<vec4<Scalar>>;`);
+  }
+  // Where operands are arrays of vectors, nobody reads single elements of them.
+  if (loads[0] !== "loose") text = without(text, "left_quad");
+  if (loads[1] !== "loose") text = without(text, "right_quad");
+  text = insert(text, "tile", tileText(tile));
+  text = insert(text, "stage", stageText(tile, loads[0], loads[1]));
+  const whole = { ...step, outputs: [{ slot: target, dtype: step.dtype, offset: 0, strides: [1] }] };
+  const first = finished(isWhole ? whole : { ...whole, epilogue: undefined }, slots, workshop, text, {
+    entry: "main",
+    groups: slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile)),
+    slice,
+  });
+  if (isWhole) return [first];
+  const [output] = step.outputs;
+  const inner = batches * m * n;
+  if (output === undefined) return [first];
+  const sums = reduceDispatches(
+    {
+      kind: "reduce",
+      label: `${step.label} (sum of slices)`,
+      combiner: "sum",
+      dtype: step.dtype,
+      outer: 1,
+      length: slices,
+      inner,
+      input: { slot: target, dtype: step.dtype, offset: 0, strides: [slices * inner, inner, 1] },
+      prologue: undefined,
+      epilogue: step.epilogue,
+      output: { ...output, dtype: step.epilogue?.expression.dtype ?? output.dtype },
+    },
+    slots,
+    library,
+    workshop.temporary,
+  );
+  return [first, ...sums];
+}
+
+function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch {
+  const { batches, n, k } = productShape(step.words);
+  const isAlong = step.words[9] === 1 && step.words[10] !== 1;
+  return finished(step, slots, workshop, workshop.library.template("matmulRows") ?? "", {
+    entry: isAlong ? "along" : "across",
+    groups: batches * Math.ceil(n / (isAlong ? 4 : 64)),
+    slice: Math.max(1, k),
+  });
+}
+
+/** A whole number of staged steps, so that slices begin with a vector. */
+function sliceOf({ slices }: Variant, k: number, depth: number): number {
+  return Math.max(depth, Math.ceil(k / slices / depth) * depth);
+}
+
+/** The launch of a text with its epilogue. */
+function finished(
+  step: KernelStep,
+  slots: readonly Slot[],
+  { library }: Workshop,
+  template: string,
+  { entry, groups, slice }: { readonly entry: string; readonly groups: number; readonly slice: number },
+): Dispatch {
+  const epilogue =
+    step.epilogue === undefined
+      ? plain("fn epilogue(value: Scalar, index: u32) -> Scalar { return value; }", 4)
+      : paste(step.epilogue, slots, "epilogue", step.dtype, 4, 1);
+  const type = step.epilogue?.expression.dtype;
+  const text = insert(type === undefined ? template : retypeOutput(template, type), "epilogue", epilogue.text);
+  const words = [...step.inputs.map(({ offset }) => offset), ...step.words, slice];
+  const [a, b] = step.inputs;
+  const bindings: Binding[] = [
+    { binding: 0, access: "read", source: a?.slot ?? -1 },
+    { binding: 1, access: "read", source: b?.slot ?? -1 },
+    { binding: 2, access: "write", source: step.outputs[0]?.slot ?? -1 },
+    { binding: 3, access: "uniform", source: 0 },
+  ];
+  return {
+    label: step.label,
+    text: library.link(text, step.dtype),
+    entry,
+    groups,
+    bindings: [...bindings, ...epilogue.bindings],
+    blocks: [words.map((value): Word => ({ value })), epilogue.block.words],
+  };
+}
+
+/** How each operand can be loaded: in vectors where all of them begin at a multiple of four and none goes over an edge. */
+function loadsOf({ inputs, words }: KernelStep): readonly [Loads, Loads] {
+  const [, , m = 0, n = 0, k = 0, aRow, aColumn, aBatch0, aBatch1, bRow, bColumn, bBatch0, bBatch1] = words;
+  const isFour = (...sizes: readonly (number | undefined)[]): boolean => sizes.every((size = 0) => size % 4 === 0);
+  const [a, b] = inputs;
+  const left = isFour(a?.offset, aBatch0, aBatch1);
+  const right = isFour(b?.offset, bBatch0, bBatch1);
+  return [
+    left && aColumn === 1 && isFour(aRow, k) ? "along" : left && aRow === 1 && isFour(aColumn, m) ? "across" : "loose",
+    right && bColumn === 1 && isFour(bRow, n)
+      ? "across"
+      : right && bRow === 1 && isFour(bColumn, k)
+        ? "along"
+        : "loose",
+  ];
+}
+
+/** The text without a function. */
+function without(text: string, name: string): string {
+  const start = text.indexOf(`fn ${name}(`);
+  let depth = 0;
+  let end = start;
+  do {
+    if (text[end] === "{") depth += 1;
+    else if (text[end] === "}" && --depth === 0) break;
+  } while (++end < text.length);
+  return text.slice(0, start) + text.slice(end + 1);
+}

@@ -1,0 +1,94 @@
+// Ways to compute a product of matrices, and which one a shape gets: the one that was measured best on this device for shapes
+// like it, else one by rule. Measured ones are a plain map that a profile can keep.
+// Knows sizes, no shaders. Read next: matmul-shader.ts, which makes launches of a variant; tuner.ts, which measures.
+import type { GPULimits } from "./description.ts";
+import type { Tile } from "./tile.ts";
+import { tileM, tileN, workgroupBytes } from "./tile.ts";
+
+/** The sizes of a product. */
+export interface ProductShape {
+  readonly batches: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** A way to compute it: in tiles, with k cut into slices or not, or row by row. */
+export interface Variant {
+  readonly tile: TileName | "rows";
+  readonly slices: number;
+}
+
+export type TileName = keyof typeof tiles;
+
+/** Tiles by name: results of a workgroup, then of an invocation. */
+export const tiles: { readonly [name in "32x32/4x4" | "64x64/4x4" | "64x64/8x8" | "128x64/8x8" | "32x64/4x8"]: Tile } =
+  {
+    "32x32/4x4": { rows: 4, columns: 4, down: 8, across: 8, depth: 16 },
+    "64x64/4x4": { rows: 4, columns: 4, down: 16, across: 16, depth: 16 },
+    "64x64/8x8": { rows: 8, columns: 8, down: 8, across: 8, depth: 16 },
+    "128x64/8x8": { rows: 8, columns: 8, down: 16, across: 8, depth: 16 },
+    "32x64/4x8": { rows: 4, columns: 8, down: 8, across: 8, depth: 32 },
+  };
+
+/** Variants measured best, by kernel and bucket of shapes: `{"matmul:0,9,9,9": "64x64/8x8"}`. */
+export type Tuned = Readonly<Record<string, string>>;
+
+/** Rows up to which a product may be done row by row. */
+export const fewRows = 4;
+
+/** Workgroups below which a device has nothing to do; most have more than so many. */
+const fewGroups = 32;
+
+export const nameOf = ({ tile, slices }: Variant): string => (slices === 1 ? tile : `${tile}*${String(slices)}`);
+
+/** The variant of that name; undefined if there is none. */
+export function variantOf(name: string): Variant | undefined {
+  const [tile = "", slices = "1"] = name.split("*");
+  const count = Number(slices);
+  if ((tile !== "rows" && !(tile in tiles)) || !Number.isInteger(count) || count < 1) return undefined;
+  return { tile: tile as Variant["tile"], slices: count };
+}
+
+/** Shapes of one bucket are alike within a factor of two in every size. */
+export function bucketOf(kernel: string, { batches, m, n, k }: ProductShape): string {
+  const logs = [batches, m, n, k].map((size) => Math.ceil(Math.log2(Math.max(1, size))));
+  return `${kernel}:${logs.join()}`;
+}
+
+/** Whether a variant can compute the shape on a device. */
+export function suits({ tile, slices }: Variant, { m, k }: ProductShape, limits: GPULimits): boolean {
+  if (tile === "rows") return m <= fewRows && slices === 1;
+  const sizes = tiles[tile];
+  return workgroupBytes(sizes) <= limits.maxWorkgroupStorage && (slices === 1 || k >= slices * sizes.depth);
+}
+
+/** Variants worth measuring for a shape. */
+export function candidates(shape: ProductShape, limits: GPULimits): Variant[] {
+  const names = Object.keys(tiles) as TileName[];
+  const cuts = [1, ...(groupsOf(shape, tiles["32x32/4x4"]) < 4 * fewGroups && shape.k >= 256 ? [4, 16] : [])];
+  const all: Variant[] = [
+    ...names.flatMap((tile) => cuts.map((slices) => ({ tile, slices }))),
+    { tile: "rows", slices: 1 },
+  ];
+  return all.filter((variant) => suits(variant, shape, limits));
+}
+
+const groupsOf = ({ batches, m, n }: ProductShape, tile: Tile): number =>
+  batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
+
+/** The variant for a shape where none was measured. */
+export function byRule(shape: ProductShape, limits: GPULimits): Variant {
+  const { m, n, k } = shape;
+  if (m <= fewRows) return { tile: "rows", slices: 1 };
+  const order: TileName[] = ["128x64/8x8", "64x64/8x8", "64x64/4x4", "32x32/4x4"];
+  const isFull = (name: TileName): boolean => {
+    const tile = tiles[name];
+    return m >= tileM(tile) && n >= tileN(tile) && groupsOf(shape, tile) >= 2 * fewGroups;
+  };
+  const tile = order.find((name) => isFull(name) && suits({ tile: name, slices: 1 }, shape, limits)) ?? "32x32/4x4";
+  const groups = groupsOf(shape, tiles[tile]);
+  // Too few tiles to keep a device busy: k is cut, into slices that are still worth a sum of their own.
+  const slices = groups >= fewGroups || k < 512 ? 1 : Math.min(16, Math.floor(k / 128), Math.ceil(fewGroups / groups));
+  return { tile, slices };
+}

@@ -1,0 +1,96 @@
+// Every variant of the product of matrices computes the same, whatever the shape, the layout and the epilogue; the tuner
+// measures them and remembers. Read next: bindings/backends/webgpu/variants.ts, tuner.ts.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
+import { byRule, candidates, tiles } from "../../bindings/backends/webgpu/variants.ts";
+import { defaultEngine } from "../../bindings/engine/index.ts";
+import type { Tensor } from "../../bindings/index.ts";
+import { init, matmul, shutdown, tensor, withDevice } from "../../bindings/index.ts";
+import { open } from "./segments.ts";
+
+let backend: WebGPUBackend;
+
+beforeAll(async () => {
+  await init({ webgpu: "require", tune: "off", threads: 1 });
+  backend = defaultEngine().backends.get("webgpu") as WebGPUBackend;
+});
+afterAll(() => shutdown());
+
+const numbers = (shape: readonly number[], phase: number): Tensor =>
+  tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => Math.sin(index * 1.7 + phase)),
+    { shape },
+  );
+
+/** Whole vectors, edges in every direction, transposed operands, a batch, a broadcast, an offset, few rows, long sums. */
+const products: Readonly<Record<string, () => Tensor>> = {
+  whole: () => matmul(numbers([64, 64], 1), numbers([64, 64], 2)),
+  edges: () => matmul(numbers([67, 37], 1), numbers([37, 71], 2)),
+  "whole, transposed right": () => matmul(numbers([36, 32], 1), numbers([72, 32], 2), { transposeB: true }),
+  "whole, transposed left": () => matmul(numbers([32, 36], 1), numbers([32, 72], 2), { transposeA: true }),
+  "edges, both transposed": () =>
+    matmul(numbers([35, 33], 1), numbers([30, 35], 2), { transposeA: true, transposeB: true }),
+  "a batch with a broadcast": () => matmul(numbers([3, 20, 24], 1), numbers([24, 20], 2)),
+  "two batch axes": () => matmul(numbers([2, 3, 9, 8], 1), numbers([3, 8, 12], 2)),
+  "rows of a larger matrix": () => matmul(numbers([70, 16], 1).slice([3], [67]), numbers([16, 20], 2)),
+  "an epilogue": () =>
+    matmul(numbers([40, 600], 1), numbers([600, 24], 2), { bias: numbers([24], 3), activation: "relu" }),
+  "one row": () => matmul(numbers([1, 300], 1), numbers([300, 130], 2), { bias: numbers([130], 3) }),
+  "three rows, transposed": () => matmul(numbers([3, 130], 1), numbers([70, 130], 2), { transposeB: true }),
+  "whole numbers": () =>
+    matmul(numbers([20, 600], 1).mul(9).cast("i32"), numbers([600, 20], 2).mul(9).cast("i32")).cast("f32"),
+  "no steps": () => matmul(numbers([5, 0], 1), numbers([0, 6], 2)),
+};
+
+const variants = ["rows", ...Object.keys(tiles), "32x32/4x4*4", "64x64/8x8*3"];
+
+describe.each(variants)("%s", (variant) => {
+  test.each(Object.entries(products))("%s", async (_, product) => {
+    const engine = defaultEngine();
+    engine.clearPlans();
+    backend.adoptTuned({ "matmul:*": variant });
+    const here = await withDevice("webgpu", product).data();
+    const there = await withDevice("wasm", product).data();
+    expect(here.length).toBe(there.length);
+    here.forEach((value, index) => {
+      expect(Math.abs(value - (there[index] ?? Number.NaN))).toBeLessThan(1e-4);
+    });
+  });
+});
+
+describe("the choice", () => {
+  const limits = { maxWorkgroupStorage: 16384 } as WebGPUBackend["limits"];
+  test("follows the shape where nothing was measured", () => {
+    const rule = (m: number, n: number, k: number): string => {
+      const { tile, slices } = byRule({ batches: 1, m, n, k }, limits);
+      return slices === 1 ? tile : `${tile} in ${String(slices)}`;
+    };
+    expect(rule(1, 4096, 4096)).toBe("rows");
+    expect(rule(4096, 4096, 4096)).toBe("128x64/8x8");
+    expect(rule(64, 64, 64)).toBe("32x32/4x4");
+    expect(rule(64, 64, 8192)).toBe("32x32/4x4 in 8");
+  });
+
+  test("leaves out tiles that the workgroup memory has no room for", () => {
+    const small = candidates({ batches: 1, m: 64, n: 64, k: 64 }, { ...limits, maxWorkgroupStorage: 4096 });
+    expect(small.map(({ tile }) => tile)).toEqual(["32x32/4x4"]);
+  });
+
+  test("is measured on the device, kept as plain data, and adopted by another backend", async () => {
+    const lone = await open();
+    const { productSegment } = await import("../../bindings/backends/webgpu/tuner.ts");
+    lone.compile(productSegment({ batches: 1, m: 33, n: 20, k: 16 })).dispose();
+    expect(await lone.tune()).toBe(0); // a software GPU
+    expect(await lone.tune({ evenInSoftware: true })).toBe(1);
+    expect(await lone.tune({ evenInSoftware: true })).toBe(0);
+    const kept = JSON.parse(JSON.stringify(lone.tuned)) as typeof lone.tuned;
+    expect(Object.keys(kept)).toEqual(["matmul:0,6,5,4"]);
+    expect(Object.keys(tiles)).toContain(Object.values(kept)[0]);
+    const other = await open();
+    other.adoptTuned({ ...kept, "matmul:1,1,1,1": "a variant of another version" });
+    expect(other.tuned).toEqual(kept);
+    expect(lone.memory().inUse).toBe(0);
+    lone.dispose();
+    other.dispose();
+  });
+});
