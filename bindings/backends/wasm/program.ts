@@ -163,8 +163,8 @@ export class WasmProgram implements Program {
       for (const storage of results) (storage as WasmStorage | undefined)?.release();
       throw error;
     } finally {
-      for (let index = 0; index < results.length; index++) results[index]?.overwritten();
-      for (let index = 0; index < held.length; index++) this.heap.release(held[index] ?? 0);
+      for (const storage of results) (storage as WasmStorage | undefined)?.overwritten();
+      for (const pointer of held) this.heap.release(pointer);
     }
   }
 
