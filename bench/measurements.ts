@@ -1,5 +1,6 @@
-// What is measured beside work: linear algebra, overhead, start-up, size, memory. Each gives rows; their names are known before.
+// What is measured beside work: linear algebra, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
+import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { linalgMeasurements } from "./linalg.ts";
 import { memoryMeasurements } from "./memory.ts";
 import { overheadMeasurements } from "./overhead.ts";
@@ -11,6 +12,8 @@ export interface Measurement {
   readonly name: string;
   /** Left out by --quick. */
   readonly long: boolean;
+  /** Measured only where it is asked for by its whole name; further words then choose among its rows. */
+  readonly onlyByName?: boolean;
   /** Starts what it needs and lets go of it. */
   measure(): Promise<readonly Row[]>;
 }
@@ -21,4 +24,5 @@ export const measurements: readonly Measurement[] = [
   ...memoryMeasurements,
   startMeasurement,
   sizeMeasurement,
+  dispatchMeasurement,
 ];

@@ -2,13 +2,13 @@
 // Read next: ../engine/start.ts, where the findings come from.
 import type { InitReport } from "../engine/index.ts";
 import { defaultEngine, init } from "../engine/index.ts";
-import { calibrate } from "../engine/calibrate.ts";
+import { calibrate } from "../engine/tune.ts";
 
 /** Writes the report to standard output. */
 export async function doctor(json: boolean): Promise<void> {
   const report = await init();
   if (json) {
-    await calibrate(defaultEngine());
+    await calibrate();
     console.log(JSON.stringify(asData(report)));
     return;
   }
