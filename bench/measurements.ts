@@ -1,6 +1,7 @@
 // What is measured beside work: linear algebra, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
+import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
 import { linalgMeasurements } from "./linalg.ts";
 import { memoryMeasurements } from "./memory.ts";
 import { overheadMeasurements } from "./overhead.ts";
@@ -21,6 +22,7 @@ export interface Measurement {
 export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
   ...overheadMeasurements,
+  ...gpuOverheadMeasurements,
   ...memoryMeasurements,
   startMeasurement,
   sizeMeasurement,

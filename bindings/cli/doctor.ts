@@ -94,7 +94,7 @@ const units = [
 
 function ageOf(measuredAt: string | null): string {
   if (measuredAt === null) return "";
-  const age = Date.now() - Date.parse(measuredAt);
+  const age = new Date().getTime() - Date.parse(measuredAt);
   for (const [length, name] of units) {
     const count = Math.floor(age / length);
     if (count >= 1) return `, ${String(count)} ${name}${count === 1 ? "" : "s"} ago`;

@@ -18,7 +18,7 @@ export interface Pace {
   readonly breathe: () => Promise<void>;
 }
 
-/** No single run is expected to take longer than this, in milliseconds: larger sizes are left out on slow devices. */
+/** Milliseconds that no run of a GPU is expected to take longer than: larger sizes are left out on a slow one. */
 const longestRun = 12;
 /** The runtime compiles kernels better once they have run for a while: every figure is the best of two visits. */
 const visits = 2;
@@ -99,7 +99,8 @@ class Timer {
       const known = found.filter((bench) => bench.probe.kind === probe.kind).at(-1);
       if (probe.devices?.includes(this.backend.name) === false) continue;
       const scale = known === undefined ? 0 : probe.size / known.probe.size;
-      if (known !== undefined && known.best * scale > 1000 * longestRun) continue;
+      const isSlow = known !== undefined && known.best * scale > 1000 * longestRun;
+      if (isSlow && !this.backend.readsSynchronously) continue;
       const bench = await this.bench(probe);
       await this.visit(bench);
       found.push(bench);
@@ -166,7 +167,7 @@ class Timer {
     for (const bytes of [2 ** 14, 2 ** 18, 2 ** 22]) {
       const time = await this.transfer(direction, bytes / 4);
       points.push([bytes, bytes / Math.max(least, time - latency, time / 4)]);
-      if (time > 1000 * longestRun) break;
+      if (time > 1000 * longestRun && !this.backend.readsSynchronously) break;
     }
     return { latency, bytes: points };
   }

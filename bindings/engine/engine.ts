@@ -334,6 +334,11 @@ export class Engine implements Reader {
       );
   }
 
+  /** Forgets all plans: devices or costs have changed. */
+  clearPlans(): void {
+    this.planner.clear();
+  }
+
   /** What times runs, so that later predictions are better; undefined where there is nothing to choose. */
   get observe(): Observe | undefined {
     return this.backends.size > 1 ? this.tuning?.observe : undefined;

@@ -9,7 +9,6 @@ import { findGPU } from "../backends/webgpu/find.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
 import type { Engine } from "./engine.ts";
 import type { ProfileReport, TuneMode } from "./tuning.ts";
-import { Tuning } from "./tuning.ts";
 
 /** Options of `init`. */
 export interface InitOptions {
@@ -80,11 +79,13 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
     gpu.lost.catch(() => {
       if (engine.backends.get("webgpu") !== gpu) return;
       engine.backends.delete("webgpu");
-      engine.planner.clear();
+      engine.clearPlans();
       const report = reports.get(engine);
       if (report !== undefined) reports.set(engine, withoutGpu(report));
     });
   }
+  // Apart, so that a page that computes at once need not have loaded it before.
+  const { Tuning } = await import("./tuning.ts");
   engine.tuning = new Tuning(engine, tune);
   await engine.tuning.begin();
   const relaxedDetail = features.relaxed

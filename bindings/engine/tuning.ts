@@ -70,7 +70,7 @@ export class Tuning {
         if (++this.unsaved >= worthStoring) void this.save();
       },
       surprised: () => {
-        this.engine.planner.clear();
+        this.engine.clearPlans();
       },
     });
     this.observe = mode === "off" ? undefined : (compiled, position) => learner.observe(compiled, position);
@@ -194,7 +194,7 @@ export class Tuning {
 
   private apply(profile: Profile, origin: "measured" | "stored" | "imported"): void {
     this.engine.costs.adopt(profile, origin);
-    this.engine.planner.clear();
+    this.engine.clearPlans();
   }
 
   private async save(): Promise<void> {
