@@ -17,6 +17,7 @@ import type { Patch, Place, Places } from "./places.ts";
 import { placesOf } from "./places.ts";
 import { workOf } from "./sharing.ts";
 import { WasmStorage } from "./storage.ts";
+import { runByStep } from "./timed-steps.ts";
 import type { Call } from "./strip-words.ts";
 import { stripWords } from "./strip-words.ts";
 import type { WasmBackend } from "./backend.ts";
@@ -167,11 +168,11 @@ export class WasmProgram implements Program {
       for (const { dtype, index } of this.scalars)
         this.heap.view(dtype, this.scalarBase + index * scalarBytes, 1)[0] = scalars[index] ?? 0;
       const run = (from: number, to: number): void => {
-        if (clock === undefined) this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared);
-        else this.runTimed(from, to, clock);
+        this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared);
       };
+      const timed = clock && ((from: number, to: number) => runByStep(this.stepOfRecord, from, to, run, clock));
       const told = clock && ((step: Step, time: number) => clock(this.segment.steps.indexOf(step), time));
-      this.own.run(this.recordCount, this.heap, this.block, run, told);
+      this.own.run(this.recordCount, this.heap, this.block, timed ?? run, told);
       this.throwReported();
       return results;
     } catch (error) {
@@ -180,18 +181,6 @@ export class WasmProgram implements Program {
     } finally {
       for (let index = 0; index < results.length; index++) results[index]?.overwritten();
       for (let index = 0; index < held.length; index++) this.heap.release(held[index] ?? 0);
-    }
-  }
-
-  /** Runs the records of one step after those of another, each in a call of its own. */
-  private runTimed(from: number, to: number, clock: StepClock): void {
-    const steps = this.stepOfRecord;
-    for (let first = from, end = from; first < to; first = end) {
-      const step = steps[first] ?? 0;
-      while (end < to && steps[end] === step) end++;
-      const begun = performance.now();
-      this.backend.run(this.records + 4 * recordWords * first, end - first, this.isShared);
-      clock(step, 1000 * (performance.now() - begun));
     }
   }
 
