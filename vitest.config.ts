@@ -1,9 +1,15 @@
 // Two projects: "node" runs everything under test/ in Node, with a software GPU; "browser" runs test/browser in headless
 // Chromium, also from Node's side. One file: `npx vitest run test/tensor.test.ts`; names: `-t "matmul"`.
 // Sets up processes only; it knows nothing of what is tested. Read next: scripts/software-gpu.ts, test/browser/run.ts.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ViteUserConfig } from "vitest/config";
 import { gpuEnvironment, unpackSoftwareGpu } from "./scripts/software-gpu.ts";
 import { ClosingLine } from "./test/setup/closing-line.ts";
+
+// Tests keep no profiles among the user's.
+process.env.ATHANOR_CACHE = mkdtempSync(join(tmpdir(), "athanor-test-"));
 
 // The dynamic loader reads these when a process starts, so they must be in place before Vitest forks its workers.
 const software = await unpackSoftwareGpu();

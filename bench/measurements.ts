@@ -1,5 +1,7 @@
-// What is measured beside work: linear algebra, overhead, start-up, size, memory. Each gives rows; their names are known before.
+// What is measured beside work: linear algebra, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
+import { dispatchMeasurement } from "./dispatch/dispatch.ts";
+import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
 import { linalgMeasurements } from "./linalg.ts";
 import { memoryMeasurements } from "./memory.ts";
 import { overheadMeasurements } from "./overhead.ts";
@@ -11,6 +13,8 @@ export interface Measurement {
   readonly name: string;
   /** Left out by --quick. */
   readonly long: boolean;
+  /** Measured only where it is asked for by its whole name; further words then choose among its rows. */
+  readonly onlyByName?: boolean;
   /** Starts what it needs and lets go of it. */
   measure(): Promise<readonly Row[]>;
 }
@@ -18,7 +22,9 @@ export interface Measurement {
 export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
   ...overheadMeasurements,
+  ...gpuOverheadMeasurements,
   ...memoryMeasurements,
   startMeasurement,
   sizeMeasurement,
+  dispatchMeasurement,
 ];

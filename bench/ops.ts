@@ -2,13 +2,14 @@
 //   -- matmul conv/1x56   only rows whose name contains one of these        --quick   without the largest
 //   --threads 1,2         the same work on so many threads                   --simd auto,strict   on these builds of the kernels
 //   --json                one object a row                                   --save    keeps them in results/
+//   dispatch              where work is placed and what that costs against the better device; --profile for a made-up machine
 // Read next: work/work.ts and measurements.ts for what is measured, sample.ts, peak.ts.
 import { allowRelaxedSimd } from "../bindings/cli/relaxed-simd.ts";
 import type { InitOptions } from "../bindings/engine/index.ts";
 import { defaultEngine, init, shutdown } from "../bindings/engine/index.ts";
 import type { Contender } from "./contender.ts";
 import { measurements } from "./measurements.ts";
-import { isChosen, quick, simd, threads, words } from "./options.ts";
+import { isChosen, json, quick, simd, threads, words } from "./options.ts";
 import { ours, ourVersion } from "./ours.ts";
 import { Peak } from "./peak.ts";
 import type { Row } from "./row.ts";
@@ -60,8 +61,13 @@ const speedUps = (found: readonly Row[]): Row[] =>
   });
 
 const configurations = threads.flatMap((count) => simd.map((build): InitOptions => ({ threads: count, simd: build })));
-const chosen = chosenWorks(words, quick);
-const others = measurements.filter(({ name, long }) => isChosen(name) && !(quick && long));
+/** A measurement of many kinds of work, asked for by its name: the other words are for it. */
+const survey = measurements.find(({ name, onlyByName }) => onlyByName === true && words.includes(name));
+const chosen = survey === undefined ? chosenWorks(words, quick) : [];
+const others =
+  survey === undefined
+    ? measurements.filter(({ name, long, onlyByName }) => isChosen(name) && onlyByName !== true && !(quick && long))
+    : [survey];
 if (chosen.length + others.length === 0) {
   const names = [...works, ...measurements].map(({ name }) => name).join(" ");
   throw new RangeError(`nothing is called ${words.join(", ")}. There is: ${names}`);
@@ -73,7 +79,7 @@ const keep = (found: readonly Row[]): void => {
   rows.push(...found);
   found.forEach(print);
 };
-if (configurations.length === 1) {
+if (chosen.length > 0 && configurations.length === 1) {
   say(`${String(await init(configurations[0] ?? {}))}\n`);
   for (const work of chosen) keep(await rowsOf(work));
   await shutdown();
@@ -89,5 +95,10 @@ if (configurations.length === 1) {
     keep([...found, ...speedUps(found)]);
   }
 }
-for (const other of others) keep(await other.measure());
+for (const other of others) {
+  const found = await other.measure();
+  // A survey has told people as it went.
+  if (other.onlyByName === true && !json) rows.push(...found);
+  else keep(found);
+}
 save(rows, { athanor: ourVersion });

@@ -10,11 +10,12 @@ const { values, positionals } = parseArgs({
     save: { type: "boolean", default: false },
     threads: { type: "string", default: "1" },
     simd: { type: "string", default: "auto" },
+    profile: { type: "string" },
   },
 });
 
-/** Without the largest; one object a row; rows are kept in results/. */
-export const { quick, json, save: isKept } = values;
+/** Without the largest; one object a row; rows are kept in results/; a made-up machine for `dispatch`. */
+export const { quick, json, save: isKept, profile } = values;
 
 /** Only rows whose name contains one of these; all without. */
 export const words: readonly string[] = positionals;

@@ -79,7 +79,8 @@ function quantized([x, weight]: readonly Tensor[]): Prepared {
   });
 }
 
-function forward(task: SingleTask): Forward {
+/** What a single task computes. */
+export function forward(task: SingleTask): Forward {
   switch (task.op) {
     case "matmul": {
       const options = { transposeA: task.transposed === "a", transposeB: task.transposed === "b" };

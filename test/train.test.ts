@@ -1,8 +1,8 @@
 // Training: small models learn, the same seed gives the same bits, callbacks stop, memory stays flat.
 // Read next: ../bindings/train/README.md.
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { dataset } from "../bindings/data/index.ts";
-import { memory } from "../bindings/engine/index.ts";
+import { init, memory } from "../bindings/engine/index.ts";
 import { Dropout, Linear, sequential } from "../bindings/nn/index.ts";
 import type { Sequential } from "../bindings/nn/index.ts";
 import { relu } from "../bindings/ops/activation.ts";
@@ -11,6 +11,9 @@ import { Adam, SGD } from "../bindings/optim/index.ts";
 import { manualSeed } from "../bindings/random/index.ts";
 import type { EpochLog } from "../bindings/train/index.ts";
 import { earlyStopping, evaluate, fit, progressBar } from "../bindings/train/index.ts";
+
+// A calibration in the background would have memory of its own.
+beforeAll(() => init({ tune: "off" }));
 
 const exclusiveOr = dataset(
   { data: new Float32Array([0, 0, 0, 1, 1, 0, 1, 1]), shape: [4, 2] },

@@ -32,14 +32,22 @@ export interface KernelTiming {
   readonly microseconds: number;
 }
 
+/** Told how many microseconds a step of a segment took. */
+export type StepClock = (step: number, microseconds: number) => void;
+
 /** A compiled segment. It owns no storage between runs. */
 export interface Program {
   /**
    * Runs the segment. `inputs[i]` binds the slot of kind input and index i; likewise `scalars`. Returns the storages
    * of the output slots by index, each held once for the caller: new ones, or inputs that `given` allows to overwrite.
-   * Synchronous on both devices: on the GPU it submits.
+   * Synchronous on both devices: on the GPU it submits. With a `clock`, which only the CPU has, steps run apart so that each can
+   * be timed; a GPU has `Backend.timings`.
    */
-  run(inputs: readonly Storage[], scalars: readonly number[], given?: readonly boolean[]): Storage[];
+  run(inputs: readonly Storage[], scalars: readonly number[], given?: readonly boolean[], clock?: StepClock): Storage[];
+  /** False while a run would have to wait for something to be compiled; absent where it never has to. */
+  readonly isReady?: boolean;
+  /** Compiles what a run needs without blocking the caller. */
+  prepare?(): Promise<void>;
   /** Lets go of what was compiled for this program only. */
   dispose(): void;
 }
@@ -54,6 +62,10 @@ export interface Backend {
   refusesDType(dtype: DType): string | undefined;
   /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;
+  /** Why a tensor of so many elements is too large for a kernel here; undefined if it is not. Absent where memory is the only limit. */
+  refusesSize?(elements: number, dtype: DType): string | undefined;
+  /** Resolves when everything that runs programs has started. */
+  started?(): Promise<void>;
   /** New storage holding a copy of host data. Throws a BackendError naming the size when memory runs out. */
   upload(data: TypedArray, dtype: DType): Storage;
   /** A host copy of the elements, once the work before it is done. */

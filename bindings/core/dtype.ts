@@ -123,3 +123,8 @@ export function requireDType(op: string, name: string, dtype: DType, allowed: re
   const hint = advice === "" ? `cast(${name}, "${allowed.includes("f32") ? "f32" : (allowed[0] ?? "f32")}")` : advice;
   throw new DTypeError(op, `${name} must be ${allowed.join(" or ")}, got ${dtype}. Convert it: ${hint}`);
 }
+
+/** Throws a DTypeError unless `dtype` names an element type. */
+export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
+  if (!isDType(dtype)) throw new DTypeError(op, `unknown dtype ${String(dtype)}. Known: f32, f64, i32, u32, u8, bool`);
+}

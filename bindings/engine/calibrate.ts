@@ -1,152 +1,228 @@
-// Measures the devices so that placement compares figures of this machine: a matmul, a long stream of arithmetic, the
-// smallest kernel, and transfers. About a tenth of a second a device. Knows backends through their interface only.
-// Read next: cost-model.ts, which keeps the results.
-import type { Backend } from "../backends/backend.ts";
-import type { Segment, SlotView, Step } from "../graph/step.ts";
-import { constant, input } from "../expr/expression.ts";
-import { add, mul } from "../expr/primitives/arithmetic.ts";
-import { matmulScratch } from "../ops/scratch.ts";
-import type { DeviceProfile, Link, Rate } from "./cost-model.ts";
-import type { Engine } from "./engine.ts";
+// Measures a device so that placement compares figures of this machine: products, convolutions, streams, exponentials,
+// eigenproblems and transfers at several sizes, and what a kernel costs that does nothing. In slices of a few milliseconds
+// with the event loop in between. Knows backends through their interface only.
+// Read next: probe.ts for what is run; profile.ts for what comes of it; tuning.ts, which decides when.
+import type { Backend, Program, Storage } from "../backends/backend.ts";
+import { sizeOf } from "../core/shape.ts";
+import type { Work } from "../ops/descriptor.ts";
+import type { Probe, Ready } from "./probe.ts";
+import { launches, probes, readyProbe } from "./probe.ts";
+import type { Curve, DeviceProfile, Link, Rate } from "./profile.ts";
+import { works } from "./profile.ts";
 
-/** Milliseconds spent on one figure at most. */
-const budget = 12;
-const matrix = 128;
-const streamElements = 1 << 18;
-
-/** Measures every device of the engine that was not measured yet, unless tuning is off, and forgets plans made by guesses. */
-export async function calibrate(engine: Engine): Promise<void> {
-  const unknown = [...engine.backends.values()].filter(({ name }) => !engine.costs.profile(name).measured);
-  if (!engine.isTuned || unknown.length === 0) return;
-  for (const backend of unknown) engine.costs.setProfile(backend.name, await measure(backend));
-  engine.clearPlans();
+/** How a measurement goes about it. */
+export interface Pace {
+  /** Milliseconds for a device, roughly. */
+  readonly budget: number;
+  /** Lets others have a turn. Throws to give up. */
+  readonly breathe: () => Promise<void>;
 }
 
-async function measure(backend: Backend): Promise<DeviceProfile> {
-  const tiny = await time(backend, mapSegment(64, 1), [64]);
-  const tinyMany = await time(backend, mapSegment(64, 17), [64]);
-  // Steps beyond the first share a submit: their cost is that of a launch inside a program.
-  const launch = Math.max(0.05, (tinyMany - tiny) / 16);
-  const streamTime = Math.max(0.1, (await time(backend, mapSegment(streamElements, 1), [streamElements])) - tiny);
-  const streamBytes = (2 * 4 * streamElements) / streamTime;
-  const heavy = Math.max(streamTime, (await time(backend, mapSegment(streamElements, 1, 32), [streamElements])) - tiny);
-  const streamFlops = (64 * streamElements) / heavy;
-  const product = Math.max(
-    0.1,
-    (await time(backend, matmulSegment(backend), [matrix * matrix, matrix * matrix])) - tiny,
-  );
-  const contraction = (2 * matrix ** 3) / product;
-  const rate = (flops: number, extra = 0): Rate => ({ launch: launch + extra, flops, bytes: streamBytes });
-  return {
-    rates: {
-      contraction: rate(contraction),
-      convolution: rate(contraction * 0.7),
-      stream: rate(streamFlops),
-      factorization: backend.name === "wasm" ? rate(500) : rate(50, tiny),
-    },
-    upload: await link(backend, "upload"),
-    download: await link(backend, "download"),
-    measured: true,
-  };
+/** Milliseconds that no run of a GPU is expected to take longer than: larger sizes are left out on a slow one. */
+const longestRun = 12;
+/** The runtime compiles kernels better once they have run for a while: every figure is the best of two visits. */
+const visits = 2;
+/** Least microseconds a kernel is said to take: below that the clock decides. */
+const least = 0.02;
+
+/** Measures a device. */
+export async function measure(backend: Backend, pace: Pace): Promise<DeviceProfile> {
+  await backend.started?.();
+  const timer = new Timer(backend, pace);
+  try {
+    return await timer.profile();
+  } finally {
+    timer.dispose();
+  }
 }
 
-/** Microseconds of one run, the best of several within the budget. */
-async function time(backend: Backend, segment: Segment, sizes: readonly number[]): Promise<number> {
-  const program = backend.compile(segment);
-  const inputs = sizes.map((size) => backend.upload(new Float32Array(size).fill(0.5), "f32"));
-  const once = async (): Promise<number> => {
-    const start = performance.now();
-    const outputs = program.run(inputs, []);
-    await backend.idle();
-    const elapsed = performance.now() - start;
-    for (const output of outputs) output.release();
-    return elapsed;
-  };
-  await once();
-  let best = await once();
-  const start = performance.now();
-  while (performance.now() - start < budget) best = Math.min(best, await once());
-  for (const storage of inputs) storage.release();
-  program.dispose();
-  return Math.max(0.05, best * 1000);
+/** A probe with what it takes to run it. */
+interface Bench {
+  readonly probe: Probe;
+  readonly ready: Ready;
+  readonly program: Program;
+  readonly inputs: readonly Storage[];
+  /** Microseconds of the fastest run. */
+  best: number;
 }
 
-async function link(backend: Backend, direction: "upload" | "download"): Promise<Link> {
-  const once = async (elements: number): Promise<number> => {
+class Timer {
+  private readonly backend: Backend;
+  private readonly pace: Pace;
+  private readonly open: Bench[] = [];
+  /** Milliseconds for one visit to one probe. */
+  private readonly share: number;
+  /** Microseconds of waiting for a device that has next to nothing to do. */
+  private wait = 0;
+
+  constructor(backend: Backend, pace: Pace) {
+    this.backend = backend;
+    this.pace = pace;
+    this.share = pace.budget / visits / (probes.length + 12);
+  }
+
+  async profile(): Promise<DeviceProfile> {
+    const [single, many] = [await this.bench(launches(1)), await this.bench(launches(17))];
+    for (let visit = 0; visit < visits; visit++) for (const bench of [single, many]) await this.visit(bench);
+    this.wait = this.backend.readsSynchronously ? 0 : single.best;
+    // Kernels beyond the first share a program: their cost is that of a launch inside of one.
+    const launch = Math.max(least, (many.best - single.best) / 16);
+    const start = await this.startOf(single);
+    const benches = await this.benchAll();
+    const { flops, bytes } = curvesOf(benches, launch);
+    const rateOf = (work: Work): Rate => ({
+      launch,
+      flops: flops[work] ?? [[1, 1000]],
+      bytes: bytes.length > 0 ? bytes : [[1, 1000]],
+    });
+    return {
+      start,
+      rates: Object.fromEntries(works.map((work) => [work, rateOf(work)])) as Record<Work, Rate>,
+      upload: await this.link("upload"),
+      download: await this.link("download"),
+      measured: true,
+      corrections: [],
+    };
+  }
+
+  dispose(): void {
+    for (const { program, inputs } of this.open.splice(0)) {
+      program.dispose();
+      for (const storage of inputs) storage.release();
+    }
+  }
+
+  /** Every probe that is not too large for the device, smaller ones before larger ones of their kind. */
+  private async benchAll(): Promise<Bench[]> {
+    const found: Bench[] = [];
+    for (const probe of probes) {
+      const known = found.filter((bench) => bench.probe.kind === probe.kind).at(-1);
+      if (probe.devices?.includes(this.backend.name) === false) continue;
+      const scale = known === undefined ? 0 : probe.size / known.probe.size;
+      const isSlow = known !== undefined && known.best * scale > 1000 * longestRun;
+      if (isSlow && !this.backend.readsSynchronously) continue;
+      const bench = await this.bench(probe);
+      await this.visit(bench);
+      found.push(bench);
+    }
+    for (let visit = 1; visit < visits; visit++) for (const bench of found) await this.visit(bench);
+    return found;
+  }
+
+  private async bench(probe: Probe): Promise<Bench> {
+    const ready = readyProbe(probe, this.backend);
+    const program = this.backend.compile(ready.segment);
+    const inputs: Storage[] = [];
+    const bench: Bench = { probe, ready, program, inputs, best: Number.POSITIVE_INFINITY };
+    this.open.push(bench);
+    for (const shape of probe.shapes) {
+      const data = new Float32Array(sizeOf(shape));
+      for (let index = 0; index < data.length; index++) data[index] = 0.25 + (index & 7) / 16;
+      inputs.push(this.backend.upload(data, "f32"));
+    }
+    await program.prepare?.();
+    await this.pace.breathe();
+    return bench;
+  }
+
+  /** Runs for its share of the time, at least twice, and keeps the fastest. */
+  private async visit(bench: Bench): Promise<void> {
+    const begun = performance.now();
+    let runs = 1;
+    for (let round = 0; round < 2 || performance.now() - begun < this.share; round++) {
+      const elapsed = await this.time(bench, runs);
+      // What waiting takes is little of several runs; where it is much, it cannot be told from the work.
+      const waited = runs > 1 ? Math.min(this.wait, 750 * elapsed) : 0;
+      bench.best = Math.min(bench.best, Math.max(least, (1000 * elapsed - waited) / runs));
+      // A device that must be waited for is given several runs at once, and a clock that ticks slowly more than a tick.
+      runs = Math.min(64, Math.max(1, Math.round((runs * Math.min(this.share, 2)) / Math.max(elapsed, 1e-3))));
+    }
+    await this.pace.breathe();
+  }
+
+  /** Milliseconds of so many runs, waited for at the end. */
+  private async time({ program, inputs }: Bench, runs: number): Promise<number> {
+    const begun = performance.now();
+    for (let run = 0; run < runs; run++) for (const output of program.run(inputs, [])) output.release();
+    await this.backend.idle();
+    return performance.now() - begun;
+  }
+
+  /** Microseconds of the host for handing a program over, without waiting for it. */
+  private async startOf({ program, inputs }: Bench): Promise<number> {
+    const runs = 10;
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 3; round++) {
+      const begun = performance.now();
+      for (let run = 0; run < runs; run++) for (const output of program.run(inputs, [])) output.release();
+      best = Math.min(best, performance.now() - begun);
+      await this.backend.idle();
+    }
+    return Math.max(least, (1000 * best) / runs);
+  }
+
+  private async link(direction: "upload" | "download"): Promise<Link> {
+    const latency = await this.transfer(direction, 16);
+    const points: (readonly [number, number])[] = [];
+    for (const bytes of [2 ** 14, 2 ** 18, 2 ** 22]) {
+      const time = await this.transfer(direction, bytes / 4);
+      points.push([bytes, bytes / Math.max(least, time - latency, time / 4)]);
+      if (time > 1000 * longestRun && !this.backend.readsSynchronously) break;
+    }
+    return { latency, bytes: points };
+  }
+
+  /** Microseconds of the fastest of some transfers. */
+  private async transfer(direction: "upload" | "download", elements: number): Promise<number> {
+    const { backend } = this;
     const data = new Float32Array(elements);
     let storage = backend.upload(data, "f32");
     await backend.idle();
     let best = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 3; round++) {
-      const start = performance.now();
+    const begun = performance.now();
+    for (let round = 0; round < 3 || performance.now() - begun < this.share; round++) {
+      const from = performance.now();
       if (direction === "download") await backend.download(storage);
       else {
         storage.release();
         storage = backend.upload(data, "f32");
         await backend.idle();
       }
-      best = Math.min(best, performance.now() - start);
+      best = Math.min(best, performance.now() - from);
     }
     storage.release();
-    return best * 1000;
-  };
-  const latency = Math.max(0.05, await once(16));
-  const large = Math.max(latency + 0.1, await once(1 << 18));
-  return { latency, bytes: (4 * (1 << 18)) / (large - latency) };
+    await this.pace.breathe();
+    return Math.max(least, 1000 * best);
+  }
 }
 
-const view = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strides: [1] });
-
-/** `steps` kernels over `size` elements, each of `operations` multiply-adds. */
-function mapSegment(size: number, steps: number, operations = 1): Segment {
-  let expression = input(0, "f32");
-  for (let index = 0; index < operations; index++)
-    expression = add(mul(expression, constant(0.5, "f32")), constant(0.25, "f32"));
-  const list = Array.from({ length: steps }, (_, index): Step => {
-    const source = index === 0 ? 0 : 1 + (index % 2);
-    const target = index === steps - 1 ? 3 : 2 - (index % 2);
-    return { kind: "map", label: "calibrate", shape: [size], expression, inputs: [view(source)], output: view(target) };
-  });
+/** Rates by size, of operations for every class of work and of bytes for all. */
+function curvesOf(
+  benches: readonly Bench[],
+  launch: number,
+): { readonly flops: Partial<Record<Work, Curve>>; readonly bytes: Curve } {
+  const points = (kinds: (probe: Probe) => boolean, amount: (ready: Ready) => number): Curve =>
+    benches
+      .filter(({ probe }) => kinds(probe))
+      .map(({ ready, best }): readonly [number, number] => [
+        amount(ready),
+        amount(ready) / Math.max(best - launch, best / 10),
+      ])
+      .sort(([a], [b]) => a - b)
+      .filter(([at], index, all) => index === 0 || at > (all[index - 1]?.[0] ?? 0));
+  const flops: Partial<Record<Work, Curve>> = {};
+  for (const work of works) {
+    const curve = points(
+      (probe) => probe.work === work && probe.bounds === "flops",
+      (ready) => ready.flops,
+    );
+    if (curve.length > 0) flops[work] = curve;
+  }
   return {
-    slots: [
-      { kind: "input", index: 0, dtype: "f32", size },
-      { kind: "temporary", buffer: 0, dtype: "f32", size },
-      { kind: "temporary", buffer: 1, dtype: "f32", size },
-      { kind: "output", index: 0, dtype: "f32", size },
-    ],
-    steps: list,
-    buffers: [4 * size, 4 * size],
-  };
-}
-
-function matmulSegment(backend: Backend): Segment {
-  const n = matrix;
-  const size = n * n;
-  const words = [1, 1, n, n, n, n, 1, 0, 0, n, 1, 0, 0];
-  const operand = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strides: [n, 1] });
-  return {
-    slots: [
-      { kind: "input", index: 0, dtype: "f32", size },
-      { kind: "input", index: 1, dtype: "f32", size },
-      { kind: "output", index: 0, dtype: "f32", size },
-    ],
-    steps: [
-      {
-        kind: "kernel",
-        label: "calibrate",
-        kernel: "matmul",
-        dtype: "f32",
-        inputs: [operand(0), operand(1)],
-        outputs: [operand(2)],
-        words,
-        workgroups: Math.ceil(n / 32) ** 2,
-        entry: "main",
-        work: { flops: 2 * n ** 3, elements: 3 * size },
-        scratch: matmulScratch(words, 4)(backend.workers),
-        columns: n,
-        epilogue: undefined,
-      },
-    ],
-    buffers: [],
+    flops,
+    bytes: points(
+      ({ bounds }) => bounds === "bytes",
+      (ready) => ready.bytes,
+    ),
   };
 }

@@ -1,87 +1,139 @@
-// What work costs on each device of this machine, in microseconds: launch + max(operations / rate, bytes / bandwidth).
-// Starts from cautious guesses, replaced by measurement (calibrate.ts). Knows no graph.
-// Read next: graph/place.ts, which asks; calibrate.ts, which measures.
+// What work costs on each device of this machine, in microseconds: launch + max(operations / rate, bytes / bandwidth), with
+// rates by size, corrected by the running medians of what real runs took. Knows no graph.
+// Read next: graph/place.ts, which asks; profile.ts for the figures; calibrate.ts, which measures them.
 import type { DeviceName } from "../backends/backend.ts";
 import type { Costs } from "../graph/place.ts";
 import type { Work } from "../ops/descriptor.ts";
+import type { Correction, DeviceProfile, Link, Profile } from "./profile.ts";
+import { format, guesses, rateAt } from "./profile.ts";
 
-/** Speed of one class of work on one device. */
-export interface Rate {
-  /** Microseconds before a kernel of this class does anything. */
-  readonly launch: number;
-  /** Floating-point operations a microsecond. */
-  readonly flops: number;
-  /** Bytes a microsecond. */
-  readonly bytes: number;
+/** Where the figures in use come from. */
+export type Origin = "built in" | "measured" | "stored" | "imported";
+
+/** Samples of a bucket that are remembered: old ones make room for new ones. */
+const remembered = 15;
+/** Samples from which on they count. */
+const enough = 3;
+/** A single run may have been disturbed by anything: what is further from the prediction than this is taken for this far. */
+const furthest = 16;
+/** A correction that has changed by more than this since plans were made makes them anew. */
+const unexpected = 1.5;
+
+/** What runs of one class and size on one device took, as multiples of what was predicted. */
+class History {
+  private readonly ratios: number[];
+  /** The median when plans were last made. */
+  planned: number;
+
+  constructor(ratio?: number) {
+    this.ratios = ratio === undefined ? [] : Array<number>(enough).fill(ratio);
+    this.planned = this.median;
+  }
+
+  add(ratio: number): void {
+    this.ratios.push(Math.min(furthest, Math.max(1 / furthest, ratio)));
+    if (this.ratios.length > remembered) this.ratios.shift();
+  }
+
+  get isKnown(): boolean {
+    return this.ratios.length >= enough;
+  }
+
+  get median(): number {
+    if (!this.isKnown) return 1;
+    const sorted = [...this.ratios].sort((a, b) => a - b);
+    return sorted[sorted.length >> 1] ?? 1;
+  }
 }
-
-/** Cost of moving data between the host and a device. */
-export interface Link {
-  /** Microseconds for the smallest transfer. */
-  readonly latency: number;
-  /** Bytes a microsecond. */
-  readonly bytes: number;
-}
-
-/** Everything the model knows of a device. */
-export interface DeviceProfile {
-  readonly rates: Readonly<Record<Work, Rate>>;
-  readonly upload: Link;
-  readonly download: Link;
-  /** Whether the figures were measured on this machine or guessed. */
-  readonly measured: boolean;
-}
-
-const guess = (launch: number, flops: number, bytes: number): Rate => ({ launch, flops, bytes });
-
-/** Guesses of a modest machine, used until calibration. */
-export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
-  wasm: {
-    rates: {
-      contraction: guess(0.5, 20_000, 10_000),
-      convolution: guess(1, 15_000, 10_000),
-      stream: guess(0.3, 4_000, 10_000),
-      factorization: guess(1, 1_000, 5_000),
-    },
-    upload: { latency: 0.5, bytes: 10_000 },
-    download: { latency: 0.5, bytes: 10_000 },
-    measured: false,
-  },
-  webgpu: {
-    rates: {
-      contraction: guess(30, 200_000, 50_000),
-      convolution: guess(30, 150_000, 50_000),
-      stream: guess(30, 50_000, 50_000),
-      factorization: guess(200, 1_000, 10_000),
-    },
-    upload: { latency: 50, bytes: 5_000 },
-    download: { latency: 500, bytes: 3_000 },
-    measured: false,
-  },
-};
 
 /** The cost model of one engine. */
 export class CostModel implements Costs {
+  /** Where the figures come from, and when they were measured, as an ISO date. */
+  origin: Origin = "built in";
+  measuredAt: string | null = null;
   private readonly profiles = new Map<DeviceName, DeviceProfile>();
+  private readonly histories: Record<DeviceName, Map<string, History>> = { wasm: new Map(), webgpu: new Map() };
 
+  /** What is known of a device, with what runs have taught so far. */
   profile(device: DeviceName): DeviceProfile {
-    return this.profiles.get(device) ?? guesses[device];
+    const profile = this.base(device);
+    const corrections = [...this.histories[device]].flatMap(([key, history]): Correction[] => {
+      const [work = "", bucket = ""] = key.split(" ");
+      return history.isKnown ? [{ work: work as Work, bucket: Number(bucket), ratio: history.median }] : [];
+    });
+    return { ...profile, corrections };
   }
 
   setProfile(device: DeviceName, profile: DeviceProfile): void {
     this.profiles.set(device, profile);
+    this.histories[device] = new Map(
+      profile.corrections.map(({ work, bucket, ratio }) => [`${work} ${String(bucket)}`, new History(ratio)]),
+    );
+  }
+
+  /** Takes over the figures of a profile. */
+  adopt(profile: Profile, origin: Origin): void {
+    for (const name of ["wasm", "webgpu"] as const) {
+      const device = profile.devices[name];
+      if (device !== undefined) this.setProfile(name, device);
+    }
+    this.origin = origin;
+    this.measuredAt = profile.measuredAt;
+  }
+
+  /** The figures as a profile, with what runs have taught. */
+  export(machine: string, devices: readonly DeviceName[]): Profile {
+    const known = devices.map((name) => [name, this.profile(name)] as const);
+    return { format, machine, measuredAt: this.measuredAt, devices: Object.fromEntries(known) };
   }
 
   compute(device: DeviceName, work: Work, flops: number, bytes: number): number {
-    const rate = this.profile(device).rates[work];
-    return rate.launch + Math.max(flops / rate.flops, bytes / rate.bytes);
+    const base = this.uncorrected(device, work, flops, bytes);
+    const histories = this.histories[device];
+    return histories.size === 0 ? base : base * (histories.get(keyOf(work, flops, bytes))?.median ?? 1);
+  }
+
+  start(device: DeviceName): number {
+    return this.base(device).start;
+  }
+
+  /** Microseconds of a kernel that does nothing. */
+  launch(device: DeviceName, work: Work): number {
+    return this.base(device).rates[work].launch;
   }
 
   transfer(from: DeviceName | "host", to: DeviceName | "host", bytes: number): number {
     if (from === to) return 0;
     const parts: Link[] = [];
-    if (from !== "host") parts.push(this.profile(from).download);
-    if (to !== "host") parts.push(this.profile(to).upload);
-    return parts.reduce((time, link) => time + link.latency + bytes / link.bytes, 0);
+    if (from !== "host") parts.push(this.base(from).download);
+    if (to !== "host") parts.push(this.base(to).upload);
+    return parts.reduce((time, link) => time + link.latency + bytes / rateAt(link.bytes, bytes), 0);
+  }
+
+  /** Prediction by the rates alone. */
+  uncorrected(device: DeviceName, work: Work, flops: number, bytes: number): number {
+    const rate = this.base(device).rates[work];
+    return rate.launch + Math.max(flops / rateAt(rate.flops, flops), bytes / rateAt(rate.bytes, bytes));
+  }
+
+  /** Takes in that such a kernel took `ratio` times its uncorrected prediction. True if plans made before may be wrong now. */
+  learn(device: DeviceName, work: Work, flops: number, bytes: number, ratio: number): boolean {
+    if (!(ratio > 0)) return false;
+    const key = keyOf(work, flops, bytes);
+    let history = this.histories[device].get(key);
+    if (history === undefined) this.histories[device].set(key, (history = new History()));
+    history.add(ratio);
+    const change = history.median / history.planned;
+    if (change < unexpected && change > 1 / unexpected) return false;
+    history.planned = history.median;
+    return true;
+  }
+
+  private base(device: DeviceName): DeviceProfile {
+    return this.profiles.get(device) ?? guesses[device];
   }
 }
+
+/** Class and size of a kernel in one text. */
+const keyOf = (work: Work, flops: number, bytes: number): string =>
+  `${work} ${String(Math.round(Math.log2(Math.max(1, flops, bytes))))}`;

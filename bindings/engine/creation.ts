@@ -1,7 +1,7 @@
 // Creation of tensors on the default engine, with NumPy's names and PyTorch's default type, f32.
 // Read next: ../random for random tensors.
 import type { DType, TypedArray } from "../core/dtype.ts";
-import { bytesOf, dtypeOfArray, isFloating, newArray } from "../core/dtype.ts";
+import { bytesOf, checkDType, dtypeOfArray, isFloating, newArray } from "../core/dtype.ts";
 import { BackendError, DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { checkShape, show, sizeOf } from "../core/shape.ts";
@@ -9,7 +9,6 @@ import * as ops from "../ops/index.ts";
 import type { Nested, Tensor } from "../ops/tensor.ts";
 import { describe, isTensor, requireArguments } from "../ops/tensor.ts";
 import { defaultEngine } from "./default.ts";
-import { checkDType } from "./engine.ts";
 
 /** Element type of a new tensor. */
 export interface CreationOptions {

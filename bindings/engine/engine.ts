@@ -1,44 +1,33 @@
 // The engine: records ops as nodes, and when a value is needed captures, plans, caches and runs the pending graph.
-// Owns the devices, the open scopes and transforms, and the plan cache. Read next: run.ts, jit.ts, default.ts.
+// Owns the devices, the open scopes and transforms. Read next: planner.ts, run.ts, jit.ts, default.ts.
 import type { Backend, DeviceName, Storage } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
-import { isDType, newArray } from "../core/dtype.ts";
-import { BackendError, DTypeError, DisposedError } from "../core/errors.ts";
+import { newArray } from "../core/dtype.ts";
+import { BackendError, DisposedError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Capture } from "../graph/capture.ts";
 import { capture } from "../graph/capture.ts";
 import { Node, Value } from "../graph/node.ts";
-import { makePlan } from "../graph/plan.ts";
 import type { ConstantAttributes, ConstantOp, Op } from "../ops/descriptor.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { CostModel } from "./cost-model.ts";
 import { Finalizers } from "./finalizers.ts";
 import type { Reader } from "./handle.ts";
 import { Handle } from "./handle.ts";
-import { LeastRecentlyUsed } from "./least-recently-used.ts";
-import type { CompiledPlan, Result, RunTrace } from "./run.ts";
-import { compilePlan, drive, dropPlan, mustWait, runAtOnce, runPlan } from "./run.ts";
+import type { RunOptions } from "./planner.ts";
+import { Planner } from "./planner.ts";
+import { isReady, prepare } from "./readiness.ts";
+import type { Observe, Result } from "./run.ts";
+import { drive, mustWait, runAtOnce, runPlan, runTraced } from "./run.ts";
 import { Scopes } from "./scopes.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** A chain of pending ops longer than this is run without being asked for, so that a loop that never reads stays small. */
 export const maxPendingDepth = 500;
-/** Compiled plans kept; the least recently used goes first. */
-const maxPlans = 256;
 /** Reads let timers and finalizers run after this many milliseconds without a pause. */
 const breath = 50;
 
 const constantOp: ConstantOp = { kind: "constant", name: "constant" };
-
-/** How a run is planned and carried out. */
-export interface RunOptions {
-  /** Devices that may be used; all when absent. */
-  readonly devices?: readonly DeviceName[];
-  /** Whether the host reads the results. */
-  readonly readBack?: boolean;
-  readonly trace?: RunTrace;
-  /** Inputs that callers of the plan may give away. */
-  readonly given?: readonly boolean[];
-}
 
 /** A trace in progress: what jit needs to know of random keys drawn inside it. */
 export interface Trace {
@@ -51,14 +40,14 @@ export class Engine implements Reader {
   readonly scopes: Scopes = new Scopes((tensor) => {
     if (tensor instanceof Handle) this.finalizers.watch(tensor);
   });
-  /** Whether predictions come from measurements of this machine. */
-  isTuned = true;
+  /** When devices are measured and what is kept of it; there once they have started. */
+  tuning: Tuning | undefined;
   /** Device that ops are recorded for, set by withDevice. */
   preferred: DeviceName | undefined;
   /** The innermost jit trace. */
   trace: Trace | undefined;
   private readonly transforms: Node[][] = [];
-  private readonly plans = new LeastRecentlyUsed<string, CompiledPlan>(maxPlans, dropPlan);
+  readonly planner: Planner = new Planner(this.backends, this.costs);
   private readonly finalizers = new Finalizers();
   private start: (() => Promise<void>) | undefined;
   private starting: Promise<void> | undefined;
@@ -264,10 +253,27 @@ export class Engine implements Reader {
   async run(values: readonly Value[], options: RunOptions = {}): Promise<void> {
     await this.ready();
     this.requireOpen("run");
-    const captured = capture(values);
+    let captured = capture(values);
     if (captured.targets.length === 0) return;
-    const compiled = this.plan(captured, options);
-    this.finish(captured, await drive(runPlan(compiled, captured.inputs, captured.scalars, this.backends, options)));
+    let compiled = this.planner.plan(captured, options);
+    if (!isReady(compiled)) {
+      const compiling = prepare(compiled);
+      if (options.traces === undefined && this.planner.canStandIn(compiled, captured.inputs, options))
+        compiled = this.planner.plan(captured, { ...options, devices: ["wasm"] });
+      else {
+        await compiling;
+        // Others may have run while this waited.
+        captured = capture(values);
+        if (captured.targets.length === 0) return;
+        compiled = this.planner.plan(captured, options);
+      }
+    }
+    const { inputs, scalars } = captured;
+    const results =
+      options.traces === undefined
+        ? drive(runPlan(compiled, inputs, scalars, this.backends, { observe: this.observe }))
+        : runTraced(compiled, inputs, scalars, this.backends, options.traces);
+    this.finish(captured, await results);
   }
 
   /** The same without waiting; throws a BackendError where that is impossible. */
@@ -289,36 +295,11 @@ export class Engine implements Reader {
         "an operand lives on webgpu, which cannot be read without waiting. Use await x.data()",
       );
     }
-    const compiled = this.plan(captured, options);
+    const compiled = this.planner.planAtOnce(captured, options);
     const advice = "part of the work waits for webgpu. Use await x.data()";
-    const results = runAtOnce(compiled, captured.inputs, captured.scalars, this.backends, { op, advice, ...options });
+    const context = { op, advice, observe: this.observe };
+    const results = runAtOnce(compiled, captured.inputs, captured.scalars, this.backends, context);
     this.finish(captured, results);
-  }
-
-  /** The compiled plan for a capture, from the cache if its structure was seen before. */
-  plan(captured: Capture, options: RunOptions = {}): CompiledPlan {
-    // Which devices there are changes by number only.
-    const devices = `${this.backends.size}${options.devices?.join() ?? ""}`;
-    const key = `${devices}|${String(options.readBack ?? false)}|${captured.key}`;
-    const known = this.plans.get(key);
-    if (known !== undefined) return known;
-    const compiled = this.compile(captured, options);
-    this.plans.set(key, compiled);
-    return compiled;
-  }
-
-  /** Plans and compiles a capture without looking at the cache. */
-  compile(captured: Capture, options: RunOptions = {}): CompiledPlan {
-    const devices = [...this.backends.values()].filter((backend) => options.devices?.includes(backend.name) ?? true);
-    const residence = captured.inputs.map((value): (DeviceName | "host")[] =>
-      value.copies.size > 0 ? [...value.copies.keys()] : ["host"],
-    );
-    const plan = makePlan(captured, devices, this.costs, {
-      residence,
-      readBack: options.readBack ?? false,
-      ...(options.given === undefined ? {} : { given: options.given }),
-    });
-    return compilePlan(plan, this.backends);
   }
 
   private finish(captured: Capture, results: readonly Result[]): void {
@@ -338,9 +319,9 @@ export class Engine implements Reader {
     if (this.backends.size === 0) return false;
     const captured = capture(values);
     if (captured.targets.length === 0) return true;
-    const compiled = this.plan(captured);
+    const compiled = this.planner.planAtOnce(captured);
     if (mustWait(compiled, captured.inputs)) return false;
-    const context = { op: "flush", advice: "cannot wait" };
+    const context = { op: "flush", advice: "cannot wait", observe: this.observe };
     this.finish(captured, runAtOnce(compiled, captured.inputs, captured.scalars, this.backends, context));
     return true;
   }
@@ -355,14 +336,20 @@ export class Engine implements Reader {
 
   /** Forgets all plans: devices or costs have changed. */
   clearPlans(): void {
-    this.plans.clear();
+    this.planner.clear();
+  }
+
+  /** What times runs, so that later predictions are better; undefined where there is nothing to choose. */
+  get observe(): Observe | undefined {
+    return this.backends.size > 1 ? this.tuning?.observe : undefined;
   }
 
   /** Releases the devices. Tensors on them are gone. */
   async shutdown(): Promise<void> {
     await this.tail;
+    await this.tuning?.stop();
     this.isShut = true;
-    this.plans.clear();
+    this.planner.clear();
     for (const backend of this.backends.values()) backend.dispose();
     this.backends.clear();
   }
@@ -381,9 +368,4 @@ function requireKernel(op: Op<unknown>, device: DeviceName | undefined): void {
 function constantData(value: Value): TypedArray {
   const { value: number } = value.node?.attributes as ConstantAttributes;
   return newArray(value.dtype, value.size).fill(value.dtype === "bool" ? Number(number !== 0) : number);
-}
-
-/** Throws a DTypeError unless `dtype` names an element type. */
-export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
-  if (!isDType(dtype)) throw new DTypeError(op, `unknown dtype ${String(dtype)}. Known: f32, f64, i32, u32, u8, bool`);
 }

@@ -1,55 +1,27 @@
-// explain: runs the pending work below tensors and tells, kernel by kernel, where it ran and why.
-// Read next: graph/place.ts for the reasons; engine.ts.
-import type { DeviceName } from "../backends/backend.ts";
-import { showBytes } from "../core/bytes.ts";
+// explain: runs the pending work below tensors under the clock and tells, kernel by kernel, where it ran, why, and what it took.
+// Read next: explanation.ts for what is told; graph/place.ts for the reasons; run.ts for the traces.
+import type { Storage } from "../backends/backend.ts";
 import { ParameterError } from "../core/errors.ts";
+import type { Capture } from "../graph/capture.ts";
 import { capture } from "../graph/capture.ts";
-import type { Footprint } from "../graph/footprint.ts";
 import { footprintOf } from "../graph/footprint.ts";
+import type { Value } from "../graph/node.ts";
 import { workOf } from "../graph/place.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { Step } from "../graph/step.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { calibrate } from "./calibrate.ts";
 import { engineOf } from "./default.ts";
+import type { Engine } from "./engine.ts";
+import type { ExplainedKernel, ExplainedSegment, ExplainedTransfer, Explanation } from "./explanation.ts";
+import { explanationOf } from "./explanation.ts";
 import type { RunTrace } from "./run.ts";
 import { tensorsOf } from "./scopes.ts";
 
-/** One kernel of a plan. */
-export interface ExplainedKernel {
-  /** The ops it computes, joined by "+". */
-  readonly op: string;
-  readonly device: DeviceName;
-  readonly reason: string;
-  /** Microseconds the cost model expects. */
-  readonly predicted: number;
-  readonly flops: number;
-  /** Bytes read and written. */
-  readonly bytes: number;
-}
-
-/** A plan in words: `String(explanation)` is a table, `toJSON()` the data. */
-export interface Explanation {
-  readonly kernels: readonly ExplainedKernel[];
-  /** Runs of kernels on one device, with the milliseconds they took. */
-  readonly segments: readonly {
-    readonly device: DeviceName;
-    readonly kernels: number;
-    readonly milliseconds: number;
-  }[];
-  /** Copies between host and devices. */
-  readonly transfers: readonly {
-    readonly from: DeviceName | "host";
-    readonly to: DeviceName;
-    readonly bytes: number;
-  }[];
-  /** Bytes the run held at once, at most, against those of all its tensors together. */
-  readonly memory: Footprint;
-  toString(): string;
-  toJSON(): unknown;
-}
-
 /**
- * Runs what is pending below a tensor, a tree of tensors, or the tensors a function returns, and explains the plan.
- * What was computed before has nothing left to explain.
+ * Runs what is pending below a tensor, a tree of tensors, or the tensors a function returns, and explains the plan: for every
+ * kernel the device, the reason, predicted and measured time and bytes moved. The plan is run up to four times, each step under
+ * the clock, and the fastest counts; results are stored as by any run. What was computed before has nothing left to explain.
+ * `String(explanation)` is a table, `toJSON()` the data, `toTrace()` the events of a Chrome trace.
  */
 export async function explain(target: Tensor | readonly Tensor[] | (() => unknown)): Promise<Explanation> {
   const tensors = tensorsOf(typeof target === "function" ? target() : target);
@@ -61,46 +33,116 @@ export async function explain(target: Tensor | readonly Tensor[] | (() => unknow
     );
   const engine = engineOf(first);
   await engine.ready();
-  await calibrate(engine);
+  await engine.tuning?.settled();
   const values = tensors
     .map((tensor) => engine.valueOf(tensor, "explain"))
     .filter((value) => !value.isStored && !value.isConstant);
   const captured = capture(values);
-  const trace: RunTrace = { segments: [], transfers: [], wait: true };
-  const { plan } = engine.plan(captured, { readBack: true });
-  await engine.run(values, { readBack: true, trace });
-  const order = plan.segments.flatMap((segment) => segment.groups);
-  const kernels = order.flatMap((index): ExplainedKernel[] => {
-    const group = plan.fused.groups[index];
-    const placement = plan.placements[index];
-    if (group === undefined || placement === undefined) return [];
-    const { flops, bytes } = workOf(plan.fused, group);
-    return [{ op: group.label, ...placement, flops, bytes }];
-  });
-  const segments = plan.segments.map((segment, index) => ({
-    device: segment.device,
-    kernels: segment.steps.length,
-    milliseconds: trace.segments[index] ?? 0,
-  }));
-  const data = { kernels, segments, transfers: trace.transfers, memory: footprintOf(captured, plan) };
-  return { ...data, toString: () => table(data), toJSON: () => data };
+  // The run goes by the same plan.
+  const { plan } = engine.planner.plan(captured, { readBack: true });
+  const traces: RunTrace[] = [];
+  for (const value of values) value.retain();
+  try {
+    await engine.run(values, { readBack: true, traces });
+    return tell(engine, captured, plan, traces, await readTransfers(values));
+  } finally {
+    for (const value of values) value.release();
+  }
 }
 
-type Told = Omit<Explanation, "toString" | "toJSON">;
+/** Reads results from the GPU as a reader would, for the time that takes. */
+async function readTransfers(values: readonly Value[]): Promise<RunTrace["transfers"]> {
+  const transfers: RunTrace["transfers"] = [];
+  for (const { copies } of values) {
+    const storage = copies.has("wasm") ? undefined : (copies.get("webgpu") as Storage | undefined);
+    if (storage === undefined) continue;
+    const begin = performance.now();
+    const { byteLength } = await storage.backend.download(storage);
+    transfers.push({ from: "webgpu", to: "host", bytes: byteLength, begin, milliseconds: performance.now() - begin });
+  }
+  return transfers;
+}
 
-function table({ kernels, segments, transfers, memory }: Told): string {
-  if (kernels.length === 0) return "nothing to compute: the tensor is stored already";
-  const rows = [["op", "device", "predicted", "bytes", "reason"]];
-  for (const kernel of kernels)
-    rows.push([kernel.op, kernel.device, `${kernel.predicted.toFixed(1)} µs`, String(kernel.bytes), kernel.reason]);
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) =>
-    row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("  "),
+function tell(
+  engine: Engine,
+  captured: Capture,
+  plan: Plan,
+  traces: readonly RunTrace[],
+  reads: RunTrace["transfers"],
+): Explanation {
+  const fastest = (of: (trace: RunTrace) => number | undefined): number | undefined => {
+    const times = traces.flatMap((trace) => of(trace) ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  };
+  const stepTimes = plan.segments.map(({ steps }, segment) =>
+    steps.map((_, step) => fastest((trace) => trace.steps[segment]?.get(step))),
   );
-  for (const segment of segments)
-    lines.push(`ran ${String(segment.kernels)} kernels on ${segment.device} in ${segment.milliseconds.toFixed(3)} ms`);
-  for (const transfer of transfers)
-    lines.push(`moved ${String(transfer.bytes)} bytes from ${transfer.from} to ${transfer.to}`);
-  lines.push(`held ${showBytes(memory.peak)} at most; all its tensors together are ${showBytes(memory.sum)}`);
-  return lines.join("\n");
+  const segments = plan.segments.map(({ device, steps }, index): ExplainedSegment => {
+    return { device, kernels: steps.length, milliseconds: fastest((trace) => trace.segments[index]) ?? 0 };
+  });
+  // Later runs find the operands where the first has brought them.
+  const [trace] = traces;
+  const end = (trace?.begins.at(-1) ?? 0) + (trace?.segments.at(-1) ?? 0);
+  const [firstRead] = reads;
+  const moved = [
+    ...(trace?.transfers ?? []),
+    ...reads.map((read) => ({ ...read, begin: end + read.begin - (firstRead?.begin ?? 0) })),
+  ];
+  const transfers = moved.map(({ from, to, bytes, begin, milliseconds }): ExplainedTransfer & { begin: number } => {
+    return { from, to, bytes, predicted: engine.costs.transfer(from, to, bytes), measured: 1000 * milliseconds, begin };
+  });
+  const kernels = plan.segments.flatMap(({ groups, steps }, segment) => {
+    const times = stepTimes[segment] ?? [];
+    return groups.flatMap((index) => kernelOf(engine, plan, index, steps, times) ?? []);
+  });
+  return explanationOf({
+    kernels,
+    segments,
+    transfers: transfers.map(({ begin: _, ...transfer }) => transfer),
+    predicted: { plan: plan.predicted, wasm: plan.alone.wasm ?? null, webgpu: plan.alone.webgpu ?? null },
+    profile: engine.tuning?.report().detail ?? "",
+    memory: footprintOf(captured, plan),
+    timeline: {
+      segments: plan.segments.map(({ device, steps }, index) => ({
+        device,
+        threads: engine.backends.get(device)?.workers ?? 1,
+        begin: 1000 * (trace?.begins[index] ?? 0),
+        microseconds: 1000 * (segments[index]?.milliseconds ?? 0),
+        steps: steps.map((step, position) => ({
+          step,
+          microseconds: stepTimes[index]?.[position],
+          reasons: (step.groups ?? []).map((group) => plan.placements[group]?.reason ?? ""),
+        })),
+      })),
+      transfers: transfers.map(({ begin, ...transfer }) => ({ ...transfer, begin: 1000 * begin })),
+    },
+  });
+}
+
+/** A group with its share of the steps that compute it. */
+function kernelOf(
+  engine: Engine,
+  plan: Plan,
+  index: number,
+  steps: readonly Step[],
+  times: readonly (number | undefined)[],
+): ExplainedKernel | undefined {
+  const group = plan.fused.groups[index];
+  const placement = plan.placements[index];
+  if (group === undefined || placement === undefined) return undefined;
+  const { flops, bytes } = workOf(plan.fused, group);
+  const { device, reason, predicted, forced } = placement;
+  let measured: number | null = null;
+  let loop: number | null = null;
+  steps.forEach(({ groups = [] }, position) => {
+    if (!groups.includes(index)) return;
+    // Several kernels in one loop cannot be told apart: each is given what its prediction is of all.
+    const together = groups.reduce((sum, other) => sum + (plan.placements[other]?.predicted ?? 0), 0);
+    const time = times[position];
+    if (time !== undefined) measured = (measured ?? 0) + time * (groups.length === 1 ? 1 : predicted / together);
+    if (groups.length > 1) loop = position + 1;
+  });
+  const isFallback = forced !== undefined && engine.backends.size > 1 && !forced.startsWith("withDevice(");
+  const fallback = isFallback ? forced : null;
+  return { op: group.label, device, reason, predicted, measured, flops, bytes, fallback, loop };
 }

@@ -13,8 +13,10 @@ import { isTensor } from "../ops/tensor.ts";
 import { defaultEngine, engineOf } from "./default.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { Engine, Trace } from "./engine.ts";
-import type { CompiledPlan, Result } from "./run.ts";
-import { dropPlan, mustWait, runAtOnce } from "./run.ts";
+import type { PlacedPlan } from "./jit-plans.ts";
+import { carriedResults, dropPlans, planFor } from "./jit-plans.ts";
+import type { Result } from "./run.ts";
+import { mustWait, runAtOnce } from "./run.ts";
 import { requireFunction, tensorsOf } from "./scopes.ts";
 import { PlainCall, flatten, signature } from "./signature.ts";
 
@@ -39,24 +41,30 @@ export interface JitFunction<Arguments extends readonly unknown[], Result> {
 const maxTraces = 64;
 
 /** Where an input of the captured graph comes from at a call. */
-type Source =
+export type Source =
   | { readonly kind: "argument"; readonly index: number }
   | { readonly kind: "captured"; readonly value: Value }
   | { readonly kind: "key"; readonly refresh: () => TypedArray; readonly shape: Shape; readonly dtype: DType };
 
-interface Traced {
+export interface Traced {
   readonly captured: Capture;
   readonly sources: readonly Source[];
   /** Whether a source is an argument that is given away and not returned as it is. */
   readonly given: readonly boolean[];
   readonly isGiving: boolean;
+  /** For such an argument, the plan's result that takes its place in a loop. */
+  readonly carried: ReadonlyMap<number, number>;
   /** For every scalar of the graph, the argument leaf it is, or its fixed value. */
   readonly scalarSources: readonly (number | { readonly fixed: number })[];
   /** Rebuilds the result tree from one tensor per leaf. */
   readonly rebuild: (make: (leaf: number) => Tensor) => unknown;
   /** Result leaf → index among the plan's results, or a leaf that is an argument or a captured value itself. */
   readonly leaves: readonly (number | Source)[];
+  /** Made in one epoch of the engine's planner. */
   readonly plans: PlacedPlan[];
+  epoch: number;
+  /** What sources were bound to at the last call, and at how many calls they have been. */
+  readonly bound: { value: Value; calls: number }[];
 }
 
 /**
@@ -107,7 +115,7 @@ function dropTrace(traced: Traced): void {
   for (const source of [...traced.sources, ...traced.leaves]) {
     if (typeof source === "object" && source.kind === "captured") source.value.release();
   }
-  for (const { compiled } of traced.plans) dropPlan(compiled);
+  dropPlans(traced);
 }
 
 /** The leaves, by their place among all, of the arguments given away. */
@@ -224,7 +232,10 @@ function analyse(
     scalarSources,
     rebuild,
     leaves,
+    carried: carriedResults(sources, given, captured, values, leaves),
     plans: [],
+    epoch: engine.planner.epoch,
+    bound: [],
   };
 }
 
@@ -235,36 +246,6 @@ function isUnshared(inputs: readonly Value[], index: number): boolean {
   return (
     inputs.indexOf(value) === inputs.lastIndexOf(value) && [...value.copies.values()].every((copy) => !copy.isShared)
   );
-}
-
-/** Which devices are in use and where an input lies, as a number below eight. */
-function devicesOf(engine: Engine): number {
-  return Number(engine.backends.has("wasm")) + 2 * Number(engine.backends.has("webgpu"));
-}
-
-function placeOf({ copies }: Value): number {
-  return Number(copies.has("wasm")) + 2 * Number(copies.has("webgpu"));
-}
-
-/** A plan, and what it was made for: the devices in use and where each input lies. */
-interface PlacedPlan {
-  readonly devices: number;
-  readonly places: readonly number[];
-  readonly compiled: CompiledPlan;
-}
-
-/** The plan for inputs where they are, made if there is none. There are a few at most, and the first is nearly always right. */
-function planFor(engine: Engine, traced: Traced, inputs: readonly Value[]): CompiledPlan {
-  const devices = devicesOf(engine);
-  for (const plan of traced.plans) {
-    if (plan.devices !== devices) continue;
-    let index = 0;
-    while (index < inputs.length && placeOf(inputs[index]!) === plan.places[index]) index++;
-    if (index === inputs.length) return plan.compiled;
-  }
-  const compiled = engine.compile({ ...traced.captured, inputs }, { given: traced.given });
-  traced.plans.push({ devices, places: inputs.map(placeOf), compiled });
-  return compiled;
 }
 
 /** Sees to it that inputs have data; false if that has to wait for the GPU. */
@@ -299,7 +280,7 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
     const given = traced.isGiving
       ? traced.given.map((isGiven, index) => isGiven && isUnshared(inputs, index))
       : undefined;
-    const context = { op: "jit", advice: "the plan waits for webgpu", given };
+    const context = { op: "jit", advice: "the plan waits for webgpu", given, observe: engine.observe };
     results = runAtOnce(compiled, inputs, scalars, engine.backends, context);
   } finally {
     traced.sources.forEach((source, index) => {

@@ -2,7 +2,7 @@
 // A generator, so that the same code serves synchronous runs (which never wait) and asynchronous ones.
 // Knows no tensor. Read next: engine.ts, which calls it; graph/plan.ts for what it carries out.
 import { BackendError } from "../core/errors.ts";
-import type { Backend, DeviceName, Program, Storage } from "../backends/backend.ts";
+import type { Backend, DeviceName, Program, StepClock, Storage } from "../backends/backend.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import type { Value } from "../graph/node.ts";
 import type { Plan } from "../graph/plan.ts";
@@ -15,8 +15,8 @@ export interface CompiledPlan {
   readonly programs: readonly Program[];
   /** How the plan's inputs and results are those of its only program; undefined for plans that need more. */
   readonly direct: Direct | undefined;
-  /** Runs under way, some of which may be waiting for the GPU, and whether the programs go when the last has ended. */
-  readonly use: { runs: number; isDropped: boolean };
+  /** Runs under way, some of which may be waiting for the GPU, and whether the programs go when the last has ended; runs begun. */
+  readonly use: { runs: number; isDropped: boolean; count: number };
 }
 
 /** Of every input of a program the plan's input it is; of every result of the plan the program's output it is. */
@@ -27,12 +27,27 @@ interface Direct {
 
 /** What happened during a run, for explain. */
 export interface RunTrace {
-  /** Milliseconds each segment took to run (to submit, on the GPU, unless `wait`). */
+  /** Milliseconds each segment took, waited for. */
   readonly segments: number[];
-  readonly transfers: { readonly from: DeviceName | "host"; readonly to: DeviceName; readonly bytes: number }[];
-  /** Wait for the device after each segment, so that times are those of the work. */
-  readonly wait: boolean;
+  /** When each began: milliseconds since the run did. */
+  readonly begins: number[];
+  /** Microseconds of each step of each segment, as far as the device tells them. */
+  readonly steps: Map<number, number>[];
+  readonly transfers: TracedTransfer[];
 }
+
+/** A copy that a run made. */
+export interface TracedTransfer {
+  readonly from: DeviceName | "host";
+  readonly to: DeviceName | "host";
+  readonly bytes: number;
+  /** When it began, in milliseconds since the run did, and how long it took. */
+  readonly begin: number;
+  readonly milliseconds: number;
+}
+
+/** A trace to be filled by one run. */
+export const emptyTrace = (): RunTrace => ({ segments: [], begins: [], steps: [], transfers: [] });
 
 /** Compiles every segment of a plan. */
 export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
@@ -43,7 +58,7 @@ export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
     for (const program of programs) program.dispose();
     throw error;
   }
-  return { plan, programs, direct: directOf(plan), use: { runs: 0, isDropped: false } };
+  return { plan, programs, direct: directOf(plan), use: { runs: 0, isDropped: false, count: 0 } };
 }
 
 function directOf({ segments, fused }: Plan): Direct | undefined {
@@ -104,15 +119,21 @@ export interface RunExtras {
   readonly trace?: RunTrace | undefined;
   /** Inputs whose memory nobody needs after the run: results may be written over them. */
   readonly given?: readonly boolean[] | undefined;
+  /** Asked before every segment whether to time its steps. */
+  readonly observe?: Observe | undefined;
 }
+
+/** Gives a clock to the segment at a position of a plan if this run of it is to be timed. */
+export type Observe = (compiled: CompiledPlan, position: number) => StepClock | undefined;
 
 /** Runs a plan of one program whose inputs are all on its device: nothing is moved, nothing can be let go meanwhile. */
 function runDirect(
-  { plan, programs, direct }: CompiledPlan,
+  compiled: CompiledPlan,
   inputs: readonly Value[],
   scalars: readonly number[],
-  given: readonly boolean[] | undefined,
+  { given, observe }: RunExtras,
 ): Result[] | undefined {
+  const { plan, programs, direct } = compiled;
   const [segment] = plan.segments;
   const [program] = programs;
   if (direct === undefined || segment === undefined || program === undefined) return undefined;
@@ -125,8 +146,45 @@ function runDirect(
   const numbers: number[] = [];
   for (const scalar of segment.scalars) numbers.push(scalars[scalar] ?? Number.NaN);
   const free = given === undefined ? undefined : direct.inputs.map((input) => given[input] === true);
-  const outputs = program.run(storages, numbers, free);
+  const clock = observe?.(compiled, 0);
+  const outputs =
+    clock === undefined
+      ? program.run(storages, numbers, free)
+      : runTimed(storages[0]?.backend, program, storages, numbers, free, clock).outputs;
   return direct.results.map((output) => ({ storage: outputs[output]! }));
+}
+
+/** Runs a program with a clock for its steps. `told` resolves when the clock has been told, as far as the device can tell. */
+function runTimed(
+  backend: Backend | undefined,
+  program: Program,
+  storages: readonly Storage[],
+  numbers: readonly number[],
+  free: readonly boolean[] | undefined,
+  clock: StepClock,
+): { readonly outputs: Storage[]; readonly told: Promise<void> | undefined } {
+  if (backend?.timings === undefined) return { outputs: program.run(storages, numbers, free, clock), told: undefined };
+  let outputs: Storage[] | undefined;
+  let failure: unknown;
+  const timings = backend.timings(() => {
+    try {
+      outputs = program.run(storages, numbers, free);
+    } catch (error) {
+      failure = error;
+    }
+  });
+  const told = timings.then(
+    (kernels) => {
+      // A step may be several kernels.
+      const steps = new Map<number, number>();
+      for (const { step, microseconds } of kernels) steps.set(step, (steps.get(step) ?? 0) + microseconds);
+      for (const [step, microseconds] of steps) clock(step, microseconds);
+    },
+    // What failed is told by those who wait for the results.
+    () => undefined,
+  );
+  if (outputs === undefined) throw failure;
+  return { outputs, told };
 }
 
 /** Runs a plan at once. `op` and `advice` make the error if it has to wait. */
@@ -137,7 +195,7 @@ export function runAtOnce(
   backends: Backends,
   context: RunExtras & { readonly op: string; readonly advice: string },
 ): Result[] {
-  const direct = context.trace === undefined ? runDirect(compiled, inputs, scalars, context.given) : undefined;
+  const direct = context.trace === undefined ? runDirect(compiled, inputs, scalars, context) : undefined;
   return direct ?? driveSync(runPlan(compiled, inputs, scalars, backends, context), context.op, context.advice);
 }
 
@@ -147,10 +205,11 @@ export function* runPlan(
   inputs: readonly Value[],
   scalars: readonly number[],
   backends: Backends,
-  { trace, given }: RunExtras = {},
+  { trace, given, observe }: RunExtras = {},
 ): Generator<Promise<unknown>, Result[], unknown> {
   const { plan, programs } = compiled;
   const bound = new Map<number, Bound>();
+  const begun = trace === undefined ? 0 : performance.now();
   compiled.use.runs++;
   plan.fused.buffers.forEach((buffer, index) => {
     if (buffer.input !== undefined) bound.set(index, new Bound(inputs[buffer.input]));
@@ -162,15 +221,27 @@ export function* runPlan(
       for (const buffer of segment.inputs) {
         const held = bound.get(buffer);
         if (held === undefined) throw new Error(`plan reads buffer ${String(buffer)} before it is made`);
-        storages.push(yield* bring(held, backend, trace));
+        storages.push(yield* bring(held, backend, trace, begun));
       }
       const numbers = segment.scalars.map((scalar) => scalars[scalar] ?? Number.NaN);
       const started = trace === undefined ? 0 : performance.now();
       const free = segment.inputs.map((buffer) => given?.[plan.fused.buffers[buffer]?.input ?? -1] === true);
-      const outputs = programs[position]?.run(storages, numbers, free) ?? [];
+      const steps = new Map<number, number>();
+      const clock: StepClock | undefined =
+        trace === undefined
+          ? observe?.(compiled, position)
+          : (step, microseconds) => void steps.set(step, microseconds);
+      const program = programs[position]!;
+      const { outputs, told } =
+        clock === undefined
+          ? { outputs: program.run(storages, numbers, free), told: undefined }
+          : runTimed(backend, program, storages, numbers, free, clock);
       if (trace !== undefined) {
-        if (trace.wait) yield backend.idle();
+        yield told ?? Promise.resolve();
+        yield backend.idle();
         trace.segments.push(performance.now() - started);
+        trace.begins.push(started - begun);
+        trace.steps.push(steps);
       }
       segment.outputs.forEach((buffer, index) => {
         const storage = outputs[index];
@@ -206,6 +277,7 @@ function* bring(
   held: Bound,
   backend: Backend,
   trace: RunTrace | undefined,
+  begun: number,
 ): Generator<Promise<unknown>, Storage, unknown> {
   const here = held.copies.get(backend.name);
   if (here !== undefined) return here;
@@ -217,6 +289,7 @@ function* bring(
     return brought;
   }
   const [source] = held.copies.values();
+  const started = trace === undefined ? 0 : performance.now();
   let data = held.host;
   if (data === undefined && source !== undefined) {
     data = source.backend.readsSynchronously
@@ -226,7 +299,16 @@ function* bring(
   if (data === undefined) throw new Error("a plan input is not stored anywhere");
   const dtype = source?.dtype ?? value?.dtype ?? "f32";
   const copy = backend.upload(data, dtype);
-  trace?.transfers.push({ from: source?.backend.name ?? "host", to: backend.name, bytes: data.byteLength });
+  if (trace !== undefined) {
+    yield backend.idle();
+    trace.transfers.push({
+      from: source?.backend.name ?? "host",
+      to: backend.name,
+      bytes: data.byteLength,
+      begin: started - begun,
+      milliseconds: performance.now() - started,
+    });
+  }
   if (value?.isStored === true) {
     held.hold(backend.name, copy);
     value.store(copy);
@@ -234,6 +316,32 @@ function* bring(
     if (backend.name === "wasm") value.host = undefined;
   } else held.copies.set(backend.name, copy);
   return copy;
+}
+
+/** Rounds of a traced run, and the milliseconds after which there is no further one. */
+const [mostRounds, roundPatience] = [4, 60];
+
+/** Runs a plan a few times, as the first time compiles and nobody knows what else the machine does; a trace for each. */
+export async function runTraced(
+  compiled: CompiledPlan,
+  inputs: readonly Value[],
+  scalars: readonly number[],
+  backends: Backends,
+  traces: RunTrace[],
+): Promise<Result[]> {
+  for (const value of inputs) value.retain();
+  try {
+    const begun = performance.now();
+    for (;;) {
+      const trace = emptyTrace();
+      const results = await drive(runPlan(compiled, inputs, scalars, backends, { trace }));
+      traces.push(trace);
+      if (traces.length >= mostRounds || performance.now() - begun > roundPatience) return results;
+      for (const result of results) if ("storage" in result) result.storage.release();
+    }
+  } finally {
+    for (const value of inputs) value.release();
+  }
 }
 
 /** True if a run has to wait for the GPU: in the middle of the plan, or for an input that the CPU reads and only the GPU has. */

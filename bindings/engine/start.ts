@@ -1,5 +1,5 @@
 // Starts the devices of an engine and reports, in data and in words, what was found, what is used, and why not the rest.
-// Read next: init.ts, the public face; calibrate.ts, which measures what was found.
+// Read next: init.ts, the public face; tuning.ts, which has measured what was found.
 import type { DeviceName } from "../backends/backend.ts";
 import { createWasm, WasmBackend } from "../backends/wasm/backend.ts";
 import { wasmFeatures } from "../backends/wasm/module.ts";
@@ -7,8 +7,8 @@ import { hardwareThreads, maxThreads, whyNoThreads } from "../backends/wasm/thre
 import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
 import { findGPU } from "../backends/webgpu/find.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
-import { calibrate } from "./calibrate.ts";
 import type { Engine } from "./engine.ts";
+import type { ProfileReport, TuneMode } from "./tuning.ts";
 
 /** Options of `init`. */
 export interface InitOptions {
@@ -18,8 +18,12 @@ export interface InitOptions {
   readonly webgpu?: "auto" | "off" | "require";
   /** Which build of the kernels: "relaxed" fuses multiply and add where the CPU does; "strict" gives the same bits on every CPU. */
   readonly simd?: "auto" | "relaxed" | "strict";
-  /** Whether to measure the devices (about a tenth of a second each) so that placement knows them. */
-  readonly tune?: "on" | "off";
+  /**
+   * How placement knows the devices. "on", the default: from what an earlier run measured and kept, else by a calibration of
+   * about 200 ms in the background. "off": by built-in figures, nothing is measured or stored. "force": measured anew before
+   * init resolves.
+   */
+  readonly tune?: TuneMode;
 }
 
 /** One device in the report. */
@@ -37,15 +41,21 @@ export interface InitReport {
   readonly devices: readonly DeviceReport[];
   readonly threads: { readonly used: number; readonly available: number; readonly detail: string };
   readonly simd: { readonly relaxed: boolean; readonly detail: string };
+  /** Where the speeds that placement goes by come from, and where they are kept. */
+  readonly profile: ProfileReport;
   /** The report in sentences. */
   toString(): string;
 }
 
-const reports = new WeakMap<Engine, InitReport>();
+type StartReport = Omit<InitReport, "profile">;
+
+const reports = new WeakMap<Engine, StartReport>();
 
 /** The report of an engine that was started. */
 export function reportOf(engine: Engine): InitReport | undefined {
-  return reports.get(engine);
+  const report = reports.get(engine);
+  if (report === undefined || engine.tuning === undefined) return undefined;
+  return { ...report, profile: engine.tuning.report() };
 }
 
 /** Fills `engine.backends`. */
@@ -74,9 +84,10 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
       if (report !== undefined) reports.set(engine, withoutGpu(report));
     });
   }
-  engine.isTuned = tune === "on";
-  // With one device there is nothing to choose: explain() measures when it is asked.
-  if (engine.backends.size > 1) await calibrate(engine);
+  // Apart, so that a page that computes at once need not have loaded it before.
+  const { Tuning } = await import("./tuning.ts");
+  engine.tuning = new Tuning(engine, tune);
+  await engine.tuning.begin();
   const relaxedDetail = features.relaxed
     ? wasm.artefact === "relaxed"
       ? "relaxed SIMD"
@@ -105,7 +116,7 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
           advice: gpu.adapter.isFallback ? "this is a software GPU: good for tests, not for speed" : "",
         },
   ];
-  const report: InitReport = {
+  const report: StartReport = {
     devices,
     threads,
     simd: { relaxed: wasm.artefact === "relaxed", detail: relaxedDetail },
@@ -154,7 +165,7 @@ function chooseThreads(wanted: "auto" | number): InitReport["threads"] {
 const inWords = (devices: readonly DeviceReport[]): string => devices.map((device) => sentence(device)).join("\n");
 
 /** The report after the GPU was lost. */
-function withoutGpu(report: InitReport): InitReport {
+function withoutGpu(report: StartReport): StartReport {
   const devices = report.devices.map((device) =>
     device.name === "webgpu"
       ? {
@@ -202,7 +213,7 @@ function checkOptions(options: InitOptions): void {
   };
   oneOf("webgpu", ["auto", "off", "require"]);
   oneOf("simd", ["auto", "relaxed", "strict"]);
-  oneOf("tune", ["on", "off"]);
+  oneOf("tune", ["on", "off", "force"]);
   const { threads } = options;
   if (threads !== undefined && threads !== "auto" && !(Number.isInteger(threads) && threads >= 1)) {
     throw new ParameterError("init", `threads must be "auto" or a whole number ≥ 1, got ${JSON.stringify(threads)}`);

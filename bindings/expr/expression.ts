@@ -157,10 +157,11 @@ export function inputTypes(expression: Expression): Map<number, DType> {
   return types;
 }
 
-/** Floating-point operations an element: the sum over distinct nodes. */
-export function costOf(root: Expression): number {
+/** Floating-point operations an element: the sum over distinct nodes, of those that cost at least `from`. */
+export function costOf(root: Expression, from = 0): number {
   let cost = 0;
-  for (const node of topological(root)) if (node.kind === "apply") cost += node.primitive.cost;
+  for (const node of topological(root))
+    if (node.kind === "apply" && node.primitive.cost >= from) cost += node.primitive.cost;
   return cost;
 }
 

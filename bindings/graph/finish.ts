@@ -3,7 +3,7 @@
 // CPU only. Read next: lower.ts, which asks; in-place.ts for memory; assembly/finish.ts for how it runs.
 import { bytesOf } from "../core/dtype.ts";
 import type { KernelStep, MapStep, SlotView, Step } from "./step.ts";
-import { viewsOf, writesOf } from "./step.ts";
+import { groupsOf, viewsOf, writesOf } from "./step.ts";
 
 /** How far behind a kernel its map is looked for. */
 const lookahead = 64;
@@ -51,6 +51,7 @@ export function withFinishes(steps: readonly Step[], fates: SlotFates): Step[] {
 /** The kernel with its map; it writes where the map does if only the map reads what it writes. */
 function attached(kernel: KernelStep, finish: MapStep, result: SlotView, isLocal: boolean): KernelStep {
   const label = finish.label === kernel.label ? kernel.label : `${kernel.label}+${finish.label}`;
+  const groups = groupsOf([kernel, finish]);
   const { output } = finish;
   const isSame =
     output.dtype === result.dtype &&
@@ -58,11 +59,12 @@ function attached(kernel: KernelStep, finish: MapStep, result: SlotView, isLocal
     isRowMajor(output, finish.shape) &&
     output.slot !== result.slot;
   const isRead = finish.inputs.some(({ slot }) => slot === output.slot);
-  if (!isLocal || !isSame || isRead) return { ...kernel, label, finish };
+  if (!isLocal || !isSame || isRead) return { ...kernel, label, groups, finish };
   const moved = (view: SlotView): SlotView => (view.slot === result.slot ? { ...view, slot: output.slot } : view);
   return {
     ...kernel,
     label,
+    groups,
     outputs: kernel.outputs.map(moved),
     finish: { ...finish, inputs: finish.inputs.map(moved) },
   };

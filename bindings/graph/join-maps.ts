@@ -9,7 +9,7 @@ import { input, inputTypes, substitute, topological } from "../expr/expression.t
 import type { Cluster } from "./cluster.ts";
 import { Sequence } from "./cluster.ts";
 import type { MapResult, MapStep, SlotView, Step } from "./step.ts";
-import { viewsOf } from "./step.ts";
+import { groupsOf, viewsOf } from "./step.ts";
 
 /** When maps are joined. */
 interface Habits {
@@ -102,7 +102,7 @@ function join(a: MapStep, b: MapStep, { isTooLarge, worthwhile }: Habits): MapSt
   const rewritten = new Set(later.map(({ output }) => output.slot));
   const kept = results.filter(({ output }) => !rewritten.has(output.slot));
   const label = first.label === second.label ? first.label : `${first.label}, ${second.label}`;
-  const joined = pack({ ...first, label }, [...kept, ...later], inputs);
+  const joined = pack({ ...first, label, groups: groupsOf([a, b]) }, [...kept, ...later], inputs);
   const all = resultsOf(joined);
   const nodes = new Set(all.flatMap(({ expression }) => topological(expression))).size;
   return isTooLarge(joined.inputs, all) || nodes > maxNodes ? undefined : joined;
@@ -117,9 +117,9 @@ function pack(step: MapStep, results: readonly MapResult[], inputs: readonly Slo
     return { expression: substitute(expression, renumbered), output };
   });
   if (main === undefined) throw new Error("a map without results");
-  const { kind, label, shape } = step;
+  const { kind, label, groups = [], shape } = step;
   const read = order.flatMap((index) => inputs[index] ?? []);
-  return { kind, label, shape, ...main, inputs: read, ...(also.length === 0 ? {} : { also }) };
+  return { kind, label, groups, shape, ...main, inputs: read, ...(also.length === 0 ? {} : { also }) };
 }
 
 /** What a map computes, its first result included. */

@@ -27,7 +27,7 @@ export interface LoweredSegment extends Segment {
   readonly scalars: readonly number[];
   /** Plan buffer of output i. */
   readonly outputs: readonly number[];
-  /** Steps made for each group, by position in `groups`: for explain. */
+  /** The groups in the order of the plan. */
   readonly groups: readonly number[];
 }
 
@@ -46,7 +46,7 @@ export function lower(
   const lowering = new Lowering(fused, device, workers, isGiven);
   for (const index of groups) {
     const group = fused.groups[index];
-    if (group !== undefined) lowering.add(group);
+    if (group !== undefined) lowering.add(group, index);
   }
   return lowering.finish(groups, isNeededLater);
 }
@@ -73,7 +73,15 @@ class Lowering {
     this.isGiven = isGiven;
   }
 
-  add(group: Group): void {
+  /** Adds the steps of a group, marked with its number. */
+  add(group: Group, index: number): void {
+    const before = this.steps.length;
+    this.lower(group);
+    for (let step = before; step < this.steps.length; step++)
+      this.steps[step] = { ...this.steps[step]!, groups: [index] };
+  }
+
+  private lower(group: Group): void {
     const [output = -1] = group.outputs;
     switch (group.kind) {
       case "map":

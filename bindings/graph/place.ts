@@ -1,12 +1,14 @@
 // Placement: gives every group the device with which the whole graph takes the least predicted time, transfers included, and
 // says why in words.
-// Knows devices only by what they refuse and what they cost; measuring is the engine's. Read next: engine/cost-model.ts.
+// Knows devices only by what they refuse and what they cost; measuring is the engine's.
+// Read next: cheapest.ts for the search; engine/cost-model.ts for the costs.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import { costOf, topological } from "../expr/expression.ts";
 import type { OwnKernels, Work } from "../ops/descriptor.ts";
-import { Network } from "./cut.ts";
+import type { Predict } from "./cheapest.ts";
+import { cheapestPlacement, predictedTime } from "./cheapest.ts";
 import type { Fused, Group } from "./group.ts";
 import { expressionsOf, readsOf } from "./group.ts";
 import type { DeviceName } from "./node.ts";
@@ -16,6 +18,8 @@ export interface Device {
   readonly name: DeviceName;
   refusesDType(dtype: DType): string | undefined;
   hasKernel(kernel: string, dtype: DType): boolean;
+  /** Why a tensor is too large for a kernel there; absent where memory is the only limit. */
+  refusesSize?(elements: number, dtype: DType): string | undefined;
 }
 
 /** Predicted costs in microseconds. */
@@ -24,14 +28,26 @@ export interface Costs {
   compute(device: DeviceName, work: Work, flops: number, bytes: number): number;
   /** Moving bytes to another device; waiting for the work before it included. */
   transfer(from: DeviceName | "host", to: DeviceName | "host", bytes: number): number;
+  /** Handing a program over to a device; 0 when absent. */
+  start?(device: DeviceName): number;
 }
 
 /** Where a group runs and why. */
 export interface Placement {
   readonly device: DeviceName;
+  /** Made when it is asked for: a plan is placed more often than it is explained. */
   readonly reason: string;
   /** Microseconds. */
   readonly predicted: number;
+  /** Why there was no choice, in words; undefined where there was one. */
+  readonly forced: string | undefined;
+}
+
+/** The placement of a graph, with the microseconds predicted for it and for each device alone, as far as it has a choice. */
+export interface Placed {
+  readonly placements: readonly Placement[];
+  readonly predicted: number;
+  readonly alone: Readonly<Partial<Record<DeviceName, number>>>;
 }
 
 /** Where the bound inputs of a plan are, by input index; and whether the host reads the results. */
@@ -40,10 +56,20 @@ export interface Surroundings {
   readonly readBack: boolean;
   /** Which inputs the caller may give away, so that results are written over them. */
   readonly given?: readonly boolean[];
+  /** For an input that is the state of a loop, the result that takes its place in the next run: it lies where that is made. */
+  readonly carried?: ReadonlyMap<number, number>;
+  /** Inputs that stay the same from run to run: where they are not on the GPU alone, moving them once costs nothing in the long run. */
+  readonly lasting?: readonly boolean[];
 }
 
-/** The GPU must win by this factor and by this many microseconds before work is moved to it. */
-const hysteresis = { factor: 0.8, microseconds: 20 };
+/**
+ * The GPU must win by this factor and by this many microseconds before work is moved to it: predictions are not exact, and work
+ * that is nearly as fast on both should not go to and fro. What that gives away stays below 15 %.
+ */
+export const hysteresis = { factor: 0.88, microseconds: 10 } as const;
+
+/** Primitives that cost this much are exponentials and their like. */
+const transcendental = 10;
 
 /** Class of work, operations and bytes moved of a group. */
 export function workOf(fused: Fused, group: Group): { work: Work; flops: number; bytes: number } {
@@ -57,19 +83,27 @@ export function workOf(fused: Fused, group: Group): { work: Work; flops: number;
   if (group.kind === "map") elements = sizeOf(group.tile.shape);
   else if (group.kind === "reduce") elements = group.outer * group.length * group.inner;
   else for (const piece of group.pieces) elements += sizeOf(piece.tile.shape);
-  const each = expressionsOf(group).reduce((sum, expression) => sum + costOf(expression), 1);
-  return { work: "stream", flops: elements * each, bytes };
+  const expressions = expressionsOf(group);
+  const each = expressions.reduce((sum, expression) => sum + costOf(expression), 1);
+  const hard = expressions.reduce((sum, expression) => sum + costOf(expression, transcendental), 0);
+  return { work: hard > each / 2 ? "transcendental" : "stream", flops: elements * each, bytes };
 }
 
-/** Why a device cannot run a group; undefined if it can. */
+/** Why a device cannot run a group; undefined if it can. What is too large is left to fail where withDevice asked for the device. */
 export function refusal(fused: Fused, group: Group, device: Device): string | undefined {
-  const dtypes = new Set<DType>(
-    [...readsOf(group), ...group.outputs].map((index) => fused.buffers[index]?.dtype ?? "f32"),
-  );
+  const touched = [...readsOf(group), ...group.outputs];
+  const dtypes = new Set<DType>(touched.map((index) => fused.buffers[index]?.dtype ?? "f32"));
   for (const expression of expressionsOf(group)) for (const node of topological(expression)) dtypes.add(node.dtype);
   for (const dtype of dtypes) {
     const reason = device.refusesDType(dtype);
     if (reason !== undefined) return reason;
+  }
+  if (device.refusesSize !== undefined && group.device !== device.name) {
+    for (const index of touched) {
+      const { size, dtype } = fused.buffers[index] ?? { size: 0, dtype: "f32" as const };
+      const reason = device.refusesSize(size, dtype);
+      if (reason !== undefined) return reason;
+    }
   }
   if (group.kind !== "kernel") return undefined;
   const { kernel, dtype, unsupported, own } = group.call;
@@ -93,171 +127,112 @@ function isInTypeScript(group: Group | undefined): boolean {
 }
 
 /** A device for every group. `devices` holds those that are available; the CPU is always among them. */
-export function place(fused: Fused, devices: readonly Device[], costs: Costs, surroundings: Surroundings): Placement[] {
+export function place(fused: Fused, devices: readonly Device[], costs: Costs, surroundings: Surroundings): Placed {
   const cpu = devices.find((device) => device.name === "wasm");
   const gpu = devices.find((device) => device.name === "webgpu");
-  const facts = fused.groups.map((group) => {
-    const refusals = new Map(devices.map((device) => [device.name, refusal(fused, group, device)]));
-    return { ...workOf(fused, group), refusals };
-  });
+  const facts = fused.groups.map((group) => workOf(fused, group));
   const predict = (index: number, device: DeviceName): number => {
     const { work, flops, bytes } = facts[index] ?? { work: "stream" as const, flops: 0, bytes: 0 };
     return costs.compute(device, work, flops, bytes);
   };
   /** A device that must run the group, with the reason; undefined where there is a choice. */
-  const forced = fused.groups.map((group, index): { device: DeviceName; reason: string } | undefined => {
-    const refusals = facts[index]?.refusals;
-    const onGpu = gpu === undefined ? "no GPU in use" : refusals?.get("webgpu");
+  const forced = fused.groups.map((group): { device: DeviceName; reason: string } | undefined => {
+    const onGpu = gpu === undefined ? "no GPU in use" : refusal(fused, group, gpu);
     if (onGpu !== undefined) return { device: "wasm", reason: onGpu };
-    const onCpu = cpu === undefined ? "the CPU is switched off" : refusals?.get("wasm");
+    const onCpu = cpu === undefined ? "the CPU is switched off" : refusal(fused, group, cpu);
     if (onCpu !== undefined) return { device: "webgpu", reason: onCpu };
     return group.device === undefined ? undefined : { device: group.device, reason: `withDevice("${group.device}")` };
   });
   const all = (device: DeviceName): DeviceName[] => forced.map((choice) => choice?.device ?? device);
-  const describe = (choice: readonly DeviceName[], why: (index: number) => string): Placement[] =>
-    choice.map((device, index) => ({
-      device,
-      reason:
-        (forced[index]?.reason ?? why(index)) +
-        (device === "wasm" && isInTypeScript(fused.groups[index]) ? "; computed in TypeScript" : ""),
-      predicted: predict(index, device),
-    }));
-  if (gpu === undefined || forced.every((choice) => choice !== undefined))
-    return describe(all("wasm"), () => "no GPU in use");
-
   const simulate = (choice: readonly DeviceName[]): number =>
     predictedTime(fused, choice, predict, costs, surroundings);
-  const candidates = [all("webgpu"), cheapestPlacement(fused, forced, predict, costs, surroundings)];
+  const placed = (choice: readonly DeviceName[], predicted: number, alone: Placed["alone"]): Placed => ({
+    placements: choice.map(
+      (_, index) =>
+        new Placing(choice, index, predict, simulate, forced[index]?.reason, isInTypeScript(fused.groups[index])),
+    ),
+    predicted,
+    alone,
+  });
   const onCpu = all("wasm");
   const base = simulate(onCpu);
-  let best = onCpu;
-  let bestTime = base;
+  if (gpu === undefined || cpu === undefined || forced.every((choice) => choice !== undefined))
+    return placed(onCpu, base, {});
+
+  const onGpu = all("webgpu");
+  const mixed = cheapestPlacement(fused, forced, predict, costs, surroundings);
   // Work that has no choice is in every sum; the gain is judged by what can move.
   const fixed = forced.reduce(
     (sum, choice, index) => sum + (choice === undefined ? 0 : predict(index, choice.device)),
     0,
   );
-  for (const candidate of candidates) {
-    const time = simulate(candidate);
-    const wins = time - fixed < (base - fixed) * hysteresis.factor && base - time > hysteresis.microseconds;
-    if (wins && time < bestTime) [best, bestTime] = [candidate, time];
+  const beats = (time: number, other: number): boolean =>
+    time - fixed < (other - fixed) * hysteresis.factor && other - time > hysteresis.microseconds;
+  const alone = { wasm: base, webgpu: simulate(onGpu) };
+  let [best, time] = [onCpu, base];
+  if (beats(alone.webgpu, base)) [best, time] = [onGpu, alone.webgpu];
+  const mixedTime = simulate(mixed);
+  // A loop is placed as one: it crosses between devices in every turn only if that gains as much as moving it would have to.
+  const isBetter = (surroundings.carried?.size ?? 0) > 0 ? beats(mixedTime, time) : mixedTime < time;
+  if (isBetter && beats(mixedTime, base)) [best, time] = [mixed, mixedTime];
+  return placed(best, time, alone);
+}
+
+const gain = String(Math.round(100 * (1 - hysteresis.factor)));
+
+const showMicroseconds = (time: number): string => `${time < 9.95 ? time.toFixed(1) : String(Math.round(time))} µs`;
+
+/** The placement of one group within a choice for all. */
+class Placing implements Placement {
+  readonly device: DeviceName;
+  readonly predicted: number;
+  readonly forced: string | undefined;
+  /** What else there is to say of it. */
+  private readonly note: string;
+  private readonly choice: readonly DeviceName[];
+  private readonly index: number;
+  private readonly predict: Predict;
+  private readonly simulate: (choice: readonly DeviceName[]) => number;
+
+  constructor(
+    choice: readonly DeviceName[],
+    index: number,
+    predict: Predict,
+    simulate: (choice: readonly DeviceName[]) => number,
+    forced: string | undefined,
+    isInTypeScript: boolean,
+  ) {
+    this.device = choice[index] ?? "wasm";
+    this.predicted = predict(index, this.device);
+    this.forced = forced;
+    this.note = isInTypeScript && this.device === "wasm" ? "; computed in TypeScript" : "";
+    this.choice = choice;
+    this.index = index;
+    this.predict = predict;
+    this.simulate = simulate;
   }
-  const microseconds = (time: number): string => `${time < 10 ? time.toFixed(1) : String(Math.round(time))} µs`;
-  const alone = simulate(all("webgpu"));
-  return describe(best, (index) => {
-    const here = best[index] ?? "wasm";
-    const there: DeviceName = here === "wasm" ? "webgpu" : "wasm";
-    const whole = `plan ${microseconds(here === "wasm" ? bestTime : alone)} here against ${microseconds(here === "wasm" ? alone : base)} there`;
-    return `${microseconds(predict(index, here))} here, ${microseconds(predict(index, there))} on ${there}; ${whole}, transfers included`;
-  });
+
+  /** What it takes here against there, with the transfers that moving this group alone would add or save. */
+  get reason(): string {
+    return (this.forced ?? this.comparison) + this.note;
+  }
+
+  private get comparison(): string {
+    const { choice, index, device, predicted } = this;
+    const other: DeviceName = device === "wasm" ? "webgpu" : "wasm";
+    const there = this.predict(index, other);
+    const moved = this.simulate(choice.map((own, at) => (at === index ? other : own)));
+    const change = moved - this.simulate(choice) - there + predicted;
+    const transfers =
+      Math.abs(change) < 0.05
+        ? ""
+        : change > 0
+          ? ` + ${showMicroseconds(change)} transfer`
+          : `, which saves ${showMicroseconds(-change)} of transfer,`;
+    const words = `${showMicroseconds(predicted)} here against ${showMicroseconds(there)}${transfers} there (${other})`;
+    if (there + change >= predicted) return words;
+    return device === "wasm"
+      ? `${words}: the plan would have to gain ${gain} % and ${String(hysteresis.microseconds)} µs to move`
+      : `${words}: the plan as a whole is faster here`;
+  }
 }
-
-/** Microseconds of group `index` on a device. */
-export type Predict = (index: number, device: DeviceName) => number;
-
-/** Time of a whole placement: kernels, one transfer per buffer and device, and the read at the end. */
-export function predictedTime(
-  fused: Fused,
-  choice: readonly DeviceName[],
-  predict: Predict,
-  costs: Costs,
-  surroundings: Surroundings,
-): number {
-  const places = startingPlaces(fused, surroundings);
-  let time = 0;
-  fused.groups.forEach((group, index) => {
-    const device = choice[index] ?? "wasm";
-    time += predict(index, device);
-    for (const read of readsOf(group)) time += move(fused, places, read, device, costs);
-    for (const output of group.outputs) places.set(output, new Set([device]));
-  });
-  if (surroundings.readBack) for (const result of fused.results) time += move(fused, places, result, "host", costs);
-  return time;
-}
-
-type Places = Map<number, Set<DeviceName | "host">>;
-
-function startingPlaces(fused: Fused, surroundings: Surroundings): Places {
-  const places: Places = new Map();
-  fused.buffers.forEach((buffer, index) => {
-    if (buffer.input !== undefined) places.set(index, new Set(surroundings.residence[buffer.input] ?? ["host"]));
-  });
-  return places;
-}
-
-function move(fused: Fused, places: Places, index: number, to: DeviceName | "host", costs: Costs): number {
-  const where = places.get(index);
-  const buffer = fused.buffers[index];
-  if (where === undefined || buffer === undefined || where.has(to)) return 0;
-  const from = nearest(where);
-  where.add(to);
-  return costs.transfer(from, to, buffer.size * bytesOf(buffer.dtype));
-}
-
-/**
- * The placement with the least predicted time: a minimum cut with the CPU on one side and the GPU on the other. A group on
- * either side costs its kernel there; a buffer costs a transfer once if any of its readers is on the other side than it is.
- */
-export function cheapestPlacement(
-  fused: Fused,
-  forced: readonly ({ readonly device: DeviceName } | undefined)[],
-  predict: Predict,
-  costs: Costs,
-  surroundings: Surroundings,
-): DeviceName[] {
-  const network = new Network();
-  const { source: cpu, sink: gpu } = Network;
-  const never = Number.POSITIVE_INFINITY;
-  const nodes = fused.groups.map((_, index) => {
-    const node = network.add();
-    const device = forced[index]?.device;
-    network.connect(cpu, node, device === "wasm" ? never : predict(index, "webgpu"));
-    network.connect(node, gpu, device === "webgpu" ? never : predict(index, "wasm"));
-    return node;
-  });
-  const readers = fused.buffers.map((): number[] => []);
-  const makers = new Map<number, number>();
-  fused.groups.forEach((group, index) => {
-    const node = nodes[index] ?? cpu;
-    for (const read of readsOf(group)) readers[read]?.push(node);
-    for (const output of group.outputs) makers.set(output, node);
-  });
-  const residences = startingPlaces(fused, surroundings);
-  fused.buffers.forEach((buffer, index) => {
-    const own = readers[index] ?? [];
-    const maker = makers.get(index);
-    if (maker !== undefined && surroundings.readBack && fused.results.includes(index)) {
-      // The host reads by way of the CPU, as any reader there.
-      own.push(cpu);
-      network.connect(maker, gpu, costs.transfer("wasm", "host", buffer.size * bytesOf(buffer.dtype)));
-    }
-    const residence = residences.get(index);
-    const bytes = buffer.size * bytesOf(buffer.dtype);
-    // An edge out of `from` and into what any reader on the GPU draws along, and the same the other way.
-    const pay = (from: DeviceName | "host", to: DeviceName, place: number): void => {
-      const all = network.add();
-      const cost = costs.transfer(from, to, bytes);
-      if (to === "webgpu") network.connect(place, all, cost);
-      else network.connect(all, place, cost);
-      for (const reader of own) {
-        if (to === "webgpu") network.connect(all, reader, never);
-        else network.connect(reader, all, never);
-      }
-    };
-    if (maker !== undefined && own.length > 0) {
-      pay("wasm", "webgpu", maker);
-      pay("webgpu", "wasm", maker);
-    }
-    if (residence !== undefined && own.length > 0) {
-      const from = nearest(residence);
-      if (!residence.has("webgpu")) pay(from, "webgpu", cpu);
-      if (!residence.has("wasm")) pay(from, "wasm", gpu);
-    }
-  });
-  const isOnCpu = network.cut();
-  return nodes.map((node) => (isOnCpu[node] === true ? "wasm" : "webgpu"));
-}
-
-/** Where a buffer is fetched from: the cheaper place comes first. */
-const nearest = (places: ReadonlySet<DeviceName | "host">): DeviceName | "host" =>
-  places.has("host") ? "host" : places.has("wasm") ? "wasm" : "webgpu";

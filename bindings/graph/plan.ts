@@ -7,13 +7,16 @@ import { readsOf } from "./group.ts";
 import type { LoweredSegment } from "./lower.ts";
 import { lower } from "./lower.ts";
 import type { DeviceName } from "./node.ts";
-import type { Costs, Device, Placement, Surroundings } from "./place.ts";
+import type { Costs, Device, Placed, Placement, Surroundings } from "./place.ts";
 import { place } from "./place.ts";
 
 /** Segments in order. Before each, the inputs it lacks on its device are transferred. */
 export interface Plan {
   readonly fused: Fused;
   readonly placements: readonly Placement[];
+  /** Microseconds, transfers and the read at the end included; and those of each device alone, where there is a choice. */
+  readonly predicted: number;
+  readonly alone: Placed["alone"];
   readonly segments: readonly LoweredSegment[];
   /** For every segment, the buffers no later segment reads and no result is: they are let go after it. */
   readonly lastReads: readonly (readonly number[])[];
@@ -34,7 +37,7 @@ export function makePlan(
   surroundings: Surroundings,
 ): Plan {
   const fused = fuse(capture);
-  const placements = place(fused, devices, costs, surroundings);
+  const { placements, predicted, alone } = place(fused, devices, costs, surroundings);
   const order = schedule(fused, placements);
   const runs: { device: DeviceName; groups: number[] }[] = [];
   for (const index of order) {
@@ -73,7 +76,7 @@ export function makePlan(
   const lastReads = segments.map((_, position) =>
     [...lastReader].filter(([buffer, last]) => last === position && !results.has(buffer)).map(([buffer]) => buffer),
   );
-  return { fused, placements, segments, lastReads, waits: readsBack(segments) };
+  return { fused, placements, predicted, alone, segments, lastReads, waits: readsBack(segments) };
 }
 
 function readsBack(segments: readonly LoweredSegment[]): boolean {

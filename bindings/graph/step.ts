@@ -23,11 +23,16 @@ export interface MapResult {
   readonly output: SlotView;
 }
 
-/** Elementwise work: output[i] = expression(inputs[i]) for every i of `shape` (axes merged, none of size 1). */
-export interface MapStep {
-  readonly kind: "map";
+interface StepBase {
   /** Names of the ops computed here, for explain and for labels. */
   readonly label: string;
+  /** The groups of the plan that it computes, or takes part in: for explain. */
+  readonly groups?: readonly number[];
+}
+
+/** Elementwise work: output[i] = expression(inputs[i]) for every i of `shape` (axes merged, none of size 1). */
+export interface MapStep extends StepBase {
+  readonly kind: "map";
   readonly shape: readonly number[];
   readonly expression: Expression;
   readonly inputs: readonly SlotView[];
@@ -44,9 +49,8 @@ export interface Attachment {
 }
 
 /** A fold of [outer, length, inner] over the middle axis, written contiguously as [outer, inner]. */
-export interface ReduceStep {
+export interface ReduceStep extends StepBase {
   readonly kind: "reduce";
-  readonly label: string;
   readonly combiner: Combiner;
   /** Type in which the fold is done. */
   readonly dtype: DType;
@@ -65,9 +69,8 @@ export interface ReduceStep {
 }
 
 /** A structured kernel. Operands are contiguous unless the kernel's words carry strides. */
-export interface KernelStep {
+export interface KernelStep extends StepBase {
   readonly kind: "kernel";
-  readonly label: string;
   readonly kernel: string;
   readonly dtype: DType;
   readonly inputs: readonly SlotView[];
@@ -98,9 +101,8 @@ export interface KernelStep {
 export type RowStep = MapStep | ReduceStep;
 
 /** Steps over the same rows, run strip after strip. CPU only. */
-export interface StripStep {
+export interface StripStep extends StepBase {
   readonly kind: "strips";
-  readonly label: string;
   /** Strips in all, the shorter last one included. */
   readonly strips: number;
   /** What is done for each strip. */
@@ -152,6 +154,11 @@ export function viewsOf(step: Step): SlotView[] {
     ...attached,
     step.output,
   ];
+}
+
+/** The groups of several steps, each once. */
+export function groupsOf(steps: readonly Step[]): number[] {
+  return [...new Set(steps.flatMap(({ groups = [] }) => groups))];
 }
 
 /** The slot views a step writes. */

@@ -12,7 +12,7 @@ import type { Lifetime } from "./memory.ts";
 import { planMemory } from "./memory.ts";
 import { cutStep, foldsAcross, isAcross, isRowStep, rowBytes, rowViews } from "./rows.ts";
 import type { ReduceStep, RowStep, SlotView, Step, StripStep } from "./step.ts";
-import { viewsOf, writesOf } from "./step.ts";
+import { groupsOf, viewsOf, writesOf } from "./step.ts";
 
 /** What strips know of the segment they are made in. */
 export interface Surface {
@@ -119,6 +119,7 @@ class StripMaker {
     const loop: StripStep = {
       kind: "strips",
       label: this.steps.map(({ label }) => label).join("; "),
+      groups: groupsOf(this.steps),
       strips: Math.ceil(rows / count),
       steps,
       tail: rest === 0 ? undefined : body(rest),

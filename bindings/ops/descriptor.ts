@@ -197,8 +197,11 @@ export interface KernelOp<A> extends OpBase<A> {
   readonly work: Work;
 }
 
-/** Classes of work whose speed the cost model measures apart. */
-export type Work = "contraction" | "convolution" | "stream" | "factorization";
+/**
+ * Classes of work whose speed the cost model measures apart. Elementwise work is "stream", or "transcendental" where
+ * exponentials and their like are most of it.
+ */
+export type Work = "contraction" | "convolution" | "stream" | "transcendental" | "factorization";
 
 /** Any op. Attributes travel with the node that was recorded together with the op. */
 export type Op<A> = (MapOp | ViewOp<A> | ReduceOp | AssembleOp | ConstantOp | KernelOp<A>) & {

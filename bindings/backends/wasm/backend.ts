@@ -61,6 +61,10 @@ export class WasmBackend implements Backend {
     return this.kernels.has(kernel, dtype);
   }
 
+  started(): Promise<void> {
+    return this.threads?.started() ?? Promise.resolve();
+  }
+
   upload(data: TypedArray, dtype: DType): WasmStorage {
     const storage = WasmStorage.allocate(this, dtype, data.length, "upload");
     this.heap.view(dtype, storage.pointer, data.length).set(data);

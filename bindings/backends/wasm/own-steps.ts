@@ -11,6 +11,7 @@ import type { Heap } from "./heap.ts";
 /** A step that runs in TypeScript once this many records have run. */
 interface HostCall {
   readonly position: number;
+  readonly step: KernelStep;
   readonly op: string;
   /** The first of the words that hold the addresses of its operands. */
   readonly start: number;
@@ -37,17 +38,28 @@ export class OwnSteps {
         "has a WGSL kernel only, and this runs on the CPU. Read it with await x.data() where a GPU is in use (await init() says), or give defineOp a wasm or compute kernel",
       );
     }
-    this.calls.push({ position, op: step.kernel, start, kernel });
+    this.calls.push({ position, step, op: step.kernel, start, kernel });
   }
 
-  /** Runs `count` records by `run(from, to)`, all at once or in parts between what runs in TypeScript. */
-  run(count: number, heap: Heap, block: number, run: (from: number, to: number) => void): void {
+  /**
+   * Runs `count` records by `run(from, to)`, all at once or in parts between what runs in TypeScript. `told` is told the
+   * microseconds of that.
+   */
+  run(
+    count: number,
+    heap: Heap,
+    block: number,
+    run: (from: number, to: number) => void,
+    told?: (step: Step, microseconds: number) => void,
+  ): void {
     let done = 0;
     try {
       for (const call of this.calls) {
         if (call.position > done) run(done, call.position);
         done = call.position;
+        const begun = told === undefined ? 0 : performance.now();
         compute(call, heap, block);
+        told?.(call.step, 1000 * (performance.now() - begun));
       }
       if (count > done) run(done, count);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { Stride } from "../../expr/to-wasm.ts";
 import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView, Step, StripStep } from "../../graph/step.ts";
 import { writesOf } from "../../graph/step.ts";
 import type { KernelStatus, Preparation } from "../../ops/descriptor.ts";
-import type { Program } from "../backend.ts";
+import type { Program, StepClock } from "../backend.ts";
 import { finishOf } from "./finish.ts";
 import type { Heap } from "./heap.ts";
 import { OwnSteps } from "./own-steps.ts";
@@ -17,6 +17,7 @@ import type { Patch, Place, Places } from "./places.ts";
 import { placesOf } from "./places.ts";
 import { workOf } from "./sharing.ts";
 import { WasmStorage } from "./storage.ts";
+import { runByStep } from "./timed-steps.ts";
 import type { Call } from "./strip-words.ts";
 import { stripWords } from "./strip-words.ts";
 import type { WasmBackend } from "./backend.ts";
@@ -75,6 +76,8 @@ export class WasmProgram implements Program {
   private readonly block: number;
   private readonly records: number;
   private readonly recordCount: number;
+  /** Of every record the step of the segment that it belongs to. */
+  private readonly stepOfRecord: readonly number[];
   private scratchBytes = 0;
   private readonly scalarBase: number;
   private readonly places: Places;
@@ -90,11 +93,16 @@ export class WasmProgram implements Program {
     const steps = segment.steps.filter((step) => !isEmpty(step, segment.slots));
     this.own = new OwnSteps(steps);
     const calls: RecordCall[] = [];
+    const stepOfRecord: number[] = [];
     for (const step of steps) {
       const isShared = this.isWorthSharing(step);
-      for (const call of this.encode(step, kernels, calls.length)) calls.push({ ...call, isShared });
+      for (const call of this.encode(step, kernels, calls.length)) {
+        calls.push({ ...call, isShared });
+        stepOfRecord.push(segment.steps.indexOf(step));
+      }
     }
     this.recordCount = calls.length;
+    this.stepOfRecord = stepOfRecord;
     this.isShared = calls.some((call) => call.isShared);
     // Behind the program's own records, each to be run by itself.
     calls.push(...this.prepared.map(({ call }) => call));
@@ -127,7 +135,12 @@ export class WasmProgram implements Program {
       this.point(place, this.scalarBase + index * scalarBytes);
   }
 
-  run(inputs: readonly WasmStorage[], scalars: readonly number[], given: readonly boolean[] = []): WasmStorage[] {
+  run(
+    inputs: readonly WasmStorage[],
+    scalars: readonly number[],
+    given: readonly boolean[] = [],
+    clock?: StepClock,
+  ): WasmStorage[] {
     const { buffers } = this.segment;
     const held: number[] = [];
     const results: WasmStorage[] = [];
@@ -144,7 +157,7 @@ export class WasmProgram implements Program {
       }
       for (let index = 0; index < inputs.length; index++)
         this.point(this.places.inputs[index], inputs[index]?.pointer ?? 0);
-      this.prepare(inputs);
+      this.bindPrepared(inputs);
       for (const { index, dtype, size, over = -1, label } of this.outputs) {
         const taken = given[over] === true ? inputs[over] : undefined;
         taken?.retain();
@@ -154,9 +167,12 @@ export class WasmProgram implements Program {
       }
       for (const { dtype, index } of this.scalars)
         this.heap.view(dtype, this.scalarBase + index * scalarBytes, 1)[0] = scalars[index] ?? 0;
-      this.own.run(this.recordCount, this.heap, this.block, (from, to) => {
+      const run = (from: number, to: number): void => {
         this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared);
-      });
+      };
+      const timed = clock && ((from: number, to: number) => runByStep(this.stepOfRecord, from, to, run, clock));
+      const told = clock && ((step: Step, time: number) => clock(this.segment.steps.indexOf(step), time));
+      this.own.run(this.recordCount, this.heap, this.block, timed ?? run, told);
       this.throwReported();
       return results;
     } catch (error) {
@@ -181,7 +197,7 @@ export class WasmProgram implements Program {
   }
 
   /** Gives kernels the prepared forms of their inputs, where there are any. */
-  private prepare(inputs: readonly WasmStorage[]): void {
+  private bindPrepared(inputs: readonly WasmStorage[]): void {
     if (this.prepared.length > 0) this.backend.forms.beginRun();
     for (const [index, { input, key, bytes, call, target, source }] of this.prepared.entries()) {
       const pointer = inputs[input]?.prepared(key, bytes, (place) => {

@@ -156,6 +156,11 @@ export class Threads {
     });
   }
 
+  /** Resolves when every worker has joined or failed, and keeps no process alive for that. */
+  async started(): Promise<void> {
+    await Promise.all(this.start());
+  }
+
   /** Resolves when every worker has joined or failed: with the first reason for a failure, if there is one. */
   async joined(): Promise<string | undefined> {
     const starts = this.start();

@@ -1,6 +1,7 @@
 // The GPU as a backend: storage, transfers and programs over one WebGPU device of its own.
 // Puts the parts together and holds none of their knowledge; nothing is shared between two backends.
 // Read next: device.ts, program.ts, readback.ts.
+import { showBytes } from "../../core/bytes.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
@@ -13,7 +14,7 @@ import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { shaders } from "./generated/shaders.ts";
-import { elementBytes } from "./parts.ts";
+import { elementBytes, mostParts, partCount, partElements } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
@@ -144,6 +145,12 @@ class GPUBackend implements WebGPUBackend {
 
   hasKernel(kernel: string, dtype: DType): boolean {
     return this.#library.has(kernel, dtype);
+  }
+
+  refusesSize(elements: number, dtype: DType): string | undefined {
+    if (partCount(elements, this.#device.limits) <= mostParts) return undefined;
+    const most = mostParts * partElements(this.#device.limits) * elementBytes;
+    return `a ${dtype} tensor of ${showBytes(elements * elementBytes)} is more than this GPU can hold (${showBytes(most)})`;
   }
 
   upload(data: TypedArray, dtype: DType): Storage {

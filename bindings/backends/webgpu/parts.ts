@@ -12,7 +12,7 @@ import type { Binding, Dispatch } from "./operands.ts";
 export const elementBytes = 4;
 
 /** Parts of a tensor at most: a shader sees few buffers. */
-const mostParts = 4;
+export const mostParts = 4;
 
 /** Elements of a whole part. */
 export function partElements(limits: GPULimits): number {

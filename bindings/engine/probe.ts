@@ -1,0 +1,138 @@
+// What calibration runs: small graphs of ordinary ops at several sizes, planned for one device as a user's would be.
+// Knows no clock. Read next: calibrate.ts, which times them.
+import type { Backend, DeviceName } from "../backends/backend.ts";
+import type { Shape } from "../core/shape.ts";
+import { capture } from "../graph/capture.ts";
+import { Value } from "../graph/node.ts";
+import { workOf } from "../graph/place.ts";
+import { makePlan } from "../graph/plan.ts";
+import type { Segment } from "../graph/step.ts";
+import type { Work } from "../ops/descriptor.ts";
+import * as ops from "../ops/index.ts";
+import type { Tensor } from "../ops/tensor.ts";
+import { CostModel } from "./cost-model.ts";
+import { Engine } from "./engine.ts";
+
+/** A graph to be timed. */
+export interface Probe {
+  /** Probes of one kind differ in size only. */
+  readonly kind: string;
+  readonly work: Work;
+  /** What it measures: operations a second, or bytes. */
+  readonly bounds: "flops" | "bytes";
+  /** Grows as the time does. */
+  readonly size: number;
+  /** Where it is worth running; everywhere when absent. */
+  readonly devices?: readonly DeviceName[];
+  readonly shapes: readonly Shape[];
+  readonly compute: (...inputs: Tensor[]) => Tensor;
+}
+
+/** A probe planned for a device, with what it amounts to by the count that placement uses. */
+export interface Ready {
+  readonly segment: Segment;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+const pair = (first: readonly Tensor[]): readonly [Tensor, Tensor] => [first[0]!, first[1] ?? first[0]!];
+
+const product = (n: number, devices?: readonly DeviceName[]): Probe => ({
+  ...{ kind: "product", work: "contraction", bounds: "flops", size: n ** 3 },
+  ...(devices === undefined ? {} : { devices }),
+  shapes: [
+    [n, n],
+    [n, n],
+  ],
+  compute: (...inputs) => ops.matmul(...pair(inputs)),
+});
+
+const convolution = (batch: number, edge: number): Probe => ({
+  ...{ kind: "convolution", work: "convolution", bounds: "flops", size: batch * edge ** 2 },
+  shapes: [
+    [batch, edge, edge, 32],
+    [3, 3, 32, 32],
+  ],
+  compute: (...inputs) => ops.conv2d(...pair(inputs), { padding: "same" }),
+});
+
+const stream = (elements: number): Probe => ({
+  ...{ kind: "stream", work: "stream", bounds: "bytes", size: elements },
+  shapes: [[elements], [elements]],
+  compute: (...inputs) => ops.add(...pair(inputs)),
+});
+
+/** Thirty-two multiplications and additions of every element. */
+const arithmetic = (elements: number): Probe => ({
+  ...{ kind: "arithmetic", work: "stream", bounds: "flops", size: elements },
+  shapes: [[elements]],
+  compute: (x) => {
+    let y = x;
+    for (let step = 0; step < 16; step++) y = ops.add(ops.mul(y, x), 0.25);
+    return y;
+  },
+});
+
+const exponentials = (elements: number): Probe => ({
+  ...{ kind: "exponentials", work: "transcendental", bounds: "flops", size: elements },
+  shapes: [[elements]],
+  compute: (x) => ops.tanh(ops.exp(ops.neg(x))),
+});
+
+const eigenproblem = (count: number, n: number, devices?: readonly DeviceName[]): Probe => ({
+  ...{ kind: n > 32 ? "large eigenproblem" : "eigenproblem", work: "factorization", bounds: "flops" },
+  ...{ size: count * n ** 3, ...(devices === undefined ? {} : { devices }) },
+  shapes: [[count, n, n]],
+  compute: (x) => ops.eigh(x).values,
+});
+
+/** Everything that is timed, smaller before larger. */
+export const probes: readonly Probe[] = [
+  ...[32, 64, 128, 256, 512].map((n) => product(n)),
+  ...[1024, 2048].map((n) => product(n, ["webgpu"])),
+  ...[
+    [1, 8],
+    [1, 28],
+    [4, 56],
+  ].map(([batch, edge]) => convolution(batch!, edge!)),
+  ...[2 ** 12, 2 ** 16, 2 ** 20].map(stream),
+  ...[2 ** 12, 2 ** 18].map(arithmetic),
+  ...[2 ** 12, 2 ** 18].map(exponentials),
+  eigenproblem(1, 8),
+  eigenproblem(32, 16),
+  eigenproblem(1, 96, ["wasm"]),
+];
+
+/** A chain of products so small that they cost what a launch costs. Products do not fuse. */
+export const launches = (count: number): Probe => ({
+  ...{ kind: "launch", work: "contraction", bounds: "flops", size: count },
+  shapes: [[4, 4]],
+  compute: (x) => {
+    let y = x;
+    for (let link = 0; link < count; link++) y = ops.matmul(y, x);
+    return y;
+  },
+});
+
+/** Plans a probe for one device. */
+export function readyProbe(probe: Probe, backend: Backend): Ready {
+  const recorder = new Engine(() => Promise.resolve());
+  return recorder.scopes.run("calibrate", (): Ready => {
+    const inputs = probe.shapes.map((shape) => new Value(shape, "f32", undefined));
+    const result = probe.compute(...inputs.map((value) => recorder.handle(value)));
+    const captured = capture([recorder.valueOf(result, "calibrate")], {
+      placeholders: new Set(inputs),
+      rootsOnly: true,
+    });
+    const residence = captured.inputs.map((): DeviceName[] => [backend.name]);
+    const { fused, segments } = makePlan(captured, [backend], new CostModel(), { residence, readBack: false });
+    const [segment] = segments;
+    if (segment === undefined || segments.length > 1) throw new Error("a probe is one program");
+    const amounts = fused.groups.map((group) => workOf(fused, group));
+    return {
+      segment,
+      flops: amounts.reduce((sum, { flops }) => sum + flops, 0),
+      bytes: amounts.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  });
+}
