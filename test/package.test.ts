@@ -16,7 +16,7 @@ let project = "";
 
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "athanor-package-"));
-  const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", project], {
+  const packed = execFileSync("npm", ["pack", "--json", "--offline", "--pack-destination", project], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
     shell: process.platform === "win32",
