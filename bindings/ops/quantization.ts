@@ -46,9 +46,8 @@ const quantizedMatmulOp: KernelOp<null> = {
       kernel: "quantizedMatmul",
       dtype: "f32",
       words: [m, n, k],
-      workgroups: 0,
+      workgroups: Math.ceil(m / 4) * Math.ceil(n / 64),
       scratch: quantizedMatmulScratch(k),
-      unsupported: { webgpu: "quantizedMatmul runs on the CPU only" },
     };
   },
   epilogue: true,
@@ -106,8 +105,9 @@ export function dequantizeMatrix(matrix: QuantizedMatrix): Tensor {
 /**
  * x · w for x [..., in] in f32 and quantised weights [in, out]: f32 [..., out], with bias and activation as `matmul` has them.
  * Every row of x is quantised to 0 … 127 by a scale and a zero point of its own, so an error of x is at most 1/254 of the
- * range of its row (0 included); products and sums are exact. The result has the same bits on every CPU build. Runs on the
- * CPU only and has no gradient. Values must be finite.
+ * range of its row (0 included); products and sums are exact. The result has the same bits on every CPU build; a GPU that
+ * divides less exactly may quantise a number that lies halfway to its other neighbour. There is no gradient. Values must be
+ * finite.
  */
 export function quantizedMatmul(x: Tensor, weight: QuantizedMatrix, options: EpilogueOptions = {}): Tensor {
   requireArguments("quantizedMatmul", { x }, options);

@@ -12,6 +12,8 @@ import type { Callback, EpochLog } from "./callbacks.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 import { disposeBatch, evaluateWith, stepOptions } from "./evaluate.ts";
 import { defaultTarget, progressBar } from "./progress.ts";
+import type { Interruption } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import type { CompiledEvaluation, TrainingStep, Window } from "./step.ts";
 import { compileEvaluation, compileStep, emptyWindow, windowLength } from "./step.ts";
 
@@ -36,6 +38,8 @@ export interface History {
   readonly losses: readonly number[];
   /** True if a callback ended the training. */
   readonly stopped: boolean;
+  /** Losses of the GPU after which the training went on, on the CPU, from the last copy of the parameters on the host. */
+  readonly interruptions: readonly Interruption[];
 }
 
 /** Trains the model in place and puts it back into the mode it was in. Same seed and start, same losses to the last bit. */
@@ -79,6 +83,8 @@ class Run {
   readonly #losses: number[] = [];
   #sums = { loss: 0, right: 0, samples: 0 };
   #lastYield = performance.now();
+  #recovery: Recovery | undefined;
+  readonly #interruptions: Interruption[] = [];
 
   constructor(model: Module, data: Dataset, options: FitOptions) {
     const shows = options.progress ?? defaultTarget().isTerminal;
@@ -95,6 +101,7 @@ class Run {
     const logs: EpochLog[] = [];
     // Starts the devices: a step is compiled for those that are there.
     await compute(...this.#options.optimizer.parameters.map((parameter) => parameter.value));
+    this.#recovery = new Recovery(this.#model, this.#options.optimizer);
     let stopped = false;
     for (let epoch = 1; epoch <= epochs && !stopped; epoch++) {
       const begun = performance.now();
@@ -114,7 +121,7 @@ class Run {
       logs.push(log);
       for (const callback of this.callbacks) if ((await callback.onEpochEnd?.(log)) === "stop") stopped = true;
     }
-    return { epochs: logs, losses: this.#losses, stopped };
+    return { epochs: logs, losses: this.#losses, stopped, interruptions: this.#interruptions };
   }
 
   dispose(): void {
@@ -130,29 +137,58 @@ class Run {
     const batches = this.#data.length;
     let stopped = false;
     let batch = 0;
+    // Where nothing was read yet there is nothing to lose but a few steps: the copy is made once an epoch and now and then.
+    await this.#recovery?.copy(true);
     for await (const current of this.#data.batches(epoch - 1)) {
       batch += 1;
-      this.#window = withDevice(this.#options.device ?? "auto", () =>
-        this.#step.run(current, this.#window, this.#counts.length),
-      );
-      this.#counts.push(current.x.shape[0] ?? 1);
-      // Nothing to wait for where the step ran. A plan that crosses to the GPU and back is only recorded until here.
-      await compute(
-        this.#window.losses,
-        this.#window.right,
-        ...this.#options.optimizer.parameters.map((parameter) => parameter.value),
-      );
+      await this.#recovering({ epoch, batch }, async () => {
+        this.#window = this.#onDevice(() => this.#step.run(current, this.#window, this.#counts.length));
+        this.#counts.push(current.x.shape[0] ?? 1);
+        // Nothing to wait for where the step ran. A plan that crosses to the GPU and back is only recorded until here.
+        await compute(
+          this.#window.losses,
+          this.#window.right,
+          ...this.#options.optimizer.parameters.map((parameter) => parameter.value),
+        );
+        if (this.#counts.length === windowLength) {
+          await this.#turnWindow();
+          await this.#recovery?.copy(false);
+        }
+      });
       disposeBatch(current);
-      if (this.#counts.length === windowLength) await this.#turnWindow();
       if (this.#tell({ epoch, epochs: this.#options.epochs, batch, batches })) {
         stopped = true;
         break;
       }
       await this.#giveWay();
     }
-    await this.#turnWindow();
-    await this.#settle();
+    await this.#recovering({ epoch, batch }, async () => {
+      await this.#turnWindow();
+      await this.#settle();
+    });
     return stopped;
+  }
+
+  /** Runs `body` on the device that was asked for; on any where that one was lost. */
+  #onDevice<T>(body: () => T): T {
+    return withDevice(this.#interruptions.length > 0 ? "auto" : (this.#options.device ?? "auto"), body);
+  }
+
+  /** Carries out a part of the training. If the GPU is lost in it, the training goes on from the last copy. */
+  async #recovering(at: { readonly epoch: number; readonly batch: number }, body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      const stepsLost = await this.#recovery?.restore(error);
+      if (stepsLost === undefined) throw error;
+      this.#interruptions.push({ ...at, stepsLost });
+      // Losses that were not read yet are gone with the steps.
+      this.#pending?.values.catch(() => undefined);
+      this.#pending = undefined;
+      for (const old of [this.#window.losses, this.#window.right]) if (!old.isDisposed) old.dispose();
+      this.#window = emptyWindow();
+      this.#counts = [];
+    }
   }
 
   #tell(at: {

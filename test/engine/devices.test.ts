@@ -344,4 +344,45 @@ describe("a lost GPU", () => {
     expect(history.losses.every(Number.isFinite)).toBe(true);
     expect(Object.keys(memory())).toEqual(["wasm"]);
   });
+
+  test("in the middle of fit on the GPU: training goes on from the last copy and says what was lost", async () => {
+    await shutdown();
+    await init({ webgpu: "require", tune: "off" });
+    const model = nn.sequential([new nn.Linear(8, 4), new nn.ReLU(), new nn.Linear(4, 2)]);
+    const samples = dataset(
+      tensor(
+        Float32Array.from({ length: 400 }, (_, index) => Math.sin(index)),
+        { shape: [50, 8] },
+      ),
+      tensor(Int32Array.from({ length: 50 }, (_, index) => index % 2)),
+    );
+    const optimizer = new Adam(model.parameters(), { lr: 1e-2 });
+    let batches = 0;
+    const history = await fit(model, samples, {
+      ...{ optimizer, loss: nn.crossEntropy, epochs: 3, batchSize: 10, device: "webgpu" },
+      callbacks: [
+        {
+          onBatchEnd: () => {
+            // In the second epoch: there is a copy of its beginning.
+            if (++batches === 8) device?.destroy();
+            return undefined;
+          },
+        },
+      ],
+    });
+    expect(batches).toBe(15);
+    expect(history.interruptions.length).toBe(1);
+    const [{ epoch, batch, stepsLost }] = history.interruptions as [(typeof history.interruptions)[number]];
+    expect(epoch).toBe(2);
+    expect(batch).toBeGreaterThanOrEqual(4);
+    // From the beginning of the epoch on; the batch in which the loss was noticed may have been counted or not.
+    expect([batch - 1, batch]).toContain(stepsLost);
+    expect(15 - optimizer.steps).toBeGreaterThanOrEqual(stepsLost);
+    expect(15 - optimizer.steps).toBeLessThanOrEqual(stepsLost + 1);
+    expect(history.losses.length).toBe(optimizer.steps);
+    expect(history.losses.every(Number.isFinite)).toBe(true);
+    for (const parameter of model.parameters())
+      expect((await parameter.value.data()).every((value) => Number.isFinite(value))).toBe(true);
+    expect(Object.keys(memory())).toEqual(["wasm"]);
+  });
 });

@@ -13,6 +13,7 @@ const weight = (rows: number, columns: number, more: Partial<OperandSpec> = {}):
 });
 
 const onCpu = { gradient: false, gpu: false } as const;
+const everywhere = { gradient: false } as const;
 
 function packing(label: string, operand: OperandSpec): Sample[] {
   const part = (key: "values" | "scale" | "sums", w: athanor.Tensor): athanor.Tensor => athanor.quantizeMatrix(w)[key];
@@ -49,7 +50,7 @@ function packing(label: string, operand: OperandSpec): Sample[] {
 
 function product(label: string, x: readonly number[], columns: number, more: Partial<OperandSpec> = {}): Sample {
   return {
-    ...onCpu,
+    ...everywhere,
     label,
     operands: [{ shape: x, domain: [-3, 5], ...more }, weight(x.at(-1) ?? 1, columns)],
     call: (left, w) => athanor.quantizedMatmul(left, athanor.quantizeMatrix(w)),
@@ -112,7 +113,7 @@ export const quantization: StructuredRows<"quantizeMatrix" | "dequantizeMatrix" 
       product("no rows", [0, 4], 8),
       product("one row of zeros", [2, 4], 3, { values: [0, 0, 0, 0, 1, -1, 2, 3] }),
       {
-        ...onCpu,
+        ...everywhere,
         label: "bias and relu",
         operands: [{ shape: [6, 20], domain: [-3, 5] }, weight(20, 12), { shape: [12] }],
         call: (x, w, bias) => athanor.quantizedMatmul(x, athanor.quantizeMatrix(w), { bias, activation: "relu" }),

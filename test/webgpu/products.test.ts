@@ -5,7 +5,16 @@ import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { byRule, candidates, tiles } from "../../bindings/backends/webgpu/variants.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
-import { init, matmul, shutdown, tensor, withDevice } from "../../bindings/index.ts";
+import {
+  evaluate,
+  init,
+  matmul,
+  quantizedMatmul,
+  quantizeMatrix,
+  shutdown,
+  tensor,
+  withDevice,
+} from "../../bindings/index.ts";
 import { open } from "./segments.ts";
 
 let backend: WebGPUBackend;
@@ -92,5 +101,43 @@ describe("the choice", () => {
     expect(lone.memory().inUse).toBe(0);
     lone.dispose();
     other.dispose();
+  });
+});
+
+describe("weights of eight bits", () => {
+  test.each([
+    ["as the device can", undefined],
+    ["without the instruction for it", []],
+  ] as const)("multiply as on the CPU, %s", async (_, features) => {
+    const engine = defaultEngine();
+    const before = engine.backends.get("webgpu");
+    const lone = await open(features === undefined ? {} : { features });
+    engine.backends.set("webgpu", lone);
+    engine.clearPlans();
+    try {
+      for (const [m, k, n] of [
+        [1, 5, 4],
+        [7, 64, 70],
+        [13, 130, 65],
+        [4, 0x101, 9],
+      ] as const) {
+        const weights = await withDevice("wasm", async () => {
+          const made = quantizeMatrix(numbers([k, n], 2));
+          await evaluate(made.values, made.scale, made.sums);
+          return made;
+        });
+        const x = numbers([m, k], 1);
+        const call = (): Tensor => quantizedMatmul(x, weights, { bias: numbers([n], 3), activation: "relu" });
+        const here = await withDevice("webgpu", call).data();
+        const there = await withDevice("wasm", call).data();
+        here.forEach((value, index) => {
+          expect(Math.abs(value - (there[index] ?? Number.NaN))).toBeLessThan(2e-6 * (1 + Math.abs(value)));
+        });
+      }
+    } finally {
+      if (before !== undefined) engine.backends.set("webgpu", before);
+      engine.clearPlans();
+      lone.dispose();
+    }
   });
 });

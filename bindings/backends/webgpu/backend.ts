@@ -107,7 +107,7 @@ class GPUBackend implements WebGPUBackend {
     this.#pool = new BufferPool(device, () => this.#batches.current);
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
-    this.#library = new ShaderLibrary(shaders);
+    this.#library = new ShaderLibrary(shaders, device.adapter.features);
     this.#tuner = new Tuner(device.limits);
     if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }

@@ -36,7 +36,8 @@ export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library
     ...outputs.map((view, at): Binding => ({ binding: inputs.length + at, access: "write", source: view.slot })),
     { binding: block, access: "uniform", source: 0 },
   ];
-  const text = insert(type === undefined ? template : retypeOutput(template, type), "epilogue", epilogue.text);
+  const retyped = type === undefined ? template : retypeOutput(template, type);
+  const text = insert(insert(retyped, "epilogue", epilogue.text), "dot", library.dotText);
   const words = [...inputs.map(({ offset }) => offset), ...step.words];
   const launch = launchOf(step, template);
   return {

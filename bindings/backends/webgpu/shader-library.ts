@@ -31,11 +31,24 @@ const parts: readonly string[] = ["prelude", "matmulRows"];
 
 const foldKernels: readonly string[] = ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"];
 
+const packedDot = "fn dot_bytes(a: u32, b: u32) -> i32 { return dot4I8Packed(a, b); }";
+// A signed byte is what an arithmetic shift leaves of a word that begins with it.
+const plainDot = `fn byte_of(word: u32, at: u32) -> i32 { return bitcast<i32>(word << (24u - 8u * at)) >> 24u; }
+fn dot_bytes(a: u32, b: u32) -> i32 {
+  return byte_of(a, 0u) * byte_of(b, 0u) + byte_of(a, 1u) * byte_of(b, 1u)
+    + byte_of(a, 2u) * byte_of(b, 2u) + byte_of(a, 3u) * byte_of(b, 3u);
+}`;
+
 export class ShaderLibrary {
   readonly #shaders: Readonly<Record<string, string>>;
   readonly #prelude: readonly Declaration[];
 
-  constructor(shaders: Readonly<Record<string, string>>) {
+  /** The function `dot_bytes`, in one instruction where the shading language has it. */
+  readonly dotText: string;
+
+  /** `features`: optional features of the device and of its shading language. */
+  constructor(shaders: Readonly<Record<string, string>>, features: readonly string[]) {
+    this.dotText = features.includes("packed_4x8_integer_dot_product") ? packedDot : plainDot;
     this.#shaders = shaders;
     this.#prelude = declarationsOf(shaders.prelude ?? "");
   }
