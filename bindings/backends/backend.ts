@@ -40,6 +40,10 @@ export interface Program {
    * Synchronous on both devices: on the GPU it submits.
    */
   run(inputs: readonly Storage[], scalars: readonly number[], given?: readonly boolean[]): Storage[];
+  /** Whether a run would not wait for a compiler; always when absent. */
+  readonly isReady?: boolean;
+  /** Compiles what is not compiled yet without blocking the caller. */
+  compileAhead?(): Promise<void>;
   /** Lets go of what was compiled for this program only. */
   dispose(): void;
 }
@@ -52,6 +56,8 @@ export interface Backend {
   readonly readsSynchronously: boolean;
   /** Why this type cannot be stored or computed here; undefined if it can. */
   refusesDType(dtype: DType): string | undefined;
+  /** Why tensors of so many elements cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
+  refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;
   /** New storage holding a copy of host data. Throws a BackendError naming the size when memory runs out. */

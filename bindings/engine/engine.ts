@@ -19,6 +19,7 @@ import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import type { CompiledPlan, Result, RunTrace } from "./run.ts";
 import { compilePlan, drive, dropPlan, mustWait, runAtOnce, runPlan } from "./run.ts";
 import { Scopes } from "./scopes.ts";
+import { needsStandIn } from "./stand-in.ts";
 
 /** A chain of pending ops longer than this is run without being asked for, so that a loop that never reads stays small. */
 export const maxPendingDepth = 500;
@@ -303,8 +304,17 @@ export class Engine implements Reader {
     const known = this.plans.get(key);
     if (known !== undefined) return known;
     const compiled = this.compile(captured, options);
-    this.plans.set(key, compiled);
-    return compiled;
+    const isForced = options.devices !== undefined || options.trace !== undefined || !this.backends.has("wasm");
+    // What stands in for it is found under the same key, until the shaders are there.
+    const isReplaced = needsStandIn(compiled, captured, isForced, () => {
+      if (this.plans.get(key) === standIn) {
+        this.plans.set(key, compiled);
+        dropPlan(standIn);
+      } else dropPlan(compiled);
+    });
+    const standIn = isReplaced ? this.compile(captured, { ...options, devices: ["wasm"] }) : compiled;
+    this.plans.set(key, standIn);
+    return standIn;
   }
 
   /** Plans and compiles a capture without looking at the cache. */

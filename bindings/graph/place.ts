@@ -15,6 +15,8 @@ import type { DeviceName } from "./node.ts";
 export interface Device {
   readonly name: DeviceName;
   refusesDType(dtype: DType): string | undefined;
+  /** Why tensors of so many elements cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
+  refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   hasKernel(kernel: string, dtype: DType): boolean;
 }
 
@@ -69,6 +71,13 @@ export function refusal(fused: Fused, group: Group, device: Device): string | un
   for (const expression of expressionsOf(group)) for (const node of topological(expression)) dtypes.add(node.dtype);
   for (const dtype of dtypes) {
     const reason = device.refusesDType(dtype);
+    if (reason !== undefined) return reason;
+  }
+  // Who asks for a device is told by its error what does not fit there.
+  if (group.device === undefined) {
+    const touched = [...new Set([...readsOf(group), ...group.outputs])];
+    const sizes = touched.map((index) => fused.buffers[index]?.size ?? 0);
+    const reason = device.refusesSizes?.(sizes, group.kind === "map" || group.kind === "assemble");
     if (reason !== undefined) return reason;
   }
   if (group.kind !== "kernel") return undefined;

@@ -13,7 +13,7 @@ import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { shaders } from "./generated/shaders.ts";
-import { elementBytes } from "./parts.ts";
+import { elementBytes, refusesSizes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
@@ -29,7 +29,7 @@ const largeUpload = 4 * 2 ** 20;
 /** A compiled segment whose shaders can be compiled ahead of the first run. */
 export interface WebGPUProgram extends Program {
   /** Compiles the shaders without blocking the caller. */
-  prepare(): Promise<void>;
+  compileAhead(): Promise<void>;
   /** Whether all shaders are compiled. */
   readonly isReady: boolean;
 }
@@ -140,6 +140,10 @@ class GPUBackend implements WebGPUBackend {
 
   refusesDType(dtype: DType): string | undefined {
     return refusal(dtype);
+  }
+
+  refusesSizes(sizes: readonly number[], isElementwise: boolean): string | undefined {
+    return refusesSizes(sizes, isElementwise, this.#device.limits);
   }
 
   hasKernel(kernel: string, dtype: DType): boolean {
