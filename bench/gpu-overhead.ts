@@ -82,7 +82,6 @@ const onGpu = (name: string, measure: (gpu: WebGPUBackend) => Promise<readonly R
 });
 
 export const gpuOverheadMeasurements: readonly Measurement[] = [
-  onGpu("overhead/gpu-encode", async (gpu) => [row("overhead/gpu-encode", await encoding(gpu), "µs", 4)]),
   onGpu("overhead/gpu-step", async (gpu) => {
     const { submits, bindGroups } = await steady(gpu);
     return [

@@ -1,9 +1,9 @@
 // Convolution of x [N, H, W, C] with filters w [KH, KW, C / groups, O], groups included; out [N, OH, OW, O]. With 8 or
-// more output channels a group it is a product of 32 x 32 tiles whose left matrix (a row for each output pixel, a
-// column for each tap) is read from x on the fly: groups * ceil(N OH OW / 32) * ceil(O / groups / 32) workgroups of 64
-// invocations. With fewer (depthwise) the entry `direct`: an invocation an output, ceil(N OH OW O / 64) workgroups. The backend puts
-// `epilogue` at the "@insert" line, with further bindings from 4 on if it needs them. Gradients:
-// conv2dInputGradient.wgsl and conv2dFilterGradient.wgsl.
+// more output channels a group it is a product in tiles, as in matmul.wgsl, whose left matrix (a row for each output
+// pixel, a column for each tap and channel) is read from x on the fly: slices * groups * ceil(N OH OW / TILE_M) *
+// ceil(O / groups / TILE_N) workgroups; the output of several slices is [slices, N, OH, OW, O]. With fewer (depthwise)
+// the entry `direct`: an invocation an output, ceil(N OH OW O / 64) workgroups. Gradients: conv2dInputGradient.wgsl and
+// conv2dFilterGradient.wgsl.
 
 struct Parameters {
   offset0: u32,
@@ -26,6 +26,8 @@ struct Parameters {
   groups: i32,
   // For the CPU: here all is sums of products.
   sumsOnly: i32,
+  // Steps of the sums in a slice.
+  slice: i32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Scalar>;
@@ -103,7 +105,102 @@ fn direct(
   store_direct(i32(linear_workgroup(group, groups) * 64 + invocation));
 }
 
-@compute @workgroup_size(64)
+// @insert tile
+
+// Where the pixels of the tile begin to read.
+var<workgroup> corners: array<Corner, TILE_M>;
+
+// A step of the sums: a tap of the filter and a channel of the group.
+struct Step {
+  y: i32,
+  x: i32,
+  channel: i32,
+}
+
+fn step_of(step: i32) -> Step {
+  let groupChannels = parameters.channels / parameters.groups;
+  let tap = step / groupChannels;
+  return Step(
+    tap / parameters.kernelWidth * parameters.dilationH,
+    tap % parameters.kernelWidth * parameters.dilationW,
+    step % groupChannels,
+  );
+}
+
+fn steps_of() -> i32 {
+  return parameters.kernelHeight * parameters.kernelWidth * (parameters.channels / parameters.groups);
+}
+
+// Four pixels of the tile at one step.
+fn left_quad(group: i32, row: i32, step: i32) -> vec4<Scalar> {
+  var quad = vec4<Scalar>();
+  if (step < steps_of()) {
+    let at = step_of(step);
+    let channel = group * (parameters.channels / parameters.groups) + at.channel;
+    for (var i = 0; i < 4; i++) {
+      quad[i] = read_input(corners[row + i], at.y, at.x, channel);
+    }
+  }
+  return quad;
+}
+
+// Four steps of one pixel, which are neighbouring channels.
+fn left_vector(group: i32, row: i32, step: i32) -> vec4<Scalar> {
+  if (step < steps_of()) {
+    let p = &parameters;
+    let at = step_of(step);
+    let corner = corners[row];
+    let y = corner.y + at.y;
+    let x0 = corner.x + at.x;
+    if (y >= 0 && y < (*p).height && x0 >= 0 && x0 < (*p).width) {
+      let channel = group * ((*p).channels / (*p).groups) + at.channel;
+      return x[(i32((*p).offset0) + ((corner.image + y) * (*p).width + x0) * (*p).channels + channel) / 4];
+    }
+  }
+  return vec4<Scalar>();
+}
+
+// The filters are a matrix already: a row for each step.
+fn right_quad(group: i32, step: i32, column: i32) -> vec4<Scalar> {
+  let groupOut = parameters.outChannels / parameters.groups;
+  var quad = vec4<Scalar>();
+  if (step < steps_of()) {
+    let start = i32(parameters.offset1) + step * parameters.outChannels + group * groupOut + column;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < groupOut) {
+        quad[i] = w[start + i];
+      }
+    }
+  }
+  return quad;
+}
+
+fn right_vector(group: i32, step: i32, column: i32) -> vec4<Scalar> {
+  let groupOut = parameters.outChannels / parameters.groups;
+  if (step < steps_of() && column < groupOut) {
+    return w[(i32(parameters.offset1) + step * parameters.outChannels + group * groupOut + column) / 4];
+  }
+  return vec4<Scalar>();
+}
+
+// @insert stage
+
+// Four channels of a pixel; `first` counts slices, then groups.
+fn store_quad(first: i32, pixel: i32, column: i32, quad: vec4<Scalar>) {
+  let p = &parameters;
+  let groupOut = (*p).outChannels / (*p).groups;
+  let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
+  if (pixel < pixels) {
+    let start = (first / (*p).groups * pixels + pixel) * (*p).outChannels + first % (*p).groups * groupOut + column;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < groupOut) {
+        store(u32(start + i), quad[i]);
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
@@ -112,60 +209,29 @@ fn main(
   let p = &parameters;
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
-  let groupOut = (*p).outChannels / max((*p).groups, 1);
-  let groupChannels = (*p).channels / (*p).groups;
-  let pixels = (*p).batch * (*p).outHeight * (*p).outWidth;
-  let tilesM = (pixels + 31) / 32;
-  let tilesN = (groupOut + 31) / 32;
-  if (id >= (*p).groups * tilesM * tilesN) {
+  let tilesM = ((*p).batch * (*p).outHeight * (*p).outWidth + TILE_M - 1) / TILE_M;
+  let tilesN = ((*p).outChannels / (*p).groups + TILE_N - 1) / TILE_N;
+  let steps = steps_of();
+  let slices = max(1, (steps + (*p).slice - 1) / (*p).slice);
+  if (id >= slices * (*p).groups * tilesM * tilesN) {
     return;
   }
-  let firstChannel = id / (tilesM * tilesN) * groupChannels;
-  let firstOut = id / (tilesM * tilesN) * groupOut;
-  let row = id / tilesN % tilesM * 32;
-  let column = id % tilesN * 32;
-  let steps = (*p).kernelHeight * (*p).kernelWidth * groupChannels;
-  // An invocation stages step lane % 16 of two quads of rows, whose corners stay the same.
-  var corners: array<Corner, 8>;
-  for (var i = 0; i < 8; i++) {
-    corners[i] = corner_of(row + (lane / 16 + i / 4 * 4) * 4 + i % 4);
+  let first = id / (tilesM * tilesN);
+  let row = id / tilesN % tilesM * TILE_M;
+  let column = id % tilesN * TILE_N;
+  for (var i = lane; i < TILE_M; i += THREADS) {
+    corners[i] = corner_of(row + i);
   }
-  var sums: array<vec4<Scalar>, 4>;
-  for (var k = 0; k < steps; k += 16) {
-    let step = k + lane % 16;
-    let tap = step / groupChannels;
-    let tapY = tap / (*p).kernelWidth * (*p).dilationH;
-    let tapX = tap % (*p).kernelWidth * (*p).dilationW;
-    for (var quad = 0; quad < 2; quad++) {
-      var left = vec4<Scalar>();
-      if (step < steps) {
-        for (var i = 0; i < 4; i++) {
-          left[i] = read_input(corners[quad * 4 + i], tapY, tapX, firstChannel + step % groupChannels);
-        }
-      }
-      tileLeft[lane % 16 * 8 + lane / 16 + quad * 4] = left;
-      // The filters are a matrix already: a row for each step.
-      var right = vec4<Scalar>();
-      let filterRow = k + lane / 8 + quad * 8;
-      for (var i = 0; i < 4; i++) {
-        let outChannel = column + lane % 8 * 4 + i;
-        if (filterRow < steps && outChannel < groupOut) {
-          right[i] = w[(*p).offset1 + u32(filterRow * (*p).outChannels + firstOut + outChannel)];
-        }
-      }
-      tileRight[lane + quad * 64] = right;
-    }
+  workgroupBarrier();
+  let begin = first / (*p).groups * (*p).slice;
+  let end = min(begin + (*p).slice, steps);
+  var sums: Sums;
+  for (var k = begin; k < end; k += DEPTH) {
+    stage_left(lane, first % (*p).groups, 0, k);
+    stage_right(lane, first % (*p).groups, k, column);
     workgroupBarrier();
-    multiply_tiles(lane / 8, lane % 8, &sums);
+    multiply(lane, &sums);
     workgroupBarrier();
   }
-  for (var i = 0; i < 4; i++) {
-    let pixel = row + lane / 8 * 4 + i;
-    for (var j = 0; j < 4; j++) {
-      let outChannel = column + lane % 8 * 4 + j;
-      if (pixel < pixels && outChannel < groupOut) {
-        store(u32(pixel * (*p).outChannels + firstOut + outChannel), sums[i][j]);
-      }
-    }
-  }
+  store_tile(lane, first, row, column, &sums);
 }

@@ -1,7 +1,8 @@
 // The gradient of conv2d with respect to its filters: dw [KH, KW, C / groups, O] from x [N, H, W, C] and dy [N, OH, OW,
-// O]. A sum over N OH OW, which is long, so partial sums are cut into blocks. T = groups * ceil(KH KW C / groups / 32)
-// * ceil(O / groups / 32) tiles of 32 x 32. Entry `main`: T workgroups of 64 invocations. Entry `element`, for T < 2 or
-// fewer than 8 output channels a group: one workgroup sums one element, KH * KW * (C / groups) * O workgroups.
+// O]. A sum over N OH OW, which is long, so partial sums are cut into blocks. Entry `main`: a product in tiles, as in
+// conv2d.wgsl, slices * groups * ceil(KH KW C / groups / TILE_M) * ceil(O / groups / TILE_N) workgroups. Entry `element`,
+// for fewer than 8 output channels a group or very small filters: one workgroup sums one element, KH * KW * (C / groups)
+// * O workgroups.
 
 struct Parameters {
   offset0: u32,
@@ -24,6 +25,8 @@ struct Parameters {
   groups: i32,
   // For the CPU: here all is sums of products.
   sumsOnly: i32,
+  // Pixels in a slice.
+  slice: i32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Scalar>;
@@ -125,7 +128,83 @@ fn element(
   }
 }
 
-@compute @workgroup_size(64)
+// @insert tile
+
+// Where the rows of the tile look.
+var<workgroup> taps: array<Tap, TILE_M>;
+
+// Four rows at one output pixel.
+fn left_quad(group: i32, row: i32, pixel: i32) -> vec4<Scalar> {
+  var quad = vec4<Scalar>();
+  if (pixel < parameters.batch * parameters.outHeight * parameters.outWidth) {
+    for (var i = 0; i < 4; i++) {
+      quad[i] = read_input(taps[row + i], pixel);
+    }
+  }
+  return quad;
+}
+
+// The same for four neighbouring channels of one tap.
+fn left_vector(group: i32, row: i32, pixel: i32) -> vec4<Scalar> {
+  let p = &parameters;
+  if (pixel < (*p).batch * (*p).outHeight * (*p).outWidth) {
+    let tap = taps[row];
+    let line = pixel / (*p).outWidth;
+    let y = line % (*p).outHeight * (*p).strideH + tap.y;
+    let x0 = pixel % (*p).outWidth * (*p).strideW + tap.x;
+    if (y >= 0 && y < (*p).height && x0 >= 0 && x0 < (*p).width) {
+      let image = line / (*p).outHeight * (*p).height;
+      return x[(i32((*p).offset0) + ((image + y) * (*p).width + x0) * (*p).channels + tap.channel) / 4];
+    }
+  }
+  return vec4<Scalar>();
+}
+
+// Four channels of dy at one pixel.
+fn right_quad(group: i32, pixel: i32, column: i32) -> vec4<Scalar> {
+  let p = &parameters;
+  let groupOut = (*p).outChannels / (*p).groups;
+  var quad = vec4<Scalar>();
+  if (pixel < (*p).batch * (*p).outHeight * (*p).outWidth) {
+    let start = i32((*p).offset1) + pixel * (*p).outChannels + group * groupOut + column;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < groupOut) {
+        quad[i] = dy[start + i];
+      }
+    }
+  }
+  return quad;
+}
+
+fn right_vector(group: i32, pixel: i32, column: i32) -> vec4<Scalar> {
+  let p = &parameters;
+  let groupOut = (*p).outChannels / (*p).groups;
+  if (pixel < (*p).batch * (*p).outHeight * (*p).outWidth && column < groupOut) {
+    return dy[(i32((*p).offset1) + pixel * (*p).outChannels + group * groupOut + column) / 4];
+  }
+  return vec4<Scalar>();
+}
+
+// @insert stage
+
+// Four channels out of one tap and channel; `first` counts slices, then groups.
+fn store_quad(first: i32, row: i32, column: i32, quad: vec4<Scalar>) {
+  let p = &parameters;
+  let sizes = sizes_of();
+  if (row < sizes.rows) {
+    let start = (first / (*p).groups * sizes.rows + row) * (*p).outChannels + first % (*p).groups * sizes.groupOut + column;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < sizes.groupOut) {
+        dw[start + i] = quad[i];
+      }
+    }
+  }
+}
+
+// Partial sums of 128 products keep rounding errors short.
+const BLOCK = 128;
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
@@ -135,63 +214,39 @@ fn main(
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
   let sizes = sizes_of();
-  let groupChannels = sizes.groupChannels;
-  let groupOut = sizes.groupOut;
-  let rows = sizes.rows;
-  let pixels = sizes.pixels;
-  let tilesM = (rows + 31) / 32;
-  let tilesN = (groupOut + 31) / 32;
-  if (id >= (*p).groups * tilesM * tilesN) {
+  let tilesM = (sizes.rows + TILE_M - 1) / TILE_M;
+  let tilesN = (sizes.groupOut + TILE_N - 1) / TILE_N;
+  let slices = max(1, (sizes.pixels + (*p).slice - 1) / (*p).slice);
+  if (id >= slices * (*p).groups * tilesM * tilesN) {
     return;
   }
-  let firstChannel = id / (tilesM * tilesN) * groupChannels;
-  let firstOut = id / (tilesM * tilesN) * groupOut;
-  let row = id / tilesN % tilesM * 32;
-  let column = id % tilesN * 32;
-  // An invocation stages one quad of rows, neighbours in x's channels, for two output pixels.
-  var taps: array<Tap, 4>;
-  for (var i = 0; i < 4; i++) {
-    taps[i] = tap_of(row + lane % 8 * 4 + i, groupChannels, firstChannel);
-  }
-  var totals: array<vec4<Scalar>, 4>;
-  var sums: array<vec4<Scalar>, 4>;
-  for (var k = 0; k < pixels; k += 16) {
-    for (var quad = 0; quad < 2; quad++) {
-      let pixel = k + lane / 8 + quad * 8;
-      var left = vec4<Scalar>();
-      var right = vec4<Scalar>();
-      if (pixel < pixels) {
-        for (var i = 0; i < 4; i++) {
-          if (row + lane % 8 * 4 + i < rows) {
-            left[i] = read_input(taps[i], pixel);
-          }
-          let outChannel = column + lane % 8 * 4 + i;
-          if (outChannel < groupOut) {
-            right[i] = dy[(*p).offset1 + u32(pixel * (*p).outChannels + firstOut + outChannel)];
-          }
-        }
-      }
-      tileLeft[lane + quad * 64] = left;
-      tileRight[lane + quad * 64] = right;
+  let first = id / (tilesM * tilesN);
+  let row = id / tilesN % tilesM * TILE_M;
+  let column = id % tilesN * TILE_N;
+  for (var i = lane; i < TILE_M; i += THREADS) {
+    if (row + i < sizes.rows) {
+      taps[i] = tap_of(row + i, sizes.groupChannels, first % (*p).groups * sizes.groupChannels);
+    } else {
+      // A place that no pixel sees.
+      taps[i] = Tap(-0x40000000, 0, 0);
     }
+  }
+  workgroupBarrier();
+  let begin = first / (*p).groups * (*p).slice;
+  let end = min(begin + (*p).slice, sizes.pixels);
+  var totals: Sums;
+  var sums: Sums;
+  for (var k = begin; k < end; k += DEPTH) {
+    stage_left(lane, first % (*p).groups, 0, k);
+    stage_right(lane, first % (*p).groups, k, column);
     workgroupBarrier();
-    multiply_tiles(lane / 8, lane % 8, &sums);
+    multiply(lane, &sums);
     workgroupBarrier();
-    // 128 products to a partial sum.
-    if ((k & 0x70) == 0x70) {
-      for (var i = 0; i < 4; i++) {
-        totals[i] += sums[i];
-        sums[i] = vec4<Scalar>();
-      }
+    if ((k - begin + DEPTH) % BLOCK == 0) {
+      add_sums(&totals, &sums);
+      sums = Sums();
     }
   }
-  for (var i = 0; i < 4; i++) {
-    let outputRow = row + lane / 8 * 4 + i;
-    for (var j = 0; j < 4; j++) {
-      let outChannel = column + lane % 8 * 4 + j;
-      if (outputRow < rows && outChannel < groupOut) {
-        dw[outputRow * (*p).outChannels + firstOut + outChannel] = totals[i][j] + sums[i][j];
-      }
-    }
-  }
+  add_sums(&totals, &sums);
+  store_tile(lane, first, row, column, &totals);
 }

@@ -1,7 +1,7 @@
 // The gradient of conv2d with respect to its input: dx [N, H, W, C] from dy [N, OH, OW, O] and w [KH, KW, C / groups,
 // O]. A gather: each input pixel looks at the output pixels whose windows cover it, so there are no atomics and the sum
-// has one order. With 8 or more input channels a group a product of 32 x 32 tiles: groups * ceil(N H W / 32) * ceil(C /
-// groups / 32) workgroups of 64 invocations; with fewer the entry `direct`: ceil(N H W C / 64) workgroups.
+// has one order. With 8 or more input channels a group a product in tiles, as in conv2d.wgsl: slices * groups * ceil(N H W
+// / TILE_M) * ceil(C / groups / TILE_N) workgroups; with fewer the entry `direct`: ceil(N H W C / 64) workgroups.
 
 struct Parameters {
   offset0: u32,
@@ -24,6 +24,8 @@ struct Parameters {
   groups: i32,
   // For the CPU: here all is sums of products.
   sumsOnly: i32,
+  // Steps of the sums in a slice.
+  slice: i32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Scalar>;
@@ -103,7 +105,115 @@ fn direct(
   store_direct(i32(linear_workgroup(group, groups) * 64 + invocation));
 }
 
-@compute @workgroup_size(64)
+// @insert tile
+
+// Where the pixels of the tile lie.
+var<workgroup> corners: array<Corner, TILE_M>;
+
+// A step of the sums: a tap of the filter and a channel out of the group.
+struct Step {
+  tap: i32,
+  y: i32,
+  x: i32,
+  channel: i32,
+}
+
+fn step_of(step: i32) -> Step {
+  let groupOut = parameters.outChannels / parameters.groups;
+  let tap = step / groupOut;
+  return Step(
+    tap,
+    tap / parameters.kernelWidth * parameters.dilationH,
+    tap % parameters.kernelWidth * parameters.dilationW,
+    step % groupOut,
+  );
+}
+
+fn steps_of() -> i32 {
+  return parameters.kernelHeight * parameters.kernelWidth * (parameters.outChannels / parameters.groups);
+}
+
+// Four pixels of the tile at one step.
+fn left_quad(group: i32, row: i32, step: i32) -> vec4<Scalar> {
+  var quad = vec4<Scalar>();
+  if (step < steps_of()) {
+    let at = step_of(step);
+    let outChannel = group * (parameters.outChannels / parameters.groups) + at.channel;
+    for (var i = 0; i < 4; i++) {
+      quad[i] = read_gradient(corners[row + i], at.y, at.x, outChannel);
+    }
+  }
+  return quad;
+}
+
+// Four steps of one pixel, which are neighbouring channels of dy.
+fn left_vector(group: i32, row: i32, step: i32) -> vec4<Scalar> {
+  if (step < steps_of()) {
+    let p = &parameters;
+    let at = step_of(step);
+    let corner = corners[row];
+    let y = corner.y - at.y;
+    let x = corner.x - at.x;
+    if (y >= 0 && x >= 0 && y % (*p).strideH == 0 && x % (*p).strideW == 0) {
+      let outY = y / (*p).strideH;
+      let outX = x / (*p).strideW;
+      if (outY < (*p).outHeight && outX < (*p).outWidth) {
+        let pixel = (corner.image + outY) * (*p).outWidth + outX;
+        let outChannel = group * ((*p).outChannels / (*p).groups) + at.channel;
+        return dy[(i32((*p).offset0) + pixel * (*p).outChannels + outChannel) / 4];
+      }
+    }
+  }
+  return vec4<Scalar>();
+}
+
+// Four input channels of the filters at one step.
+fn right_quad(group: i32, step: i32, column: i32) -> vec4<Scalar> {
+  let p = &parameters;
+  let groupChannels = (*p).channels / (*p).groups;
+  var quad = vec4<Scalar>();
+  if (step < steps_of()) {
+    let at = step_of(step);
+    let outChannel = group * ((*p).outChannels / (*p).groups) + at.channel;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < groupChannels) {
+        quad[i] = w[i32((*p).offset1) + (at.tap * groupChannels + column + i) * (*p).outChannels + outChannel];
+      }
+    }
+  }
+  return quad;
+}
+
+// Four steps of one input channel.
+fn right_vector(group: i32, step: i32, column: i32) -> vec4<Scalar> {
+  let p = &parameters;
+  let groupChannels = (*p).channels / (*p).groups;
+  if (step < steps_of() && column < groupChannels) {
+    let at = step_of(step);
+    let outChannel = group * ((*p).outChannels / (*p).groups) + at.channel;
+    return w[(i32((*p).offset1) + (at.tap * groupChannels + column) * (*p).outChannels + outChannel) / 4];
+  }
+  return vec4<Scalar>();
+}
+
+// @insert stage
+
+// Four channels of a pixel; `first` counts slices, then groups.
+fn store_quad(first: i32, pixel: i32, column: i32, quad: vec4<Scalar>) {
+  let p = &parameters;
+  let groupChannels = (*p).channels / (*p).groups;
+  let pixels = (*p).batch * (*p).height * (*p).width;
+  if (pixel < pixels) {
+    let start = (first / (*p).groups * pixels + pixel) * (*p).channels + first % (*p).groups * groupChannels + column;
+    for (var i = 0; i < 4; i++) {
+      if (column + i < groupChannels) {
+        dx[start + i] = quad[i];
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
@@ -112,58 +222,29 @@ fn main(
   let p = &parameters;
   let lane = i32(invocation);
   let id = i32(linear_workgroup(group, groups));
-  let groupChannels = (*p).channels / max((*p).groups, 1);
-  let groupOut = (*p).outChannels / (*p).groups;
-  let pixels = (*p).batch * (*p).height * (*p).width;
-  let tilesM = (pixels + 31) / 32;
-  let tilesN = (groupChannels + 31) / 32;
-  if (id >= (*p).groups * tilesM * tilesN) {
+  let tilesM = ((*p).batch * (*p).height * (*p).width + TILE_M - 1) / TILE_M;
+  let tilesN = ((*p).channels / (*p).groups + TILE_N - 1) / TILE_N;
+  let steps = steps_of();
+  let slices = max(1, (steps + (*p).slice - 1) / (*p).slice);
+  if (id >= slices * (*p).groups * tilesM * tilesN) {
     return;
   }
-  let firstChannel = id / (tilesM * tilesN) * groupChannels;
-  let firstOut = id / (tilesM * tilesN) * groupOut;
-  let row = id / tilesN % tilesM * 32;
-  let column = id % tilesN * 32;
-  let steps = (*p).kernelHeight * (*p).kernelWidth * groupOut;
-  // An invocation stages step lane % 16 (both dy and w lie along output channels) of two quads of rows and two of
-  // columns.
-  var corners: array<Corner, 8>;
-  for (var i = 0; i < 8; i++) {
-    corners[i] = corner_of(row + (lane / 16 + i / 4 * 4) * 4 + i % 4);
+  let first = id / (tilesM * tilesN);
+  let row = id / tilesN % tilesM * TILE_M;
+  let column = id % tilesN * TILE_N;
+  for (var i = lane; i < TILE_M; i += THREADS) {
+    corners[i] = corner_of(row + i);
   }
-  var sums: array<vec4<Scalar>, 4>;
-  for (var k = 0; k < steps; k += 16) {
-    let step = k + lane % 16;
-    let tap = step / groupOut;
-    let outChannel = firstOut + step % groupOut;
-    let tapY = tap / (*p).kernelWidth * (*p).dilationH;
-    let tapX = tap % (*p).kernelWidth * (*p).dilationW;
-    for (var quad = 0; quad < 2; quad++) {
-      var left = vec4<Scalar>();
-      var right = vec4<Scalar>();
-      if (step < steps) {
-        for (var i = 0; i < 4; i++) {
-          left[i] = read_gradient(corners[quad * 4 + i], tapY, tapX, outChannel);
-          let channel = column + (lane / 16 + quad * 4) * 4 + i;
-          if (channel < groupChannels) {
-            right[i] = w[(*p).offset1 + u32((tap * groupChannels + channel) * (*p).outChannels + outChannel)];
-          }
-        }
-      }
-      tileLeft[lane % 16 * 8 + lane / 16 + quad * 4] = left;
-      tileRight[lane % 16 * 8 + lane / 16 + quad * 4] = right;
-    }
+  workgroupBarrier();
+  let begin = first / (*p).groups * (*p).slice;
+  let end = min(begin + (*p).slice, steps);
+  var sums: Sums;
+  for (var k = begin; k < end; k += DEPTH) {
+    stage_left(lane, first % (*p).groups, 0, k);
+    stage_right(lane, first % (*p).groups, k, column);
     workgroupBarrier();
-    multiply_tiles(lane / 8, lane % 8, &sums);
+    multiply(lane, &sums);
     workgroupBarrier();
   }
-  for (var i = 0; i < 4; i++) {
-    let pixel = row + lane / 8 * 4 + i;
-    for (var j = 0; j < 4; j++) {
-      let channel = column + lane % 8 * 4 + j;
-      if (pixel < pixels && channel < groupChannels) {
-        dx[pixel * (*p).channels + firstChannel + channel] = sums[i][j];
-      }
-    }
-  }
+  store_tile(lane, first, row, column, &sums);
 }

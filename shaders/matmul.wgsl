@@ -61,6 +61,21 @@ fn right_quad(base: i32, k: i32, column: i32) -> vec4<Scalar> {
   return quad;
 }
 
+// The same where a is an array of vectors: four elements from this one on, which lie side by side.
+fn left_vector(base: i32, row: i32, k: i32) -> vec4<Scalar> {
+  if (k < parameters.k && row < parameters.m) {
+    return a[(base + row * parameters.aRow + k * parameters.aColumn) / 4];
+  }
+  return vec4<Scalar>();
+}
+
+fn right_vector(base: i32, k: i32, column: i32) -> vec4<Scalar> {
+  if (k < parameters.k && column < parameters.n) {
+    return b[(base + k * parameters.bRow + column * parameters.bColumn) / 4];
+  }
+  return vec4<Scalar>();
+}
+
 // @insert stage
 
 // Four results of a row; `first` is where the matrix begins.

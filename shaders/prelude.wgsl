@@ -861,34 +861,6 @@ fn pow_u32(x: u32, y: u32) -> u32 {
   return result;
 }
 
-// @function multiply_tiles
-// One step of the tiled products (matmul, conv2d and its gradients): 64 invocations, 8 by 8, each with 4 x 4 elements
-// of a 32 x 32 tile. tileLeft holds 16 steps of k by 8 quads of rows, tileRight 16 by 8 quads of columns; whole quads
-// are written by one invocation, because writing single components of a vector from several is a race.
-//
-//          columns ->  q0   q1  ..  q7                left  [k * 8 + quad of rows]
-//   rows q0            4x4                            right [k * 8 + quad of columns]
-var<workgroup> tileLeft: array<vec4<Scalar>, 128>;
-var<workgroup> tileRight: array<vec4<Scalar>, 128>;
-fn multiply_tiles(rows: i32, columns: i32, sums: ptr<function, array<vec4<Scalar>, 4>>) {
-  var sum0 = (*sums)[0];
-  var sum1 = (*sums)[1];
-  var sum2 = (*sums)[2];
-  var sum3 = (*sums)[3];
-  for (var k = 0; k < 128; k += 8) {
-    let left = tileLeft[k + rows];
-    let right = tileRight[k + columns];
-    sum0 += left.x * right;
-    sum1 += left.y * right;
-    sum2 += left.z * right;
-    sum3 += left.w * right;
-  }
-  (*sums)[0] = sum0;
-  (*sums)[1] = sum1;
-  (*sums)[2] = sum2;
-  (*sums)[3] = sum3;
-}
-
 // @function order_key
 // An unsigned integer that orders as the values of any Scalar do: NaN above all, the two zeros equal.
 fn order_key(value: Scalar) -> u32 {

@@ -44,10 +44,10 @@ export interface Program {
    * be timed; a GPU has `Backend.timings`.
    */
   run(inputs: readonly Storage[], scalars: readonly number[], given?: readonly boolean[], clock?: StepClock): Storage[];
-  /** False while a run would have to wait for something to be compiled; absent where it never has to. */
+  /** Whether a run would not wait for a compiler; always when absent. */
   readonly isReady?: boolean;
-  /** Compiles what a run needs without blocking the caller. */
-  prepare?(): Promise<void>;
+  /** Compiles what is not compiled yet without blocking the caller. */
+  compileAhead?(): Promise<void>;
   /** Lets go of what was compiled for this program only. */
   dispose(): void;
 }
@@ -60,10 +60,10 @@ export interface Backend {
   readonly readsSynchronously: boolean;
   /** Why this type cannot be stored or computed here; undefined if it can. */
   refusesDType(dtype: DType): string | undefined;
+  /** Why tensors of so many elements cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
+  refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;
-  /** Why a tensor of so many elements is too large for a kernel here; undefined if it is not. Absent where memory is the only limit. */
-  refusesSize?(elements: number, dtype: DType): string | undefined;
   /** Resolves when everything that runs programs has started. */
   started?(): Promise<void>;
   /** New storage holding a copy of host data. Throws a BackendError naming the size when memory runs out. */

@@ -120,7 +120,7 @@ class Timer {
       for (let index = 0; index < data.length; index++) data[index] = 0.25 + (index & 7) / 16;
       inputs.push(this.backend.upload(data, "f32"));
     }
-    await program.prepare?.();
+    await program.compileAhead?.();
     await this.pace.breathe();
     return bench;
   }

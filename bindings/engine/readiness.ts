@@ -15,7 +15,7 @@ export async function prepare(compiled: CompiledPlan): Promise<void> {
   // Kept from being dropped meanwhile, as a run keeps it.
   compiled.use.runs++;
   try {
-    await Promise.all(compiled.programs.map((program) => program.prepare?.() ?? Promise.resolve()));
+    await Promise.all(compiled.programs.map((program) => program.compileAhead?.() ?? Promise.resolve()));
   } catch {
     // The device was lost: the run says so.
   } finally {

@@ -17,9 +17,9 @@ import type { DeviceName } from "./node.ts";
 export interface Device {
   readonly name: DeviceName;
   refusesDType(dtype: DType): string | undefined;
+  /** Why tensors of so many elements cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
+  refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   hasKernel(kernel: string, dtype: DType): boolean;
-  /** Why a tensor is too large for a kernel there; absent where memory is the only limit. */
-  refusesSize?(elements: number, dtype: DType): string | undefined;
 }
 
 /** Predicted costs in microseconds. */
@@ -98,12 +98,11 @@ export function refusal(fused: Fused, group: Group, device: Device): string | un
     const reason = device.refusesDType(dtype);
     if (reason !== undefined) return reason;
   }
-  if (device.refusesSize !== undefined && group.device !== device.name) {
-    for (const index of touched) {
-      const { size, dtype } = fused.buffers[index] ?? { size: 0, dtype: "f32" as const };
-      const reason = device.refusesSize(size, dtype);
-      if (reason !== undefined) return reason;
-    }
+  // Who asks for a device is told by its error what does not fit there.
+  if (group.device === undefined) {
+    const sizes = [...new Set(touched)].map((index) => fused.buffers[index]?.size ?? 0);
+    const reason = device.refusesSizes?.(sizes, group.kind === "map" || group.kind === "assemble");
+    if (reason !== undefined) return reason;
   }
   if (group.kind !== "kernel") return undefined;
   const { kernel, dtype, unsupported, own } = group.call;

@@ -49,7 +49,7 @@ export async function checkWebGPU(): Promise<void> {
       buffers: [size * 4],
     };
     const program = backend.compile(segment);
-    await program.prepare();
+    await program.compileAhead();
     const angles = backend.upload(
       Float32Array.from({ length: size }, (_, i) => i),
       "f32",

@@ -259,6 +259,24 @@ describe("two engines", () => {
   });
 });
 
+describe("two engines on GPUs", () => {
+  test("have a device each: one goes on after the other was shut down", async () => {
+    const own = device;
+    const other = createEngine({ webgpu: "require", tune: "off" });
+    const before = useEngine(other);
+    await other.ready();
+    device = own;
+    const there = gpu(() => ramp().mul(2));
+    const theirs = await there.data();
+    useEngine(before);
+    const here = gpu(() => ramp().mul(2));
+    expect(await here.data()).toEqual(theirs);
+    expect(other.backends.get("webgpu")).not.toBe(before?.backends.get("webgpu"));
+    await other.shutdown();
+    expect(await gpu(() => here.add(1)).data()).toEqual(theirs.map((value) => value + 1));
+  });
+});
+
 describe("a lost GPU", () => {
   test("takes what was only there with it; everything else goes on, on the CPU", async () => {
     const x = ramp();

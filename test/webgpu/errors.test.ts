@@ -28,7 +28,7 @@ describe("memory and errors", () => {
       buffers: [20000],
     };
     const program = gpu.backend.compile(segment);
-    await program.prepare();
+    await program.compileAhead();
     let current = gpu.backend.upload(new Float32Array(5000), "f32");
     const step = (): void => {
       const [next] = program.run([current], []);

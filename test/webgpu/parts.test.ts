@@ -1,6 +1,6 @@
 // Tensors that lie in several buffers: a backend that behaves as a device with very small buffers and no optional feature
 // computes what the CPU computes, for every kind of kernel. Read next: bindings/backends/webgpu/parts.ts.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
@@ -70,5 +70,26 @@ describe("tensors in parts", () => {
     here.forEach((value, index) => {
       expect(Math.abs(value - (there[index] ?? Number.NaN))).toBeLessThan(1e-4);
     });
+  });
+});
+
+describe("what does not fit", () => {
+  const choices: Readonly<Record<string, () => Tensor>> = {
+    "a tensor that is too large in parts": () => numbers([1100], 1).mul(2),
+    "more parts than a shader sees buffers": () => athanor.matmul(numbers([20, 40], 1), numbers([40, 25], 2)),
+  };
+  test.each(Object.entries(choices))("%s is computed on the CPU where the choice is free", async (_, make) => {
+    const { costs } = defaultEngine();
+    const compute = vi.spyOn(costs, "compute").mockImplementation((device) => (device === "wasm" ? 1e6 : 1));
+    const transfer = vi.spyOn(costs, "transfer").mockReturnValue(0);
+    try {
+      const there = await athanor.withDevice("wasm", make).data();
+      expect(await make().data()).toEqual(there);
+      expect(String(await athanor.explain(make()))).toMatch(/this GPU (allows|shows)/);
+      await expect(athanor.withDevice("webgpu", make).data()).rejects.toThrow(/this GPU (allows|shows)/);
+    } finally {
+      compute.mockRestore();
+      transfer.mockRestore();
+    }
   });
 });

@@ -4,9 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { byRule, candidates, tiles } from "../../bindings/backends/webgpu/variants.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
-import type { Tensor } from "../../bindings/index.ts";
+import type { Conv2dOptions, Tensor } from "../../bindings/index.ts";
 import {
+  conv2d,
   evaluate,
+  grad,
   init,
   matmul,
   quantizedMatmul,
@@ -51,13 +53,42 @@ const products: Readonly<Record<string, () => Tensor>> = {
   "no steps": () => matmul(numbers([5, 0], 1), numbers([0, 6], 2)),
 };
 
+/** Convolutions as products: vectors of channels or not, edges, groups, strides and dilations, an epilogue. */
+const convolutions: Readonly<Record<string, () => Tensor>> = {
+  "a convolution in fours": () => conv2d(numbers([2, 9, 9, 8], 1), numbers([3, 3, 8, 16], 2), { padding: "same" }),
+  "a convolution with edges": () => conv2d(numbers([1, 11, 7, 3], 1), numbers([5, 3, 3, 10], 2), { stride: 2 }),
+  "groups and dilation": () =>
+    conv2d(numbers([1, 9, 9, 8], 1), numbers([3, 3, 4, 16], 2), { groups: 2, dilation: 2, padding: "same" }),
+  "many channels, with bias and activation": () =>
+    conv2d(numbers([1, 4, 4, 64], 1), numbers([3, 3, 64, 9], 2), { bias: numbers([9], 3), activation: "relu" }),
+};
+
+/** Their gradients by both operands. */
+const sloped: readonly (readonly [string, readonly number[], readonly number[], Conv2dOptions])[] = [
+  ["fours", [2, 7, 7, 8], [3, 3, 8, 12], {}],
+  ["edges", [1, 9, 8, 9], [3, 2, 9, 10], { stride: 2, padding: "same" }],
+  ["groups", [1, 8, 8, 16], [3, 3, 8, 16], { groups: 2, dilation: 2, padding: "same" }],
+];
+const gradients: Readonly<Record<string, () => Tensor>> = Object.fromEntries(
+  sloped.flatMap(([name, images, filters, options]) => {
+    const loss = (x: Tensor, w: Tensor): Tensor => conv2d(x, w, options).square().sum();
+    const slope = (argnums: 0 | 1): Tensor =>
+      grad(loss, { argnums })(numbers(images, 1), numbers(filters, 2)).mul(0.01);
+    return [
+      [`the slope by images, ${name}`, () => slope(0)],
+      [`the slope by filters, ${name}`, () => slope(1)],
+    ] as const;
+  }),
+);
+
+const kernels = ["matmul", "conv2d", "conv2dInputGradient", "conv2dFilterGradient"];
 const variants = ["rows", ...Object.keys(tiles), "32x32/4x4*4", "64x64/8x8*3"];
 
 describe.each(variants)("%s", (variant) => {
-  test.each(Object.entries(products))("%s", async (_, product) => {
+  test.each(Object.entries({ ...products, ...convolutions, ...gradients }))("%s", async (_, product) => {
     const engine = defaultEngine();
     engine.clearPlans();
-    backend.adoptTuned({ "matmul:*": variant });
+    backend.adoptTuned({ ...Object.fromEntries(kernels.map((name) => [`${name}:*`, variant])) });
     const here = await withDevice("webgpu", product).data();
     const there = await withDevice("wasm", product).data();
     expect(here.length).toBe(there.length);

@@ -29,7 +29,7 @@ const gpu = openBackend();
 describe("programs", () => {
   test("steps that nobody waits for share a submit", async () => {
     const program = gpu.backend.compile(elementwise(scalar.add(x, 1), ["f32"], 100));
-    await program.prepare();
+    await program.compileAhead();
     let current = gpu.backend.upload(new Float32Array(100), "f32");
     const step = (): void => {
       const [next] = program.run([current], []);
@@ -57,7 +57,7 @@ describe("programs", () => {
       buffers: [],
     };
     const program = gpu.backend.compile(segment);
-    await program.prepare();
+    await program.compileAhead();
     const start = gpu.backend.upload(new Float32Array(1), "f32");
     const results = Array.from({ length: 600 }, (_, i) => program.run([start], [i])[0]!);
     const read = await Promise.all(results.map((result) => gpu.backend.download(result)));
@@ -67,7 +67,7 @@ describe("programs", () => {
 
   test("what the host writes does not overtake work that is collected", async () => {
     const program = gpu.backend.compile(elementwise(scalar.add(x, 1), ["f32"], 10));
-    await program.prepare();
+    await program.compileAhead();
     const results = Array.from({ length: 30 }, (_, i) => {
       const start = gpu.backend.upload(new Float32Array(10).fill(i), "f32");
       const [result] = program.run([start], []);

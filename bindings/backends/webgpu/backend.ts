@@ -1,7 +1,6 @@
 // The GPU as a backend: storage, transfers and programs over one WebGPU device of its own.
 // Puts the parts together and holds none of their knowledge; nothing is shared between two backends.
 // Read next: device.ts, program.ts, readback.ts.
-import { showBytes } from "../../core/bytes.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
@@ -14,7 +13,7 @@ import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { shaders } from "./generated/shaders.ts";
-import { elementBytes, mostParts, partCount, partElements } from "./parts.ts";
+import { elementBytes, refusesSizes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
@@ -30,7 +29,7 @@ const largeUpload = 4 * 2 ** 20;
 /** A compiled segment whose shaders can be compiled ahead of the first run. */
 export interface WebGPUProgram extends Program {
   /** Compiles the shaders without blocking the caller. */
-  prepare(): Promise<void>;
+  compileAhead(): Promise<void>;
   /** Whether all shaders are compiled. */
   readonly isReady: boolean;
 }
@@ -143,14 +142,12 @@ class GPUBackend implements WebGPUBackend {
     return refusal(dtype);
   }
 
-  hasKernel(kernel: string, dtype: DType): boolean {
-    return this.#library.has(kernel, dtype);
+  refusesSizes(sizes: readonly number[], isElementwise: boolean): string | undefined {
+    return refusesSizes(sizes, isElementwise, this.#device.limits);
   }
 
-  refusesSize(elements: number, dtype: DType): string | undefined {
-    if (partCount(elements, this.#device.limits) <= mostParts) return undefined;
-    const most = mostParts * partElements(this.#device.limits) * elementBytes;
-    return `a ${dtype} tensor of ${showBytes(elements * elementBytes)} is more than this GPU can hold (${showBytes(most)})`;
+  hasKernel(kernel: string, dtype: DType): boolean {
+    return this.#library.has(kernel, dtype);
   }
 
   upload(data: TypedArray, dtype: DType): Storage {

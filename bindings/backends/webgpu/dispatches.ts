@@ -5,6 +5,7 @@ import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
 import type { Segment, Slot, SlotView, Step } from "../../graph/step.ts";
+import { convolutionDispatches, isConvolution } from "./convolution-shader.ts";
 import type { GPULimits } from "./description.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import { mapDispatches } from "./map-shader.ts";
@@ -78,8 +79,9 @@ function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dis
     case "kernel": {
       // Made even where nothing runs, so that a missing kernel is always told.
       const isNothing = step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots));
-      if (!isNothing && step.own === undefined && step.kernel === "matmul" && library.has("matmul", step.dtype))
-        return matmulDispatches(step, slots, workshop);
+      const isOurs = !isNothing && step.own === undefined && library.has(step.kernel, step.dtype);
+      if (isOurs && step.kernel === "matmul") return matmulDispatches(step, slots, workshop);
+      if (isOurs && isConvolution(step.kernel)) return convolutionDispatches(step, slots, workshop);
       const make = step.own === undefined ? kernelDispatch : ownDispatch;
       const dispatch = make(step, slots, library);
       return isNothing ? [] : [dispatch];

@@ -3,12 +3,13 @@
 // Read next: variants.ts for the choice, tile.ts for the text, reduce-shader.ts for the sum.
 import type { KernelStep, Slot } from "../../graph/step.ts";
 import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import type { GPULimits } from "./description.ts";
 import type { Workshop } from "./dispatches.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import type { Loads } from "./tile.ts";
-import { stageText, tileM, tileN, tileText } from "./tile.ts";
+import { tiled, tileM, tileN } from "./tile.ts";
 import type { ProductShape, Variant } from "./variants.ts";
 import { suits, tiles } from "./variants.ts";
 
@@ -30,34 +31,36 @@ export function matmulDispatches(step: KernelStep, slots: readonly Slot[], works
   const slice = sliceOf(variant, k, tile.depth);
   const slices = Math.max(1, Math.ceil(k / slice));
   const isWhole = slices === 1;
-  const isCut = (at: number): boolean => {
-    const slot = slots[step.inputs[at]?.slot ?? -1];
-    return slot === undefined || slot.kind === "scalar" || partCount(slot.size, limits) > 1;
-  };
   const [left, right] = loadsOf(step);
-  const loads = [isFloat && !isCut(0) ? left : "loose", isFloat && !isCut(1) ? right : "loose"] as const;
+  const loads = [
+    isFloat && isWholeArray(step, slots, limits, 0) ? left : "loose",
+    isFloat && isWholeArray(step, slots, limits, 1) ? right : "loose",
+  ] as const;
   const target = isWhole ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * batches * m * n);
-  let text = library.template("matmul") ?? "";
-  const binary = { a: loads[0], b: loads[1] };
-  for (const [name, own] of Object.entries(binary)) {
-    if (own !== "loose") text = text.replace(`> ${name}: array<Scalar>;`, `> ${name}: array<vec4<Scalar>>;`);
-  }
-  // Where operands are arrays of vectors, nobody reads single elements of them.
-  if (loads[0] !== "loose") text = without(text, "left_quad");
-  if (loads[1] !== "loose") text = without(text, "right_quad");
-  text = insert(text, "tile", tileText(tile));
-  text = insert(text, "stage", stageText(tile, loads[0], loads[1]));
+  const text = tiled(library.template("matmul") ?? "", tile, [
+    { name: "a", loads: loads[0], isClose: "parameters.aColumn == 1" },
+    { name: "b", loads: loads[1], isClose: "parameters.bRow == 1" },
+  ]);
   const whole = { ...step, outputs: [{ slot: target, dtype: step.dtype, offset: 0, strides: [1] }] };
   const first = finished(isWhole ? whole : { ...whole, epilogue: undefined }, slots, workshop, text, {
     entry: "main",
     groups: slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile)),
     slice,
   });
-  if (isWhole) return [first];
-  const [output] = step.outputs;
-  const inner = batches * m * n;
-  if (output === undefined) return [first];
-  const sums = reduceDispatches(
+  return isWhole ? [first] : [first, ...sumOfSlices(step, slots, workshop, target, slices, batches * m * n)];
+}
+
+/** The launches that sum up slices of `size` elements in the slot `partial` and apply the step's epilogue. */
+export function sumOfSlices(
+  step: KernelStep,
+  slots: readonly Slot[],
+  { library, temporary }: Workshop,
+  partial: number,
+  slices: number,
+  size: number,
+): Dispatch[] {
+  const dtype = step.epilogue?.expression.dtype ?? step.dtype;
+  return reduceDispatches(
     {
       kind: "reduce",
       label: `${step.label} (sum of slices)`,
@@ -65,17 +68,16 @@ export function matmulDispatches(step: KernelStep, slots: readonly Slot[], works
       dtype: step.dtype,
       outer: 1,
       length: slices,
-      inner,
-      input: { slot: target, dtype: step.dtype, offset: 0, strides: [slices * inner, inner, 1] },
+      inner: size,
+      input: { slot: partial, dtype: step.dtype, offset: 0, strides: [slices * size, size, 1] },
       prologue: undefined,
       epilogue: step.epilogue,
-      output: { ...output, dtype: step.epilogue?.expression.dtype ?? output.dtype },
+      output: { slot: step.outputs[0]?.slot ?? -1, dtype, offset: 0, strides: [size, 1] },
     },
     slots,
     library,
-    workshop.temporary,
+    temporary,
   );
-  return [first, ...sums];
 }
 
 function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch {
@@ -88,13 +90,19 @@ function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Worksh
   });
 }
 
+/** Whether an input is one buffer: only such a one can be an array of vectors. */
+export function isWholeArray(step: KernelStep, slots: readonly Slot[], limits: GPULimits, at: number): boolean {
+  const slot = slots[step.inputs[at]?.slot ?? -1];
+  return slot !== undefined && slot.kind !== "scalar" && partCount(slot.size, limits) === 1;
+}
+
 /** A whole number of staged steps, so that slices begin with a vector. */
-function sliceOf({ slices }: Variant, k: number, depth: number): number {
+export function sliceOf({ slices }: Variant, k: number, depth: number): number {
   return Math.max(depth, Math.ceil(k / slices / depth) * depth);
 }
 
 /** The launch of a text with its epilogue. */
-function finished(
+export function finished(
   step: KernelStep,
   slots: readonly Slot[],
   { library }: Workshop,
@@ -140,16 +148,4 @@ function loadsOf({ inputs, words }: KernelStep): readonly [Loads, Loads] {
         ? "along"
         : "loose",
   ];
-}
-
-/** The text without a function. */
-function without(text: string, name: string): string {
-  const start = text.indexOf(`fn ${name}(`);
-  let depth = 0;
-  let end = start;
-  do {
-    if (text[end] === "{") depth += 1;
-    else if (text[end] === "}" && --depth === 0) break;
-  } while (++end < text.length);
-  return text.slice(0, start) + text.slice(end + 1);
 }

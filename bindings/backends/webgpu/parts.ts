@@ -38,6 +38,18 @@ export function partBytes(op: string, bytes: number, limits: GPULimits): number[
   return Array.from({ length: count }, (_, part) => Math.min(whole, bytes - part * whole));
 }
 
+/** Why a kernel cannot see tensors of these sizes at once; undefined if it can. */
+export function refusesSizes(sizes: readonly number[], isElementwise: boolean, limits: GPULimits): string | undefined {
+  const counts = sizes.map((size) => partCount(size, limits));
+  const largest = Math.max(...sizes);
+  if (counts.some((count) => count > mostParts))
+    return `a tensor of ${showBytes(largest * elementBytes)} is more than this GPU allows`;
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  // With nothing in parts the limit was kept when kernels were put together.
+  if (isElementwise || all === sizes.length || all <= limits.maxStorageBuffers) return undefined;
+  return `its tensors lie in ${String(all)} buffers, and this GPU shows a shader ${String(limits.maxStorageBuffers)}`;
+}
+
 /** The dispatch with every array that lies in parts read and written part by part. */
 export function inParts(dispatch: Dispatch, slots: readonly Slot[], limits: GPULimits): Dispatch {
   let { text } = dispatch;

@@ -101,7 +101,7 @@ export class GPUProgram implements Program {
   }
 
   /** Compiles the shaders without blocking. A run before that is done compiles what it needs itself. */
-  async prepare(): Promise<void> {
+  async compileAhead(): Promise<void> {
     await Promise.all(this.#launches.map(({ dispatch }) => this.#machine.pipelines.prepare(dispatch)));
   }
 

@@ -4,7 +4,8 @@
 //
 //   leftTile [k][TILE_M / 4]      rightTile [k][TILE_N / 4]      sums [row][quad of columns]
 //
-// Knows no operands but how they are read: `left_quad`, `right_quad`, or whole vectors. Read next: matmul-shader.ts.
+// Knows no operands but how they are read: by fours or in whole vectors. Read next: matmul-shader.ts, convolution-shader.ts.
+import { insert } from "./attachment.ts";
 
 /** The sizes of a tile. */
 export interface Tile {
@@ -66,6 +67,9 @@ ${cells
   }
 ${cells.map(({ at }) => `  (*sums)[${String(at)}] = s${String(at)};`).join("\n")}
 }
+fn add_sums(totals: ptr<function, Sums>, sums: ptr<function, Sums>) {
+${cells.map(({ at }) => `  (*totals)[${String(at)}] += (*sums)[${String(at)}];`).join("\n")}
+}
 fn store_tile(lane: i32, first: i32, row: i32, column: i32, sums: ptr<function, Sums>) {
   let down = row + lane / ${String(across)} * ${String(rows)};
   let across = column + lane % ${String(across)} * 4;
@@ -78,33 +82,28 @@ ${cells
 }`;
 }
 
+/** How an operand is staged. */
+export interface Staging {
+  readonly loads: Loads;
+  /** Whether neighbours in memory are steps of k, as WGSL: then neighbouring invocations read along k. */
+  readonly isClose: string;
+}
+
 /**
- * How both operands come into workgroup memory. Vectors are read from `a` and `b` as arrays of vectors: the host has checked
- * that none goes over an edge.
+ * How both operands come into workgroup memory, by the functions of the file: `left_quad` and `right_quad` give four elements
+ * of the outer axis at one step; where the operands are arrays of vectors, `left_vector` and `right_vector` give one vector.
  */
-export function stageText(tile: Tile, left: Loads, right: Loads): string {
-  const leftQuads = tileM(tile) / 4;
-  const rightQuads = tileN(tile) / 4;
+export function stageText(tile: Tile, left: Staging, right: Staging): string {
   return `fn stage_left(lane: i32, base: i32, row: i32, k: i32) {
-  let p = &parameters;
-${staged("leftTile", tile, leftQuads, left, {
+${staged("leftTile", tile, tileM(tile) / 4, left, {
   quad: "left_quad(base, row + quad * 4, k + step)",
-  isClose: "(*p).aColumn == 1",
-  isInside: "k + step < (*p).k && row + quad * 4 < (*p).m",
-  vector: "a[(base + (k + step) * (*p).aColumn + row + quad * 4) / 4]",
-  isInsideAlong: (at) => `k + step < (*p).k && row + quad * 4 + ${at} < (*p).m`,
-  vectorAlong: (at) => `a[(base + (row + quad * 4 + ${at}) * (*p).aRow + k + step) / 4]`,
+  vector: (at) => `left_vector(base, row + quad * 4 + ${at}, k + step)`,
 })}
 }
 fn stage_right(lane: i32, base: i32, k: i32, column: i32) {
-  let p = &parameters;
-${staged("rightTile", tile, rightQuads, right, {
+${staged("rightTile", tile, tileN(tile) / 4, right, {
   quad: "right_quad(base, k + step, column + quad * 4)",
-  isClose: "(*p).bRow == 1",
-  isInside: "k + step < (*p).k && column + quad * 4 < (*p).n",
-  vector: "b[(base + (k + step) * (*p).bRow + column + quad * 4) / 4]",
-  isInsideAlong: (at) => `k + step < (*p).k && column + quad * 4 + ${at} < (*p).n`,
-  vectorAlong: (at) => `b[(base + (column + quad * 4 + ${at}) * (*p).bColumn + k + step) / 4]`,
+  vector: (at) => `right_vector(base, k + step, column + quad * 4 + ${at})`,
 })}
 }`;
 }
@@ -112,25 +111,15 @@ ${staged("rightTile", tile, rightQuads, right, {
 /** Texts for an operand: `quad` counts its outer axis in fours, `step` the steps of k from the first staged one. */
 interface Reads {
   readonly quad: string;
-  /** Whether neighbours in memory are steps of k. */
-  readonly isClose: string;
-  readonly isInside: string;
-  readonly vector: string;
-  readonly isInsideAlong: (at: string) => string;
-  readonly vectorAlong: (at: string) => string;
+  readonly vector: (at: string) => string;
 }
 
-function staged(target: string, tile: Tile, quads: number, loads: Loads, reads: Reads): string {
+function staged(target: string, tile: Tile, quads: number, { loads, isClose }: Staging, reads: Reads): string {
   const threads = threadsOf(tile);
   const { depth } = tile;
   if (loads === "along") {
     // Blocks of four by four are turned in registers.
-    const lines = range(4).map(
-      (at) => `    var v${String(at)} = vec4<Scalar>();
-    if (${reads.isInsideAlong(String(at))}) {
-      v${String(at)} = ${reads.vectorAlong(String(at))};
-    }`,
-    );
+    const lines = range(4).map((at) => `    let v${String(at)} = ${reads.vector(String(at))};`);
     const stores = range(4).map((at) => {
       const part = component(at);
       return `    ${target}[(step + ${String(at)}) * ${String(quads)} + quad] = vec4<Scalar>(v0.${part}, v1.${part}, v2.${part}, v3.${part});`;
@@ -146,19 +135,46 @@ ${stores.join("\n")}
     return `  for (var i = lane; i < ${String(quads * depth)}; i += ${String(threads)}) {
     let step = i / ${String(quads)};
     let quad = i % ${String(quads)};
-    var v = vec4<Scalar>();
-    if (${reads.isInside}) {
-      v = ${reads.vector};
-    }
-    ${target}[i] = v;
+    ${target}[i] = ${reads.vector("0")};
   }`;
   }
   return `  // Neighbouring invocations should read neighbouring memory: along k when that is the close direction, else across it.
-  let isClose = ${reads.isClose};
+  let isClose = ${isClose};
   for (var i = lane; i < ${String(quads * depth)}; i += ${String(threads)}) {
     let slot = select(i, i % ${String(depth)} * ${String(quads)} + i / ${String(depth)}, isClose);
     let step = slot / ${String(quads)};
     let quad = slot % ${String(quads)};
     ${target}[slot] = ${reads.quad};
   }`;
+}
+
+/** The file with its tile and staging, and without what it would not use: whole arrays are of vectors or of single elements. */
+export function tiled(
+  template: string,
+  tile: Tile,
+  operands: readonly [left: Staging & { readonly name: string }, right: Staging & { readonly name: string }],
+): string {
+  let text = template;
+  operands.forEach(({ name, loads }, at) => {
+    const side = at === 0 ? "left" : "right";
+    text = without(text, loads === "loose" ? `${side}_vector` : `${side}_quad`);
+    if (loads !== "loose") text = text.replace(`> ${name}: array<Scalar>;`, `> ${name}: array<vec4<Scalar>>;`);
+  });
+  text = insert(text, "tile", tileText(tile));
+  return insert(text, "stage", stageText(tile, ...operands));
+}
+
+/** The text without a function. */
+export function without(text: string, name: string): string {
+  const start = text.indexOf(`fn ${name}(`);
+  if (start < 0) return text;
+  let depth = 0;
+  let end = start;
+  do {
+    if (text[end] === "{") depth += 1;
+    else if (text[end] === "}" && --depth === 0) break;
+  } while (++end < text.length);
+  // The attributes of an entry point go with it.
+  const attributes = /@compute\s+@workgroup_size\(\w+\)\s*$/.exec(text.slice(0, start));
+  return text.slice(0, attributes?.index ?? start) + text.slice(end + 1);
 }

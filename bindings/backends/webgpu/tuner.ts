@@ -1,4 +1,4 @@
-// Measures the variants of products on this device, for shapes that were met, and remembers the best by bucket of shapes.
+// Measures the variants of products on this device (a convolution as the product it is), for shapes that were met, and remembers the best by bucket of shapes.
 // What was measured is a plain map, to be kept with a machine's profile and adopted at the next start; programs compiled
 // afterwards use it. Nothing is measured unless somebody asks. Knows no engine. Read next: variants.ts.
 import { sizeOf } from "../../core/shape.ts";
@@ -12,7 +12,7 @@ import { bucketOf, byRule, candidates, nameOf, suits, variantOf } from "./varian
 export interface Bench {
   readonly backend: Backend;
   /** Compiles with this variant for every product. */
-  readonly compile: (segment: Segment, variant: Variant) => Program & { readonly prepare: () => Promise<void> };
+  readonly compile: (segment: Segment, variant: Variant) => Program & { readonly compileAhead: () => Promise<void> };
   readonly time: ((body: () => void) => Promise<readonly KernelTiming[]>) | undefined;
 }
 
@@ -81,7 +81,7 @@ export class Tuner {
     try {
       for (const variant of candidates(shape, this.#limits)) {
         const program = bench.compile(productSegment(shape), variant);
-        await program.prepare();
+        await program.compileAhead();
         const time = await timeOf(bench, program, operands);
         program.dispose();
         if (time < least) [best, least] = [variant, time];

@@ -19,10 +19,11 @@ export interface Variant {
   readonly slices: number;
 }
 
-export type TileName = keyof typeof tiles;
+/** Results of a workgroup, then of an invocation. */
+export type TileName = "32x32/4x4" | "64x64/4x4" | "64x64/8x8" | "128x64/8x8" | "32x64/4x8";
 
-/** Tiles by name: results of a workgroup, then of an invocation. */
-export const tiles: Readonly<Record<"32x32/4x4" | "64x64/4x4" | "64x64/8x8" | "128x64/8x8" | "32x64/4x8", Tile>> = {
+/** Tiles by name. */
+export const tiles: Readonly<Record<TileName, Tile>> = {
   "32x32/4x4": { rows: 4, columns: 4, down: 8, across: 8, depth: 16 },
   "64x64/4x4": { rows: 4, columns: 4, down: 16, across: 16, depth: 16 },
   "64x64/8x8": { rows: 8, columns: 8, down: 8, across: 8, depth: 16 },

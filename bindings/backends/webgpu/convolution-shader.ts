@@ -1,0 +1,138 @@
+// Launches of a convolution and its gradients as products in tiles whose matrices are read on the fly: the sizes of the product,
+// the variant for them, and vectors where channels come in fours. Groups of few channels have entry points of their own and no
+// tiles. Words and bindings are those of shaders/conv2d*.wgsl. Read next: matmul-shader.ts, tile.ts, variants.ts.
+import type { KernelStep, Slot } from "../../graph/step.ts";
+import type { Workshop } from "./dispatches.ts";
+import { finished, isWholeArray, sliceOf, sumOfSlices } from "./matmul-shader.ts";
+import type { Dispatch } from "./operands.ts";
+import type { Loads } from "./tile.ts";
+import { tiled, tileM, tileN, without } from "./tile.ts";
+import type { ProductShape, TileName, Variant } from "./variants.ts";
+import { tiles } from "./variants.ts";
+
+/** One of the three as a product: a row for each pixel or tap. */
+interface Product {
+  /** The sizes, and the channels of which four must be neighbours for vectors of the left and the right operand. */
+  readonly sizes: (words: Words) => Omit<ProductShape, "batches"> & { readonly left: number; readonly right: number };
+  readonly loads: readonly [left: Loads, right: Loads];
+  /** The operands' names, and what reads their single elements beside the tiles. */
+  readonly names: readonly [left: string, right: string];
+  readonly readers: readonly string[];
+  /** The other entry point with its functions. */
+  readonly other: readonly string[];
+  /** Whether it sums up twice, in blocks, which takes twice the registers. */
+  readonly isLong: boolean;
+}
+
+/** The words of a convolution by name. */
+interface Words {
+  readonly pixelsIn: number;
+  readonly pixelsOut: number;
+  readonly taps: number;
+  /** Channels of a group. */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly groups: number;
+}
+
+const products: Readonly<Record<string, Product>> = {
+  conv2d: {
+    sizes: ({ pixelsOut, taps, inputs, outputs }) => {
+      return { m: pixelsOut, n: outputs, k: taps * inputs, left: inputs, right: outputs };
+    },
+    loads: ["along", "across"],
+    names: ["x", "w"],
+    readers: ["read_input"],
+    other: ["direct", "store_direct"],
+    isLong: false,
+  },
+  conv2dInputGradient: {
+    sizes: ({ pixelsIn, taps, inputs, outputs }) => {
+      return { m: pixelsIn, n: inputs, k: taps * outputs, left: outputs, right: outputs };
+    },
+    loads: ["along", "along"],
+    names: ["dy", "w"],
+    readers: ["read_gradient"],
+    other: ["direct", "store_direct"],
+    isLong: false,
+  },
+  conv2dFilterGradient: {
+    sizes: ({ pixelsOut, taps, inputs, outputs }) => {
+      return { m: taps * inputs, n: outputs, k: pixelsOut, left: inputs, right: outputs };
+    },
+    loads: ["across", "across"],
+    names: ["x", "dy"],
+    readers: ["read_input"],
+    other: ["element"],
+    isLong: true,
+  },
+};
+
+/** Whether a kernel is one of these. */
+export const isConvolution = (kernel: string): boolean => Object.hasOwn(products, kernel);
+
+function named(words: readonly number[]): Words {
+  const [batch = 0, height = 0, width = 0, channels = 0, outHeight = 0, outWidth = 0, outputs = 0, kh = 0, kw = 0] =
+    words;
+  const groups = Math.max(1, words[15] ?? 1);
+  return {
+    pixelsIn: batch * height * width,
+    pixelsOut: batch * outHeight * outWidth,
+    taps: kh * kw,
+    inputs: channels / groups,
+    outputs: outputs / groups,
+    groups,
+  };
+}
+
+/** The launches of a convolution, or of one of its gradients, whose result has elements. */
+export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
+  const product = products[step.kernel];
+  const template = workshop.library.template(step.kernel) ?? "";
+  if (product === undefined || step.entry !== "main") {
+    // Without the tiles, which come last in the file.
+    const text = template.slice(0, template.indexOf("// @insert tile"));
+    const { entry, workgroups: groups } = step;
+    return [finished(step, slots, workshop, text, { entry, groups, slice: 1 })];
+  }
+  const words = named(step.words);
+  const { left, right, ...sizes } = product.sizes(words);
+  const shape = { batches: words.groups, ...sizes };
+  const variant = fitting(product, workshop.choose(step.kernel, shape));
+  const tile = tiles[variant.tile];
+  const slice = sliceOf(variant, shape.k, tile.depth);
+  const slices = Math.max(1, Math.ceil(shape.k / slice));
+  const loadsOf = (at: 0 | 1, channels: number): Loads => {
+    const isFour = channels % 4 === 0 && (step.inputs[at]?.offset ?? 1) % 4 === 0;
+    return isFour && isWholeArray(step, slots, workshop.limits, at) ? product.loads[at] : "loose";
+  };
+  const loads = [loadsOf(0, left), loadsOf(1, right)] as const;
+  // What reads single elements stays out, where it is not used or an operand is an array of vectors.
+  const unused = [...product.other, ...(loads[0] === "loose" ? [] : product.readers)];
+  const text = tiled(unused.reduce(without, template), tile, [
+    { name: product.names[0], loads: loads[0], isClose: String(product.loads[0] === "along") },
+    { name: product.names[1], loads: loads[1], isClose: String(product.loads[1] === "along") },
+  ]);
+  const size = shape.batches * shape.m * shape.n;
+  const target = slices === 1 ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * size);
+  const output = { slot: target, dtype: step.dtype, offset: 0, strides: [1] };
+  const first = finished(
+    { ...step, outputs: [output], epilogue: slices === 1 ? step.epilogue : undefined },
+    slots,
+    workshop,
+    text,
+    {
+      entry: "main",
+      groups: slices * shape.batches * Math.ceil(shape.m / tileM(tile)) * Math.ceil(shape.n / tileN(tile)),
+      slice,
+    },
+  );
+  return slices === 1 ? [first] : [first, ...sumOfSlices(step, slots, workshop, target, slices, size)];
+}
+
+/** The variant with a tile that a convolution has. */
+function fitting({ isLong }: Product, { tile, slices }: Variant): { readonly tile: TileName; readonly slices: number } {
+  if (tile === "rows") return { tile: "32x32/4x4", slices: 1 };
+  const { rows, columns } = tiles[tile];
+  return { tile: isLong && rows * columns > 16 ? "64x64/4x4" : tile, slices };
+}
