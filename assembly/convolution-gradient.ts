@@ -19,7 +19,7 @@ import { addRun, ConvolutionShape, copyRun, WindowRuns } from "./convolution-sha
 import { matmulScratch, multiply, Way } from "./matmul";
 import { packColumns, packRows } from "./matmul-pack";
 import { multiplyPanels, Tile } from "./matmul-tile";
-import { winogradInputGradient } from "./winograd";
+import { prepareTurnedFilters, winogradInputGradient } from "./winograd";
 import { Winograd } from "./winograd-plan";
 import { Share, Words } from "./words";
 
@@ -98,15 +98,57 @@ function inputGradientImage(
   }
 }
 
-/** Words: dy, w, dx, scratch, then the 17 of the shape. Workers share the images, or their rows, or Winograd's rows of tiles. */
+/** Blocks in which the weights of an input gradient are packed, over all groups. */
+function weightBlocks(groups: i32, outputs: i32): i32 {
+  return groups * ((outputs + Tile.DEPTH - 1) / Tile.DEPTH);
+}
+
+/** Packs blocks [from, end) of weights [depth, o]: Tile.DEPTH outputs of one group, each in panels of window values. */
+function packWeights(groups: i32, depth: i32, o: i32, w: usize, target: usize, from: i32, end: i32): void {
+  const outputs = o / groups;
+  const pitch = (((depth + 7) & ~7) as usize) << 2;
+  const blocks = weightBlocks(1, outputs);
+  for (let index = from; index < end; index++) {
+    const group = index / blocks;
+    const k = (index - group * blocks) * Tile.DEPTH;
+    const first = (group * outputs + k) as usize;
+    packColumns<f32>(w + (first << 2), o, 1, depth, min<i32>(Tile.DEPTH, outputs - k), target + first * pitch);
+  }
+}
+
+/** Words: w, result, scratch, then C and O: the weights of a Winograd input gradient as its product wants them. */
+export function conv2dTransformedBack_f32(args: usize, worker: i32, workers: i32): void {
+  const target = Words.pointer(args, 1);
+  const scratch = Words.pointer(args, 2);
+  const c = Words.integer(args, 3);
+  const o = Words.integer(args, 4);
+  prepareTurnedFilters(c, o, Words.pointer(args, 0), target, scratch, worker, workers);
+}
+
+/** Words: w, result, scratch, then groups, K and O: the weights of any other input gradient, packed. */
+export function conv2dPackedBack_f32(args: usize, worker: i32, workers: i32): void {
+  const groups = Words.integer(args, 3);
+  const depth = Words.integer(args, 4);
+  const o = Words.integer(args, 5);
+  const blocks = weightBlocks(groups, o / groups);
+  const from = Share.from(blocks, worker, workers);
+  const end = Share.from(blocks, worker + 1, workers);
+  packWeights(groups, depth, o, Words.pointer(args, 0), Words.pointer(args, 1), from, end);
+}
+
+/**
+ * Words: dy, w, dx, scratch, then the 17 of the shape, and the address of what one of the two above or matmulPacked made of w,
+ * or 0. Workers share the images, or their rows, or Winograd's rows of tiles.
+ */
 export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32): void {
   const dy = Words.pointer(args, 0);
   const w = Words.pointer(args, 1);
   const dx = Words.pointer(args, 2);
   let scratch = Words.pointer(args, 3);
   const shape = changetype<ConvolutionShape>(args + 16);
+  const prepared = Words.pointer(args, 21);
   if (Winograd.suitsGradient(shape)) {
-    winogradInputGradient(shape, dy, w, dx, scratch, worker, workers);
+    winogradInputGradient(shape, dy, w, prepared, dx, scratch, worker, workers);
     return;
   }
   if (shape.isDepthwise && !shape.isEmpty) {
@@ -133,7 +175,7 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
     const c = dx + (from as usize) * imageBytes;
     const way = Way.of<f32>(shape.n * plane, shape.c, shape.o, 1, 1, shape.o, shape.c);
     const rows = (end - from) * plane;
-    multiply<f32>(way, a, w, 0, c, scratch, rows, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c, 0);
+    multiply<f32>(way, a, w, prepared, c, scratch, rows, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c, 0);
     return;
   }
   const columns = (shape.depth + 7) & ~7;
@@ -146,16 +188,10 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
   scratch += shift;
   const runs = WindowRuns.at(edge + shift + Tile.EDGE_TILE, shape);
   const packedA = edge + shift + Tile.EDGE;
-  const packedW = packedA + blockBytes;
-  const windows = packedW + weightBytes;
-  for (let group = 0; group < shape.groups; group++) {
-    for (let k = 0; k < shape.outputs; k += Tile.DEPTH) {
-      const first = group * shape.outputs + k;
-      const target = packedW + (((first as usize) * (columns as usize)) << 2);
-      const block = min<i32>(Tile.DEPTH, shape.outputs - k);
-      packColumns<f32>(w + ((first as usize) << 2), shape.o, 1, shape.depth, block, target);
-    }
-  }
+  const packedW = prepared == 0 ? packedA + blockBytes : prepared;
+  const windows = packedA + blockBytes + weightBytes;
+  if (prepared == 0)
+    packWeights(shape.groups, shape.depth, shape.o, w, packedW, 0, weightBlocks(shape.groups, shape.outputs));
   const left = ((shape.padLeft * shape.c) as usize) << 2;
   const pitch = ((shape.paddedW * shape.c) as usize) << 2;
   for (let n = from; n < end; n++) {

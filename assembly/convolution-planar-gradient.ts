@@ -158,7 +158,7 @@ export function planarFilterGradient(
   const whole = shape.ow >> 2;
   const lanes = shape.ow & 3;
   const wholeBytes = (whole as usize) * step;
-  const skipped = lanes == 0 ? 0 : step;
+  const skipped: usize = lanes == 0 ? 0 : step;
   const rowStep = wholeBytes + skipped;
   for (let n = 0; n < shape.n; n++) {
     Planes.write(shape, x, n, planes);

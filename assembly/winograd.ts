@@ -294,11 +294,43 @@ export function winograd(
   convolveTiles(plan, Share.from(lines, worker, workers), Share.from(lines, worker + 1, workers), own);
 }
 
-/** The input gradient: dy convolved with the filters turned round, inputs and outputs changed places. */
+/** Writes filters [3, 3, c, o] as those of the gradient [3, 3, o, c]: turned round, inputs and outputs changed places. */
+function turnFilters(c: i32, o: i32, w: usize, filter: usize): void {
+  const row = (o as usize) << 2;
+  const targetRow = (c as usize) << 2;
+  const tap = (c as usize) * row;
+  for (let index: usize = 0; index < 9; index++) {
+    let source = w + index * tap;
+    const target = filter + (8 - index) * tap;
+    for (let k: usize = 0; k < targetRow; k += 16) {
+      interleaveFour<f32>(source, source + row, source + 2 * row, source + 3 * row, o, target + k, targetRow);
+      source += 4 * row;
+    }
+  }
+}
+
+/** What prepareFilters makes of the filters of a gradient. Each worker needs FIXED bytes and 9 * c * o floats of scratch. */
+export function prepareTurnedFilters(
+  c: i32,
+  o: i32,
+  w: usize,
+  target: usize,
+  scratch: usize,
+  worker: i32,
+  workers: i32,
+): void {
+  const filterBytes = ((9 * c * o) as usize) << 2;
+  const filter = scratch + FIXED * (workers as usize) + filterBytes * (worker as usize);
+  turnFilters(c, o, w, filter);
+  prepareFilters(o, c, filter, target, scratch, worker, workers);
+}
+
+/** The input gradient: dy convolved with the filters turned round; `prepared` is what prepareTurnedFilters made of w, or 0. */
 export function winogradInputGradient(
   shape: ConvolutionShape,
   dy: usize,
   w: usize,
+  prepared: usize,
   dx: usize,
   scratch: usize,
   worker: i32,
@@ -314,16 +346,11 @@ export function winogradInputGradient(
   plan.filter = scratch + (bytes - filterBytes);
   plan.top = 2 - shape.padTop;
   plan.left = 2 - shape.padLeft;
-  const row = (shape.o as usize) << 2;
-  const targetRow = (shape.c as usize) << 2;
-  const tap = (shape.c as usize) * row;
-  for (let index: usize = 0; index < 9; index++) {
-    let source = w + index * tap;
-    const target = plan.filter + (8 - index) * tap;
-    for (let c: usize = 0; c < targetRow; c += 16) {
-      interleaveFour<f32>(source, source + row, source + 2 * row, source + 3 * row, shape.o, target + c, targetRow);
-      source += 4 * row;
-    }
+  if (prepared != 0) {
+    plan.weights = prepared;
+    plan.isPrepared = true;
+  } else {
+    turnFilters(shape.c, shape.o, w, plan.filter);
   }
   const lines = shape.n * plan.tilesH;
   convolveTiles(plan, Share.from(lines, worker, workers), Share.from(lines, worker + 1, workers), 0);

@@ -81,7 +81,7 @@ export interface KernelStep {
   /** WASM scratch bytes, already multiplied by the workers. */
   readonly scratch: number;
   /** What the WASM kernel can be given prepared. */
-  readonly preparation?: Preparation | undefined;
+  readonly preparation?: Preparation | "none" | undefined;
   /** The error for what the WASM kernel reported, if it reports at all. */
   readonly status?: KernelStatus | undefined;
   /** Applied to every element of the only output before it is written. WebGPU only. */

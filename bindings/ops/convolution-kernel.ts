@@ -4,7 +4,13 @@
 import type { Shape } from "../core/shape.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";
-import { convolutionPreparation, convolutionScratch, filterGradientScratch, inputGradientScratch } from "./scratch.ts";
+import {
+  convolutionPreparation,
+  convolutionScratch,
+  filterGradientScratch,
+  inputGradientPreparation,
+  inputGradientScratch,
+} from "./scratch.ts";
 import { flip } from "./movement.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf } from "./tensor.ts";
@@ -92,6 +98,7 @@ const inputGradientOp: KernelOp<Geometry> = {
     words: words(g),
     ...tiles(g.groups, g.batch * g.height.input * g.width.input, g.inputs / g.groups),
     scratch: inputGradientScratch(words(g)),
+    preparation: inputGradientPreparation(words(g)) ?? "none",
   }),
   // dx is linear in dy and in the filter: with a cotangent in the place of x these are the other two ops.
   gradient: ({ inputs: [dy, filter], cotangents: [x], attributes, wanted }) =>

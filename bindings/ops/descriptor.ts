@@ -164,8 +164,8 @@ export interface KernelCall {
   readonly parts?: number;
   /** Bytes of WASM scratch for this number of workers; 0 when absent. */
   readonly scratch?: (workers: number) => number;
-  /** Present if the WASM kernel takes a prepared input; it then has scratch. */
-  readonly preparation?: Preparation | undefined;
+  /** Present if the WASM kernel takes a prepared input, "none" where that is not worth it; it then has scratch. */
+  readonly preparation?: Preparation | "none" | undefined;
   /** Present if the WASM kernel reports failures that only a run can find. */
   readonly status?: KernelStatus;
   /** Whether a backend cannot run this call although it has the kernel (a size limit). */

@@ -202,6 +202,19 @@ export function inputGradientScratch(words: readonly number[]): (workers: number
   return (workers) => workers * up(bytes, 64);
 }
 
+/** What conv2dInputGradient can prepare: the same of its filters, turned round. */
+export function inputGradientPreparation(words: readonly number[]): Preparation | undefined {
+  const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
+  if (suitsWinograd(words, { h: oh, w: ow }, { h, w, top: 2 - top, left: 2 - left })) {
+    const { group, groupBytes } = winogradFilters(o, c);
+    return { kernel: "conv2dTransformedBack", input: 1, bytes: Math.ceil(c / group) * groupBytes, words: [c, o] };
+  }
+  const { pixels, groups, depth, isPointwise, isDepthwise } = convolution(words);
+  if (isDepthwise || depth * o === 0) return undefined;
+  if (isPointwise) return packedColumns([pixels, c, o], [1, 1, o], 4);
+  return { kernel: "conv2dPackedBack", input: 1, bytes: o * up(depth, 8) * 4, words: [groups, depth, o] };
+}
+
 /** conv2dFilterGradient. */
 export function filterGradientScratch(words: readonly number[]): (workers: number) => number {
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);

@@ -261,6 +261,7 @@ export const convolution: StructuredRows<"conv2d" | "depthwiseConv2d" | "convTra
         [
           ["3×3 of 5 channels", [1, 4, 5, 5], [3, 3], around(1, 1), [1, 1], [1, 1]],
           ["2×5 of 4 channels, stride 2", [1, 4, 7, 4], [2, 5], around(1, 2), [2, 2], [1, 1]],
+          ["3×3 of 18 channels, stride 2", [1, 5, 4, 18], [3, 3], around(1, 1), [2, 2], [1, 1]],
           ["3×2 of 4 channels, dilation 2", [1, 6, 4, 4], [3, 2], lopsided, [1, 1], [2, 2]],
           ["2×2 of 4 channels, padding wider than the window", [1, 3, 3, 4], [2, 2], around(2, 2), [1, 1], [1, 1]],
         ] as const

@@ -162,6 +162,15 @@ export const pooling: StructuredRows<"maxPool2d" | "avgPool2d" | "globalMaxPool2
     tolerance: ulpsOfSum(2),
     samples: [
       ...pools("avg"),
+      ...[0, 1].map((padding) =>
+        pool(
+          `windows of 3, two apart, 6 channels, padding ${padding}`,
+          [2, 9, 10, 6],
+          { window: 3, stride: 2, padding },
+          { window: [3, 3], stride: [2, 2], padding: around(padding, padding) },
+          "avg",
+        ),
+      ),
       pool(
         "padding not counted",
         [1, 4, 5, 2],

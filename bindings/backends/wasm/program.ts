@@ -309,6 +309,7 @@ export class WasmProgram implements Program {
     }
     this.words.push(...step.words);
     const { preparation, finish } = step;
+    // Without what they are for these words are 0.
     const source = this.words.length;
     if (preparation !== undefined || step.columns !== undefined) this.words.push(0);
     const next = this.words.length;
@@ -317,7 +318,7 @@ export class WasmProgram implements Program {
       this.reports.push({ word: this.words.length, status: step.status });
       for (let word = 0; word < 2 * workers; word++) this.words.push(0);
     }
-    if (preparation !== undefined) this.encodePreparation(step, preparation, kernels, source);
+    if (preparation !== undefined && preparation !== "none") this.encodePreparation(step, preparation, kernels, source);
     const before = finish === undefined ? [] : this.encodeFinish(step, finish, kernels, workers, next);
     const index = step.own?.wasm
       ? kernels.ownKernel(step.kernel, step.own.wasm)
