@@ -107,6 +107,16 @@ export function forward(task: SingleTask): Forward {
       };
     case "linalg":
       return decompositions[task.name];
+    case "layer": {
+      const product = forward(task.product) as (...operands: readonly Tensor[]) => Tensor;
+      if (task.product.op === "matmul")
+        return (x, weight, bias) => ops.gelu(product(x, weight).add(bias), { approximate: "tanh" });
+      return (x, filter, bias, ...[shortcut]) => product(x, filter).add(bias).add(shortcut!).relu();
+    }
+    case "convAxes": {
+      const convolve = task.axes === 1 ? ops.conv1d : ops.conv3d;
+      return (x, filter) => convolve(x, filter, { padding: "same" });
+    }
     case "attention":
       if (task.gives === "output") return (query, key, value) => ops.scaledDotProductAttention(query, key, value);
       return (query, key, value, ...[dy]) => vjp(ops.scaledDotProductAttention, query, key, value)[1](dy!);

@@ -90,6 +90,10 @@ export async function jaxjs(): Promise<Contender> {
           return jax.grad(inner, { argnums: [0, 1, 2] })(query!, key!, value!) as unknown as JaxArray[];
         };
       }
+      case "layer":
+        return (x, weight, bias) => [nn.gelu(np.matmul(x!, weight!).add(bias!), { approximate: true })];
+      case "convAxes":
+        throw new Error("no convAxes");
       case "linalg":
         if (task.name === "eigh") return (x) => np.linalg.eigh(x!);
         if (task.name === "cholesky") return (x) => [np.linalg.cholesky(x!)];
@@ -141,6 +145,8 @@ export async function jaxjs(): Promise<Contender> {
     // Its step of the larger ResNet block takes a quarter of a minute.
     supports: (task) =>
       task.op !== "infer" &&
+      task.op !== "convAxes" &&
+      !(task.op === "layer" && task.product.op === "conv") &&
       // Its solve fails under jit, its eigh of 512 takes five seconds.
       !(
         task.op === "linalg" &&

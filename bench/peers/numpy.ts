@@ -13,7 +13,7 @@ export function numpyts(): Contender {
     ...{ name: "numpy-ts", version: versionOf("numpy-ts"), backend: "wasm", threads: 1 },
     // Its heap is too small for the largest product.
     supports: (task) =>
-      !["conv", "pool", "train", "infer", "attention"].includes(task.op) &&
+      !["conv", "convAxes", "layer", "pool", "train", "infer", "attention"].includes(task.op) &&
       // Its SVD takes a second, its eigh of 512 three quarters of a minute.
       !(
         task.op === "linalg" &&
@@ -75,6 +75,8 @@ function forward(task: Task): Compute {
         return [w, v];
       };
     case "conv":
+    case "convAxes":
+    case "layer":
     case "attention":
     case "pool":
     case "train":

@@ -57,8 +57,11 @@ export function graphOf(task: Task): Graph {
       return one("LayerNormalization", [task.rows, task.columns], 3, { epsilon: { float: 1e-5 } });
     case "infer":
       return net(task.net);
-    case "linalg":
     case "attention":
+      return attention(task.heads, task.length, task.depth);
+    case "linalg":
+    case "layer":
+    case "convAxes":
     case "train":
       throw new Error(`no ${task.op}`);
   }
@@ -75,6 +78,19 @@ const gelu = (count: number): Graph => ({
     { name: "b", shape: [], data: Float32Array.of(0.1) },
   ],
   shape: [count],
+});
+
+/** Query "x", key "p1" and value "p2" [heads, length, depth]. */
+const attention = (heads: number, length: number, depth: number): Graph => ({
+  operators: [
+    { type: "Transpose", inputs: ["p1"], output: "turned", attributes: { perm: [0, 2, 1] } },
+    { type: "MatMul", inputs: ["x", "turned"], output: "products" },
+    { type: "Mul", inputs: ["products", "scale"], output: "scores" },
+    { type: "Softmax", inputs: ["scores"], output: "weights" },
+    { type: "MatMul", inputs: ["weights", "p2"], output: "z" },
+  ],
+  constants: [{ name: "scale", shape: [], data: Float32Array.of(1 / Math.sqrt(depth)) }],
+  shape: [heads, length, depth],
 });
 
 /** A whole net; value n of the layers is called "vn". */

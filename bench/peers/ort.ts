@@ -19,7 +19,8 @@ export function onnxruntime(threads: number): Contender {
       if (task.op === "matmul") return task.dtype === "f32";
       if (task.op === "conv") return task.gives !== "filterGradient";
       return (
-        !["linalg", "attention", "train"].includes(task.op) && !(task.op === "pool" && task.gives === "inputGradient")
+        !["linalg", "layer", "convAxes", "train"].includes(task.op) &&
+        !((task.op === "pool" || task.op === "attention") && task.gives !== "output")
       );
     },
     prepare: async (task, inputs) => {

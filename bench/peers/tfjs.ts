@@ -38,6 +38,7 @@ function hasKernels(task: Task): boolean {
   if (task.op === "pool") return task.gives === "output";
   return (
     task.op !== "linalg" &&
+    task.op !== "convAxes" &&
     !(task.op === "attention" && task.gives === "gradients") &&
     !(task.op === "matmul" && task.dtype !== "f32")
   );
@@ -49,7 +50,7 @@ function isPatient(task: Task): boolean {
   if (task.op === "train") return task.net !== "resblock";
   if (task.op === "conv") return task.gives === "output" || task.inputs === 1 || task.depthwise;
   if (task.op === "map" || task.op === "sum") return task.count <= 2 ** 20;
-  return task.op !== "linalg" && task.op !== "infer" && task.op !== "attention";
+  return !["linalg", "infer", "attention", "layer", "convAxes"].includes(task.op);
 }
 
 export type Forward = (...operands: [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]]) => tf.Tensor;
@@ -90,8 +91,14 @@ function forward(task: SingleTask): Forward {
         const scores = tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(task.depth));
         return tf.matMul(tf.softmax(scores), value);
       };
+    case "layer": {
+      const product = forward(task.product);
+      if (task.product.op === "matmul") return (x, weight, bias) => gelu(tf.add(product(x, weight, bias), bias));
+      return (x, filter, bias, ...[shortcut]) => tf.relu(tf.add(tf.add(product(x, filter, bias), bias), shortcut!));
+    }
     case "linalg":
-      throw new Error("no linalg");
+    case "convAxes":
+      throw new Error(`no ${task.op}`);
   }
 }
 
@@ -136,9 +143,10 @@ const maps = {
   exp: (x: tf.Tensor) => tf.exp(x),
   tanh: (x: tf.Tensor) => tf.tanh(x),
   sigmoid: (x: tf.Tensor) => tf.sigmoid(x),
-  gelu: (x: tf.Tensor) => {
-    const z = tf.add(tf.mul(x, 1.1), 0.1);
-    const inner = tf.mul(tf.add(tf.mul(tf.mul(tf.mul(z, z), z), 0.044715), z), Math.sqrt(2 / Math.PI));
-    return tf.mul(tf.mul(z, 0.5), tf.add(tf.tanh(inner), 1));
-  },
+  gelu: (x: tf.Tensor) => gelu(tf.add(tf.mul(x, 1.1), 0.1)),
 } as const;
+
+function gelu(z: tf.Tensor): tf.Tensor {
+  const inner = tf.mul(tf.add(tf.mul(tf.mul(tf.mul(z, z), z), 0.044715), z), Math.sqrt(2 / Math.PI));
+  return tf.mul(tf.mul(z, 0.5), tf.add(tf.tanh(inner), 1));
+}

@@ -40,6 +40,21 @@ export function inputShapes(task: Task): readonly (readonly number[])[] {
       const shape = [task.heads, task.length, task.depth];
       return task.gives === "output" ? [shape, shape, shape] : [shape, shape, shape, shape];
     }
+    case "layer": {
+      const { product } = task;
+      const shapes = inputShapes(product);
+      if (product.op === "matmul") return [...shapes, [product.n]];
+      const edge = outputEdge(product);
+      return [...shapes, [product.outputs], [product.batch, edge, edge, product.outputs]];
+    }
+    case "convAxes": {
+      const { axes, batch, edge, inputs, outputs, window } = task;
+      const along = (size: number): number[] => new Array<number>(axes).fill(size);
+      return [
+        [batch, ...along(edge), inputs],
+        [...along(window), inputs, outputs],
+      ];
+    }
     case "train":
       return [
         imageShape(task.net, task.batch),

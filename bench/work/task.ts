@@ -12,6 +12,8 @@ export type Task =
   | RowsTask
   | LinalgTask
   | AttentionTask
+  | LayerTask
+  | AxesTask
   | TrainingTask
   | InferenceTask;
 
@@ -82,6 +84,23 @@ export interface AttentionTask {
   readonly length: number;
   readonly depth: number;
   readonly gives: "output" | "gradients";
+}
+
+/** What a layer does: a product, its bias and gelu (the tanh form), or a convolution, its bias, a shortcut and relu. */
+export interface LayerTask {
+  readonly op: "layer";
+  readonly product: MatmulTask | ConvolutionTask;
+}
+
+/** A convolution along one axis or three, [batch, edge…, inputs] by [window…, inputs, outputs], padded to the same size. */
+export interface AxesTask {
+  readonly op: "convAxes";
+  readonly axes: 1 | 3;
+  readonly batch: number;
+  readonly edge: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly window: number;
 }
 
 /** A step of training: forward, backward and update, of the mean cross entropy of ten classes. */

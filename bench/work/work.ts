@@ -59,6 +59,19 @@ function convolution(sizes: readonly number[], gives: readonly Gives[]): readonl
   return gives.map((given) => computing(name + suffixes[given], { op: "conv", ...task, gives: given }, flops));
 }
 
+/** A row for what follows too. */
+function layer({ name, task, flops = 0 }: Work): Work {
+  if (task.op === "matmul") return computing(`${name}+gelu`, { op: "layer", product: task }, flops);
+  if (task.op === "conv") return computing(`${name}+relu`, { op: "layer", product: task }, flops);
+  throw new Error(`${name} is no layer`);
+}
+
+function convolutionAlong(axes: 1 | 3, batch: number, edge: number, channels: number, window: number): Work {
+  const task: Task = { op: "convAxes", axes, batch, edge, inputs: channels, outputs: channels, window };
+  const flops = 2 * batch * (edge * window) ** axes * channels ** 2;
+  return computing(`conv${axes}d/${batch}x${edge}x${channels}-${window}`, task, flops);
+}
+
 function pooling(kind: PoolingTask["kind"], window: number, gives: PoolingTask["gives"]): Work {
   const task: PoolingTask = { op: "pool", kind, batch: 1, edge: 112, channels: 64, window, stride: 2, gives };
   // The gradient of a maximum reads what it was taken from.
@@ -124,6 +137,7 @@ export const works: readonly Work[] = [
   matmul(512, 512, 512, { dtype: "f64" }),
   matmul(512, 512, 512, { dtype: "int8" }),
   matmul(1, 1024, 1024, { dtype: "int8" }),
+  ...[matmul(512, 512, 2048), matmul(4096, 64, 64)].map(layer),
   ...convolution([1, 28, 1, 6, 5], ["output", "filterGradient"]),
   ...convolution([32, 28, 1, 32, 3], ["output", "filterGradient"]),
   ...convolution([1, 56, 64, 64, 3], ["output", "inputGradient", "filterGradient"]),
@@ -131,6 +145,9 @@ export const works: readonly Work[] = [
   ...convolution([1, 56, 64, 256, 1], ["output", "inputGradient", "filterGradient"]),
   ...convolution([1, 112, 32, 0, 3], ["output", "inputGradient", "filterGradient"]),
   ...convolution([1, 224, 3, 64, 7, 2], ["output", "filterGradient"]),
+  ...[...convolution([1, 56, 64, 64, 3], ["output"]), ...convolution([1, 56, 64, 256, 1], ["output"])].map(layer),
+  convolutionAlong(1, 4, 1024, 64, 5),
+  convolutionAlong(3, 1, 16, 32, 3),
   ...(["output", "inputGradient"] as const).flatMap((gives) =>
     (["max", "avg"] as const).flatMap((kind) => [2, 3].map((window) => pooling(kind, window, gives))),
   ),
