@@ -147,7 +147,45 @@ export function substituteUpper<T extends number>(
   substitute<T>(n, m, corner, -uRow, -uColumn, unit, bottom, -bRow, block, packing);
 }
 
-/** `substitute` by the crew, each worker its own columns of B; `block` and `packing` are its own too. Nobody waits. */
+/** Rows that one worker solves for a column while the others wait. */
+const ALONE: i32 = 64;
+
+/** `substitute` of one column along rows of L, which the crew shares. */
+function substituteTogether<T extends number>(
+  n: i32,
+  l: usize,
+  lRow: i32,
+  lColumn: i32,
+  unit: bool,
+  b: usize,
+  bRow: i32,
+  block: usize,
+  packing: usize,
+): void {
+  if (n <= ALONE) {
+    if (Crew.leads()) substitute<T>(n, 1, l, lRow, lColumn, unit, b, bRow, block, packing);
+    Crew.meet();
+    return;
+  }
+  const size = sizeof<T>() as isize;
+  const half = ((n >> 1) + LEAF - 1) & ~(LEAF - 1);
+  const below = (l + (half as isize) * (lRow as isize) * size) as usize;
+  const corner = (below + (half as isize) * (lColumn as isize) * size) as usize;
+  const rest = (b + (half as isize) * (bRow as isize) * size) as usize;
+  substituteTogether<T>(half, l, lRow, lColumn, unit, b, bRow, block, packing);
+  const from = Crew.from(n - half);
+  const rows = Crew.to(n - half) - from;
+  const own = (below + (from as isize) * (lRow as isize) * size) as usize;
+  const place = (rest + (from as isize) * (bRow as isize) * size) as usize;
+  subtractColumn<T>(rows, half, own, lRow, lColumn, b, bRow, place);
+  Crew.meet();
+  substituteTogether<T>(n - half, corner, lRow, lColumn, unit, rest, bRow, block, packing);
+}
+
+/**
+ * `substitute` by the crew, each worker its own columns of B; `block` and `packing` are its own too. Nobody waits but for a single
+ * column, which all work on.
+ */
 export function sharedSubstitute<T extends number>(
   n: i32,
   m: i32,
@@ -160,6 +198,12 @@ export function sharedSubstitute<T extends number>(
   block: usize,
   packing: usize,
 ): void {
+  if (Crew.size > 1 && m == 1 && bRow == 1 && lColumn == 1) {
+    // Somebody else may have written the column.
+    Crew.meet();
+    substituteTogether<T>(n, l, lRow, lColumn, unit, b, bRow, block, packing);
+    return;
+  }
   const width = 2 * Lane.count<T>();
   const from = Crew.from(m, width);
   const columns = Crew.to(m, width) - from;
@@ -179,6 +223,13 @@ export function sharedSubstituteUpper<T extends number>(
   block: usize,
   packing: usize,
 ): void {
+  if (Crew.size > 1 && m == 1 && bRow == 1 && uColumn == 1) {
+    Crew.meet();
+    const last = Lane.bytes<T>(n - 1);
+    const corner = u + last * (uRow as usize) + last;
+    substituteTogether<T>(n, corner, -uRow, -1, unit, b + last, -1, block, packing);
+    return;
+  }
   const width = 2 * Lane.count<T>();
   const from = Crew.from(m, width);
   const columns = Crew.to(m, width) - from;

@@ -134,6 +134,8 @@ const works: Readonly<Record<string, (random: (shape: number[]) => Tensor) => Te
         athanor.linalg.solve(a, b, { refine: true }).cast("f32"),
         athanor.linalg.solve(positive, b, { refine: true, assume: "positive" }).cast("f32"),
         athanor.linalg.solve(positive, b.slice([0, 0], [150, 1]), { refine: true }).cast("f32"),
+        athanor.linalg.solve(a, b.slice([0, 0], [150, 1])),
+        athanor.linalg.solveTriangular(positive, b.slice([0, 0], [150, 1]), { transposed: true }),
       ].map((x) => athanor.flatten(x)),
     );
   },
