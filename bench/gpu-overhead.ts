@@ -1,40 +1,13 @@
-// What the engine costs on the GPU beside its kernels: microseconds of the host for each kernel of a program, and what a training
-// step that has gone round still makes. On any adapter, a software one included; no row where there is none.
-// ratio is the goal ÷ the value. Read next: overhead.ts, measurements.ts.
+// What a training step that has gone round still asks of the GPU: submits and bind groups. On any adapter, a software one
+// included; no row where there is none. ratio is the goal ÷ the value. Read next: overhead.ts, measurements.ts.
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, init, jit, shutdown, tensorsOf, withDevice } from "../bindings/engine/index.ts";
-import { matmul } from "../bindings/ops/index.ts";
-import type { Tensor } from "../bindings/ops/tensor.ts";
 import type { Measurement } from "./measurements.ts";
 import { initialState, trainingStep } from "./our-nets.ts";
 import type { Row } from "./row.ts";
 import { inputShapes, inputsOf } from "./work/operands.ts";
 import type { TrainingTask } from "./work/task.ts";
-
-const kernels = 200;
-
-/** Microseconds of the host for a kernel: a compiled chain of small products is handed over, and waited for off the clock. */
-async function encoding(gpu: WebGPUBackend): Promise<number> {
-  const x = tensor(new Float32Array(16).fill(0.25), { shape: [4, 4] });
-  const chain = jit((a: Tensor) => {
-    let b = a;
-    for (let link = 0; link < kernels; link++) b = matmul(b, a);
-    return b;
-  });
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 40; round++) {
-    const begun = performance.now();
-    withDevice("webgpu", () => chain(x)).dispose();
-    const elapsed = performance.now() - begun;
-    // The first rounds compile, and make what later ones find.
-    if (round >= 10) best = Math.min(best, elapsed);
-    await gpu.idle();
-  }
-  chain.dispose();
-  x.dispose();
-  return (1000 * best) / kernels;
-}
 
 const task: TrainingTask = { op: "train", net: "mlp", batch: 4 };
 const steps = 16;

@@ -66,6 +66,12 @@ export interface Backend {
   hasKernel(kernel: string, dtype: DType): boolean;
   /** Resolves when everything that runs programs has started. */
   started?(): Promise<void>;
+  /** Which forms of kernels were found fastest, by kernel and shape; absent where kernels have one form. */
+  readonly tuned?: Readonly<Record<string, string>>;
+  /** Takes over what was found before; programs compiled afterwards use it. */
+  adoptTuned?(tuned: Readonly<Record<string, string>>): void;
+  /** Measures the forms for shapes that were met; resolves with how many shapes. Does nothing on software adapters. */
+  tune?(options?: { readonly milliseconds?: number }): Promise<number>;
   /** New storage holding a copy of host data. Throws a BackendError naming the size when memory runs out. */
   upload(data: TypedArray, dtype: DType): Storage;
   /** A host copy of the elements, once the work before it is done. */

@@ -44,6 +44,8 @@ export interface DeviceProfile {
   /** Whether the figures were measured or are those built in. */
   readonly measured: boolean;
   readonly corrections: readonly Correction[];
+  /** Which forms of kernels were found fastest, by kernel and size of the work; the device knows what the names mean. */
+  readonly variants?: Readonly<Record<string, string>>;
 }
 
 /** A machine: its devices, and what tells it from other machines and builds. */
@@ -166,6 +168,7 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
       bytes: reader.curve(bytes, `${at}.${name}.bytes`),
     };
   };
+  const variants = device.variants === undefined ? undefined : reader.texts(device.variants, `${at}.variants`);
   const corrections = reader.list(device.corrections, mostCorrections, `${at}.corrections`);
   if (typeof device.measured !== "boolean") reader.fail(`${at}.measured`, "true or false", device.measured);
   return {
@@ -174,6 +177,7 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
     upload: linkOf("upload"),
     download: linkOf("download"),
     measured: device.measured,
+    ...(variants === undefined ? {} : { variants }),
     corrections: corrections.map((entry, index): Correction => {
       const place = `${at}.corrections[${String(index)}]`;
       const { work, bucket, ratio } = reader.object(entry, place);
@@ -207,6 +211,14 @@ class Reader {
   list(value: unknown, most: number, at: string): readonly unknown[] {
     if (!Array.isArray(value) || value.length > most) this.fail(at, `a list of at most ${String(most)} entries`, value);
     return value as readonly unknown[];
+  }
+
+  /** Texts by name. */
+  texts(value: unknown, at: string): Readonly<Record<string, string>> {
+    const entries = Object.entries(this.object(value, at));
+    if (entries.length > mostCorrections) this.fail(at, `at most ${String(mostCorrections)} entries`, value);
+    for (const [name, text] of entries) if (typeof text !== "string") this.fail(`${at}.${name}`, "a text", text);
+    return Object.fromEntries(entries) as Record<string, string>;
   }
 
   amount(value: unknown, at: string): number {

@@ -39,6 +39,8 @@ export interface ProfileReport {
 }
 
 const defaultBudget = 200;
+/** Milliseconds for which forms of kernels are measured at a time, beside a user's own work. */
+const kernelBudget = 100;
 /** Samples of real runs after which they are stored. */
 const worthStoring = 64;
 
@@ -56,6 +58,7 @@ export class Tuning {
   private problem: string | undefined;
   private running: Promise<void> | undefined;
   private isMeasuring = false;
+  private isTuningKernels = false;
   /** Which calibration is wanted: those before see that they are not. */
   private turn = 0;
   private unsaved = 0;
@@ -68,6 +71,7 @@ export class Tuning {
     const learner = new Learner(engine.costs, {
       learned: () => {
         if (++this.unsaved >= worthStoring) void this.save();
+        void this.tuneKernels(kernelBudget);
       },
       surprised: () => {
         this.engine.clearPlans();
@@ -105,6 +109,7 @@ export class Tuning {
     // A calibration in the background sees that its turn is over at its next breath.
     if (this.running !== undefined) await awake(this.running);
     await awake(this.measureAll(budget, turn));
+    await awake(this.tuneKernels(budget));
     if (store) await this.save();
     return this.profile();
   }
@@ -116,7 +121,14 @@ export class Tuning {
   }
 
   profile(): Profile {
-    return this.engine.costs.export(this.machine, [...this.engine.backends.keys()]);
+    const { backends, costs } = this.engine;
+    const profile = costs.export(this.machine, [...backends.keys()]);
+    const devices = { ...profile.devices };
+    for (const [name, { tuned }] of backends) {
+      const device = devices[name];
+      if (device !== undefined && tuned !== undefined) devices[name] = { ...device, variants: tuned };
+    }
+    return { ...profile, devices };
   }
 
   report(): ProfileReport {
@@ -179,6 +191,23 @@ export class Tuning {
     this.apply({ format, machine: this.machine, measuredAt: new Date().toISOString(), devices }, "measured");
   }
 
+  /** Measures which forms of kernels are fastest for the shapes that were met. Plans made before are forgotten if that is news. */
+  private async tuneKernels(milliseconds: number): Promise<void> {
+    if (this.isTuningKernels) return;
+    this.isTuningKernels = true;
+    try {
+      let measured = 0;
+      for (const backend of this.engine.backends.values()) measured += (await backend.tune?.({ milliseconds })) ?? 0;
+      if (measured === 0) return;
+      this.engine.clearPlans();
+      await this.save();
+    } catch {
+      // The device was lost: who uses it is told.
+    } finally {
+      this.isTuningKernels = false;
+    }
+  }
+
   /** Applies a stored text if it is a profile of all devices in use. */
   private adopt(text: string): boolean {
     let profile: Profile;
@@ -194,6 +223,7 @@ export class Tuning {
 
   private apply(profile: Profile, origin: "measured" | "stored" | "imported"): void {
     this.engine.costs.adopt(profile, origin);
+    for (const [name, backend] of this.engine.backends) backend.adoptTuned?.(profile.devices[name]?.variants ?? {});
     this.engine.clearPlans();
   }
 

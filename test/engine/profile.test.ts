@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { machines } from "../../bench/dispatch/machines.ts";
+import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { CostModel } from "../../bindings/engine/cost-model.ts";
 import { machineKey } from "../../bindings/engine/machine.ts";
 import type { Profile } from "../../bindings/engine/profile.ts";
@@ -25,6 +26,7 @@ import {
   ones,
   ParameterError,
   shutdown,
+  withDevice,
 } from "../../bindings/index.ts";
 
 let folder = "";
@@ -347,5 +349,32 @@ describe("the cost model", () => {
     for (let run = 0; run < 10; run++) costs.learn("wasm", "stream", 0, 1000, 4);
     for (let run = 0; run < 15; run++) costs.learn("wasm", "stream", 0, 1000, 1);
     expect(costs.compute("wasm", "stream", 0, 1000)).toBe(costs.uncorrected("wasm", "stream", 0, 1000));
+  });
+});
+
+describe("forms of kernels", () => {
+  test("what was found fastest on a GPU travels with the profile", async () => {
+    const open = async (): Promise<WebGPUBackend> => {
+      await init({ webgpu: "require", tune: "off", threads: 1 });
+      return defaultEngine().backends.get("webgpu") as WebGPUBackend;
+    };
+    const gpu = await open();
+    await withDevice("webgpu", () => matmul(ones([20, 24]), ones([24, 70]))).data();
+    expect(await gpu.tune({ milliseconds: 1, evenInSoftware: true })).toBe(1);
+    const { tuned } = gpu;
+    expect(Object.keys(tuned)).toHaveLength(1);
+    const text = exportProfile();
+    expect(parseProfile("test", text).devices.webgpu?.variants).toEqual(tuned);
+    await shutdown();
+    const next = await open();
+    expect(next.tuned).toEqual({});
+    importProfile(text);
+    expect(next.tuned).toEqual(tuned);
+    const profile = JSON.parse(text) as { devices: { webgpu: { variants: unknown } } };
+    profile.devices.webgpu.variants = { "matmul:*": 3 };
+    expect(() => {
+      importProfile(profile);
+    }).toThrow("devices.webgpu.variants.matmul:* must be a text, got 3");
+    await shutdown();
   });
 });
