@@ -10,7 +10,7 @@ import { print, save, say, summarise } from "../row.ts";
 import { difference, race } from "../turns.ts";
 import { inputsOf, runsToCompare } from "../work/operands.ts";
 import type { Work } from "../work/work.ts";
-import { chosenWorks } from "../work/work.ts";
+import { chosenWorks, lapackWorks, works } from "../work/work.ts";
 import { Python } from "./python.ts";
 
 const [threads = 1] = threadCounts;
@@ -53,7 +53,7 @@ async function against(library: string, work: Work): Promise<Row[]> {
 }
 
 const rows: Row[] = [];
-for (const work of chosenWorks(words, quick)) {
+for (const work of chosenWorks(words, quick, [...works, ...lapackWorks])) {
   for (const library of Object.keys(python.libraries)) {
     const found = await against(library, work);
     rows.push(...found);

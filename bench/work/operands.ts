@@ -80,10 +80,10 @@ export function inputsOf(task: Task): readonly Operand[] {
     return [images, ...classes, ...parameters.map((spec) => parameter(spec, next))];
   }
   return shapes.map((shape, operand) => {
-    const values = filled(sizeOf(shape), next);
+    let values = filled(sizeOf(shape), next);
     if (task.op === "linalg" && operand === 0 && task.name !== "svd" && task.name !== "qr")
-      return symmetric(values, task.rows, task.name === "eigh" ? 0 : 2 * Math.sqrt(task.rows));
-    return task.op === "matmul" && task.dtype === "f64" ? Float64Array.from(values) : values;
+      values = symmetric(values, task.rows, task.name === "eigh" ? 0 : 2 * Math.sqrt(task.rows));
+    return "dtype" in task && task.dtype === "f64" ? Float64Array.from(values) : values;
   });
 }
 

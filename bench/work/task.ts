@@ -75,6 +75,7 @@ export interface LinalgTask {
   readonly name: "eigh" | "svd" | "qr" | "cholesky" | "solve";
   readonly rows: number;
   readonly columns: number;
+  readonly dtype: "f32" | "f64";
 }
 
 /** Attention of query, key and value [heads, length, depth], scaled by 1 / √depth, or its three gradients. */

@@ -102,10 +102,11 @@ const linalgFlops: Readonly<Record<LinalgTask["name"], (m: number, n: number) =>
   solve: (n) => (2 * n ** 3) / 3,
 };
 
-function linalg(name: LinalgTask["name"], rows: number, columns = rows): Work {
+function linalg(name: LinalgTask["name"], rows: number, columns = rows, dtype: LinalgTask["dtype"] = "f32"): Work {
   const flops = linalgFlops[name](rows, columns);
   const size = rows === columns ? String(rows) : `${rows}x${columns}`;
-  return computing(`linalg/${name}-${size}`, { op: "linalg", name, rows, columns }, flops, flops > 1e8);
+  const type = dtype === "f32" ? "" : `-${dtype}`;
+  return computing(`linalg/${name}-${size}${type}`, { op: "linalg", name, rows, columns, dtype }, flops, flops > 1e8);
 }
 
 /** Two products of heads × length × length × depth; their gradients are four more and the first one again. */
@@ -173,9 +174,17 @@ export const works: readonly Work[] = [
   inference("mobilenet"),
 ];
 
+/** What is held against LAPACK beside all that: large problems, and f64, for which ../linalg.ts measures us alone. */
+export const lapackWorks: readonly Work[] = [
+  linalg("eigh", 1024),
+  ...[64, 128, 256, 512, 1024].map((size) => linalg("eigh", size, size, "f64")),
+  linalg("svd", 512, 256, "f64"),
+  ...(["qr", "cholesky", "solve"] as const).map((name) => linalg(name, 512, 512, "f64")),
+];
+
 /** The work whose name contains one of `words`, all without words; `quick` leaves out the long ones. */
-export function chosenWorks(words: readonly string[], quick: boolean): readonly Work[] {
-  return works.filter(
+export function chosenWorks(words: readonly string[], quick: boolean, all: readonly Work[] = works): readonly Work[] {
+  return all.filter(
     ({ name, long }) => !(quick && long) && (words.length === 0 || words.some((word) => name.includes(word))),
   );
 }
