@@ -55,6 +55,17 @@ export function hasInlined(root: Expression): boolean {
   return topological(root).some((node) => inlined(node) !== undefined);
 }
 
+/** The nodes that are still there once functions are written out: what a logistic function is made of is not. */
+function neededFor(root: Expression): Set<Expression> {
+  const needed = new Set([root]);
+  for (const node of needed) {
+    if (node.kind !== "apply") continue;
+    const found = inlined(node);
+    for (const operand of found === undefined ? node.operands : [found.x]) needed.add(operand);
+  }
+  return needed;
+}
+
 /**
  * The expression with the functions written out; in their short forms if there is a list for masks of the lanes that those
  * do not serve.
@@ -64,8 +75,9 @@ export function inlineFunctions(root: Expression, relaxed: boolean, exceptions?:
   const vector = new Vector(target, exceptions);
   const made = new Map<Expression, Expression>();
   const madeOf = (node: Expression): Expression => made.get(node) ?? node;
+  const needed = neededFor(root);
   for (const node of topological(root)) {
-    if (node.kind !== "apply") continue;
+    if (node.kind !== "apply" || !needed.has(node)) continue;
     const found = inlined(node);
     const written =
       found !== undefined
