@@ -138,7 +138,7 @@ export function conv2dPackedBack_f32(args: usize, worker: i32, workers: i32): vo
 
 /**
  * Words: dy, w, dx, scratch, then the 17 of the shape, and the address of what one of the two above or matmulPacked made of w,
- * or 0. Workers share the images, or their rows, or Winograd's rows of tiles.
+ * or 0. Workers share the images, or their pixels or rows, or Winograd's rows of tiles.
  */
 export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32): void {
   const dy = Words.pointer(args, 0);
@@ -158,6 +158,19 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
     depthwiseInputGradient(shape, dy, w, dx, scratch, first, Share.from(rows, worker + 1, workers));
     return;
   }
+  const plane = shape.oh * shape.ow;
+  if (shape.isPointwise && !shape.isEmpty) {
+    const pixels = shape.n * plane;
+    const first = Share.from(pixels, worker, workers);
+    const rows = Share.from(pixels, worker + 1, workers) - first;
+    if (rows == 0) return;
+    scratch += matmulScratch(pixels, shape.c, shape.o, 4) * (worker as usize);
+    const a = dy + (((first as usize) * (shape.o as usize)) << 2);
+    const c = dx + (((first as usize) * (shape.c as usize)) << 2);
+    const way = Way.of<f32>(pixels, shape.c, shape.o, 1, 1, shape.o, shape.c);
+    multiply<f32>(way, a, w, prepared, c, scratch, rows, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c, 0);
+    return;
+  }
   const from = Share.from(shape.n, worker, workers);
   const end = Share.from(shape.n, worker + 1, workers);
   const row = ((shape.w * shape.c) as usize) << 2;
@@ -167,17 +180,7 @@ export function conv2dInputGradient_f32(args: usize, worker: i32, workers: i32):
     memory.fill(dx + (from as usize) * imageBytes, 0, ((end - from) as usize) * imageBytes);
     return;
   }
-  const plane = shape.oh * shape.ow;
   const gradientBytes = ((plane as usize) * (shape.o as usize)) << 2;
-  if (shape.isPointwise) {
-    scratch += matmulScratch(shape.n * plane, shape.c, shape.o, 4) * (worker as usize);
-    const a = dy + (from as usize) * gradientBytes;
-    const c = dx + (from as usize) * imageBytes;
-    const way = Way.of<f32>(shape.n * plane, shape.c, shape.o, 1, 1, shape.o, shape.c);
-    const rows = (end - from) * plane;
-    multiply<f32>(way, a, w, prepared, c, scratch, rows, shape.c, shape.o, shape.o, 1, 1, shape.o, shape.c, 0);
-    return;
-  }
   const columns = (shape.depth + 7) & ~7;
   const blockBytes = (Tile.ROWS as usize) * (min<i32>(shape.outputs, Tile.DEPTH) as usize) * 4;
   const weightBytes = ((((shape.o as usize) * (columns as usize)) << 2) + 63) & ~63;
