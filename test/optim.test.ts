@@ -1,8 +1,8 @@
 // Update rules against their published formulas, followed by hand in f64; schedules and clipping against closed forms.
 // Read next: ../bindings/optim/README.md.
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tensor } from "../bindings/engine/creation.ts";
-import { memory } from "../bindings/engine/index.ts";
+import { init, memory, shutdown } from "../bindings/engine/index.ts";
 import { Parameter } from "../bindings/nn/index.ts";
 import type { Rule } from "../bindings/optim/index.ts";
 import {
@@ -18,6 +18,10 @@ import {
   warmup,
 } from "../bindings/optim/index.ts";
 import type { Tensor } from "../bindings/ops/tensor.ts";
+
+// Devices that are measured in the background have memory of their own meanwhile.
+beforeAll(() => init({ tune: "off" }));
+afterAll(() => shutdown());
 
 const start = [1, -2, 0.5];
 const gradientsAt = (step: number): number[] => [0.3 * step, -0.1, 2 - step];
