@@ -1,0 +1,83 @@
+// The conformance suite under Vitest: for each backend of this machine and each op one test per check. A test fails with the
+// list of its failing samples. A backend that is missing is counted and printed here; where CI or ATHANOR_REQUIRE_ALL is set it fails.
+// Two files call it, so that two processes share the work. Read next: run.ts.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BackendName, OpenedBackend } from "../../bindings/testing/backends.ts";
+import { backendNames, openBackend } from "../../bindings/testing/backends.ts";
+import type { Check } from "../../bindings/testing/checks.ts";
+import { checks } from "../../bindings/testing/checks.ts";
+import type { Row } from "./run.ts";
+import { runOp } from "./run.ts";
+import { opNames, rowsOf } from "./table.ts";
+import { divergences } from "../specs/divergences.ts";
+
+const chosen = process.env.ATHANOR_OPS?.split(",") ?? opNames;
+const columns = (process.env.ATHANOR_BACKENDS?.split(",") as BackendName[] | undefined) ?? backendNames;
+const mustHaveAll = process.env.CI !== undefined || process.env.ATHANOR_REQUIRE_ALL !== undefined;
+
+/** The checks that an op has on a backend, from its cases alone, so that tests are known before anything runs. */
+function checksOf(op: string, name: BackendName): Check[] {
+  const { cases, errors } = rowsOf(op);
+  const here = cases.filter((sample) => name !== "webgpu" || sample.gpu);
+  return checks.filter((check) => {
+    if (check === "errors") return errors.length > 0;
+    // Factorisations run on the CPU alone: their rows say so, sample by sample.
+    if (here.length === 0) return false;
+    if (check === "guards") return name !== "webgpu";
+    if (check === "gradient")
+      return here.some(({ gradient, result }) => gradient !== false && (result === "f32" || result === "f64"));
+    return check === "fusion" ? here.some(({ fusion }) => fusion) : true;
+  });
+}
+
+/** The tests of these backends, as far as they were asked for. */
+export function testBackends(names: readonly BackendName[]): void {
+  for (const name of columns.filter((column) => names.includes(column))) {
+    describe(name, () => {
+      let backend: OpenedBackend | undefined;
+      let missing = "";
+
+      beforeAll(async () => {
+        const opened = await openBackend(name);
+        if ("missing" in opened) missing = opened.missing;
+        else backend = opened;
+      });
+
+      afterAll(async () => {
+        await backend?.close();
+      });
+
+      test("is here", (context) => {
+        if (missing === "") return;
+        console.warn(`conformance: ${name} is missing, its checks are not run: ${missing}`);
+        expect(mustHaveAll, `${name} is missing: ${missing}`).toBe(false);
+        context.skip();
+      });
+
+      for (const op of chosen.filter((other) => checksOf(other, name).length > 0)) {
+        const rows: Row[] = [];
+        describe(op, () => {
+          beforeAll(async () => {
+            if (backend === undefined) return;
+            for await (const row of runOp(backend, op)) rows.push(row);
+          });
+
+          test.for(checksOf(op, name))("%s", (check, context) => {
+            if (backend === undefined) {
+              context.skip();
+              return;
+            }
+            const own = rows.filter((row) => row.check === check);
+            const bad = own.filter(({ ok }) => !ok).map(({ sample, message }) => `${sample}: ${message}`);
+            expect(own.length, "no sample was checked").toBeGreaterThan(0);
+            expect(bad.join("\n")).toBe("");
+          });
+        });
+      }
+    });
+  }
+
+  test("every known divergence names an op of the tables", () => {
+    for (const { op } of divergences) expect(opNames).toContain(op);
+  });
+}
