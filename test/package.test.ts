@@ -1,13 +1,14 @@
 // The package as a stranger gets it: packed, unpacked into an empty project's node_modules, and the examples of docs/own-ops
 // type-checked and run there. Nothing is fetched. Read next: docs/own-ops.md, which shows the same files.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { transformSync } from "esbuild";
 import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compiled } from "./own-ops/compiled.ts";
+import { unpackPackage } from "./setup/packed.ts";
 
 const examples = "docs/own-ops";
 const kernel = "rms-norm.assembly.ts";
@@ -16,15 +17,7 @@ let project = "";
 
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "athanor-package-"));
-  const packed = execFileSync("npm", ["pack", "--json", "--offline", "--pack-destination", project], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-    shell: process.platform === "win32",
-  });
-  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf("[\n"))) as [{ filename: string }];
-  execFileSync("tar", ["-xzf", filename], { cwd: project });
-  mkdirSync(join(project, "node_modules"));
-  cpSync(join(project, "package"), join(project, "node_modules/athanor"), { recursive: true });
+  unpackPackage(project);
   // The optional package that brings WebGPU to Node.
   symlinkSync(resolve("node_modules/webgpu"), join(project, "node_modules/webgpu"), "junction");
   writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));

@@ -1,8 +1,7 @@
 // The published package in the hands of bundlers: packed as npm packs it, unpacked beside a small program that names it, built
 // by esbuild, Vite and webpack, or not built at all, and run in a page whose policy allows no eval.
 // Read next: bundled/compute.js, the program.
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
@@ -10,6 +9,7 @@ import { build as vite } from "vite";
 import webpack from "webpack";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveFolder } from "../../scripts/static-server.ts";
+import { unpackPackage } from "../setup/packed.ts";
 import { Visitor } from "./visit.ts";
 
 const page = `<!doctype html><meta charset="utf-8"><title>athanor</title><body>`;
@@ -21,11 +21,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "athanor-bundles-"));
-  const home = join(folder, "node_modules", "athanor");
-  mkdirSync(home, { recursive: true });
-  execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--offline", "--pack-destination", folder]);
-  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
-  execFileSync("tar", ["-xzf", join(folder, archive), "--strip-components=1", "-C", home]);
+  unpackPackage(folder);
   cpSync("test/browser/bundled", folder, { recursive: true });
   writeFileSync(join(folder, "index.html"), `${page}<script type="module" src="./main.js"></script>`);
   visitor = await Visitor.arrive();

@@ -11,17 +11,13 @@ import {
   norm,
   numbers,
   orthogonality,
+  precisions,
   random,
   rowsOf,
   stored,
   times,
   transposed,
 } from "./problems.ts";
-
-const precisions = [
-  { dtype: "f32", epsilon: 2 ** -23 },
-  { dtype: "f64", epsilon: 2 ** -52 },
-] as const;
 
 const put = (a: Rows, dtype: "f32" | "f64"): Tensor => tensor(flat(a), { shape: [a.length, a.length], dtype });
 

@@ -5,12 +5,19 @@ import { LinAlgError, evaluate, grad, init, linalg, matmul, shutdown, tensor } f
 import type { Tensor } from "../../bindings/index.ts";
 import type { Rows } from "./problems.ts";
 import * as problems from "./problems.ts";
-import { fill, flat, minus, norm, orthogonality, rowsOf, stored, symmetricProblems, times } from "./problems.ts";
+import {
+  fill,
+  flat,
+  minus,
+  norm,
+  orthogonality,
+  precisions,
+  rowsOf,
+  stored,
+  symmetricProblems,
+  times,
+} from "./problems.ts";
 
-const precisions = [
-  { dtype: "f32", epsilon: 2 ** -23 },
-  { dtype: "f64", epsilon: 2 ** -52 },
-] as const;
 type DType = (typeof precisions)[number]["dtype"];
 
 const matrix = (a: Rows, dtype: DType): Tensor => tensor(flat(a), { shape: [a.length, a[0]?.length ?? 0], dtype });

@@ -3,6 +3,12 @@
 
 export type Rows = readonly Float64Array[];
 
+/** Both precisions with their units, the distance from 1 to the next number. */
+export const precisions = [
+  { dtype: "f32", epsilon: 2 ** -23 },
+  { dtype: "f64", epsilon: 2 ** -52 },
+] as const;
+
 /** Numbers in [-1, 1) that every run repeats. */
 export function numbers(seed: number): () => number {
   let state = seed;

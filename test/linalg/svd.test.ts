@@ -5,13 +5,20 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evaluate, grad, init, linalg, matmul, shutdown, tensor } from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import type { Rows } from "./problems.ts";
-import { fill, flat, minus, norm, orthogonality, random, rowsOf, stored, times, transposed } from "./problems.ts";
+import {
+  fill,
+  flat,
+  minus,
+  norm,
+  orthogonality,
+  precisions,
+  random,
+  rowsOf,
+  stored,
+  times,
+  transposed,
+} from "./problems.ts";
 import { regressions } from "./regressions.ts";
-
-const precisions = [
-  { dtype: "f32", epsilon: 2 ** -23 },
-  { dtype: "f64", epsilon: 2 ** -52 },
-] as const;
 
 const put = (a: Rows, dtype: "f32" | "f64"): Tensor => tensor(flat(a), { shape: [a.length, a[0]?.length ?? 0], dtype });
 const read = async (x: Tensor): Promise<Rows> => rowsOf(await x.data(), x.shape[0]!, x.shape[1]!);

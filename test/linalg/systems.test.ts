@@ -11,17 +11,13 @@ import {
   minus,
   norm,
   orthogonality,
+  precisions,
   random,
   rowsOf,
   stored,
   times,
   transposed,
 } from "./problems.ts";
-
-const precisions = [
-  { dtype: "f32", epsilon: 2 ** -23 },
-  { dtype: "f64", epsilon: 2 ** -52 },
-] as const;
 
 const sizes = [1, 2, 15, 16, 17, 31, 33, 64, 100, 150, 203] as const;
 const rectangles = [
