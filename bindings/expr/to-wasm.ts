@@ -70,6 +70,8 @@ function turnOf(roots: readonly Expression[], others: readonly Expression[] = []
 class RowEmitter {
   private readonly request: RowRequest;
   private readonly whole: Turn;
+  /** Whether functions were written out. */
+  private readonly hasFunctions: boolean;
   /** The same by short forms of functions, and the masks of lanes that those do not serve, if a function has one. */
   private readonly short: (Turn & { readonly exceptions: readonly Expression[] }) | undefined;
   private readonly width: Width;
@@ -89,9 +91,12 @@ class RowEmitter {
     this.request = request;
     const { expressions, relaxed } = request;
     this.whole = turnOf(expressions.map((expression) => inlineFunctions(expression, relaxed)));
-    const exceptions: Expression[] = [];
-    const roots = expressions.map((expression) => inlineFunctions(expression, relaxed, exceptions));
-    if (exceptions.length > 0) this.short = { ...turnOf(roots, exceptions), exceptions: [...new Set(exceptions)] };
+    this.hasFunctions = this.whole.roots.some((root, index) => root !== expressions[index]);
+    if (this.hasFunctions) {
+      const exceptions: Expression[] = [];
+      const roots = expressions.map((expression) => inlineFunctions(expression, relaxed, exceptions));
+      if (exceptions.length > 0) this.short = { ...turnOf(roots, exceptions), exceptions: [...new Set(exceptions)] };
+    }
     const dtypes = [...this.whole.order.map((node) => node.dtype), ...request.inputs.map((operand) => operand.dtype)];
     this.width = dtypes.includes("f64") ? 2 : 4;
     let next = 2;
@@ -117,9 +122,8 @@ class RowEmitter {
     const { request } = this;
     const { inputs, outputStrides } = request;
     if (outputStrides.every((stride) => stride === "one")) {
-      const { roots, order } = this.whole;
-      const hasFunctions = roots.some((root, index) => root !== request.expressions[index]);
-      const copies = inputs.some((operand) => operand.stride === "any") ? 1 : copiesFor(order, hasFunctions);
+      const isGathered = inputs.some((operand) => operand.stride === "any");
+      const copies = isGathered ? 1 : copiesFor(this.whole.order, this.hasFunctions);
       if (copies > 1) this.loop(loops, this.width, copies);
       this.loop(loops, this.width);
     }

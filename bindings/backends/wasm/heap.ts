@@ -28,11 +28,6 @@ function bytesOfClass(index: number): number {
   return (index - 4 * shift) * alignment * 2 ** shift;
 }
 
-/** Rounds a request up to the blocks of its size class. */
-export function sizeClass(bytes: number): number {
-  return bytesOfClass(classOf(bytes));
-}
-
 export class Heap {
   private readonly memory: WebAssembly.Memory;
   private readonly base: number;
