@@ -1,13 +1,66 @@
-// What a training step that has gone round still asks of the GPU: submits and bind groups. On any adapter, a software one
-// included; no row where there is none. ratio is the goal ÷ the value. Read next: overhead.ts, measurements.ts.
+// What the engine costs on the GPU beside its kernels: microseconds of encoding one, and what a training step that has gone round
+// still asks for: submits and bind groups, on any adapter, a software one included; no row where there is none.
+// ratio is the goal ÷ the value. Read next: overhead.ts, measurements.ts.
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
+import { createWebGPU } from "../bindings/backends/webgpu/backend.ts";
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, init, jit, shutdown, tensorsOf, withDevice } from "../bindings/engine/index.ts";
+import { input } from "../bindings/expr/expression.ts";
+import * as scalar from "../bindings/expr/primitives/index.ts";
+import type { MapStep, Slot, SlotView } from "../bindings/graph/step.ts";
 import type { Measurement } from "./measurements.ts";
 import { initialState, trainingStep } from "./our-nets.ts";
+import { microseconds } from "./overhead.ts";
 import type { Row } from "./row.ts";
 import { inputShapes, inputsOf } from "./work/operands.ts";
 import type { TrainingTask } from "./work/task.ts";
+
+const kernels = 200;
+
+/**
+ * Encoding of one kernel for the GPU: a program of 200 elementwise kernels, run again and again by itself on Dawn's device that
+ * computes nothing, its share of the submits included. Undefined where the package `webgpu` is not there.
+ */
+async function encoding(): Promise<number | undefined> {
+  const name = "webgpu";
+  const dawn = await (import(name) as Promise<{ readonly create: (flags: string[]) => unknown }>).catch(
+    () => undefined,
+  );
+  if (dawn === undefined) return undefined;
+  const backend = await createWebGPU({ gpu: dawn.create(["backend=null"]) });
+  if ("unavailable" in backend) return undefined;
+  const view = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strides: [1] });
+  const slot = (index: number): Slot => {
+    const { dtype, size } = { dtype: "f32", size: 64 } as const;
+    if (index === 0) return { kind: "input", index: 0, dtype, size };
+    return index === kernels
+      ? { kind: "output", index: 0, dtype, size }
+      : { kind: "temporary", buffer: 0, dtype, size };
+  };
+  const steps = Array.from({ length: kernels }, (_, index): MapStep => {
+    const expression = scalar.add(input(0, "f32"), 1);
+    return { kind: "map", label: "add", shape: [64], expression, inputs: [view(index)], output: view(index + 1) };
+  });
+  const program = backend.compile({
+    slots: Array.from({ length: kernels + 1 }, (_, index) => slot(index)),
+    steps,
+    buffers: [256],
+  });
+  await program.compileAhead();
+  let state = backend.upload(new Float32Array(64), "f32");
+  const run = (): void => {
+    const [next = state] = program.run([state], []);
+    state.release();
+    state = next;
+  };
+  run();
+  // From here on it is known that the shaders compiled.
+  await backend.idle();
+  const value = await microseconds("encode", run);
+  await backend.idle();
+  backend.dispose();
+  return value / kernels;
+}
 
 const task: TrainingTask = { op: "train", net: "mlp", batch: 4 };
 const steps = 16;
@@ -55,6 +108,14 @@ const onGpu = (name: string, measure: (gpu: WebGPUBackend) => Promise<readonly R
 });
 
 export const gpuOverheadMeasurements: readonly Measurement[] = [
+  {
+    name: "overhead/gpu-encode",
+    long: false,
+    measure: async () => {
+      const value = await encoding();
+      return value === undefined ? [] : [{ ...row("overhead/gpu-encode", value, "µs", 4), backend: "webgpu (null)" }];
+    },
+  },
   onGpu("overhead/gpu-step", async (gpu) => {
     const { submits, bindGroups } = await steady(gpu);
     return [

@@ -1,12 +1,7 @@
-// What the engine costs beside its kernels: microseconds of replaying a compiled plan, of an eager op, of recording,
-// and of encoding a kernel for the GPU.
-// ratio is the goal ÷ the value. Read next: measurements.ts, sample.ts.
-import { createWebGPU } from "../bindings/backends/webgpu/backend.ts";
+// What the engine costs beside its kernels: microseconds of replaying a compiled plan, of an eager op, of recording.
+// ratio is the goal ÷ the value. Read next: measurements.ts, sample.ts; gpu-overhead.ts for the same on the GPU.
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, init, jit, shutdown } from "../bindings/engine/index.ts";
-import { input } from "../bindings/expr/expression.ts";
-import * as scalar from "../bindings/expr/primitives/index.ts";
-import type { MapStep, Slot, SlotView } from "../bindings/graph/step.ts";
 import { matmul } from "../bindings/ops/index.ts";
 import type { Tensor } from "../bindings/ops/tensor.ts";
 import type { Measurement } from "./measurements.ts";
@@ -20,7 +15,7 @@ type Measured = Promise<number>;
 const tiny = (): Tensor => tensor(new Float32Array(16).fill(0.25), { shape: [4, 4] });
 
 /** Microseconds of one run. */
-async function microseconds(name: string, run: () => void): Measured {
+export async function microseconds(name: string, run: () => void): Measured {
   return 1e6 * (await sample({ run, result: () => [], dispose: () => undefined }, name));
 }
 
@@ -91,53 +86,6 @@ async function record(): Measured {
   return value;
 }
 
-const kernels = 200;
-
-/**
- * Encoding of one kernel for the GPU: a program of 200 elementwise kernels, run again and again by itself on Dawn's device that
- * computes nothing, its share of the submits included. Undefined where the package `webgpu` is not there.
- */
-async function encoding(): Promise<number | undefined> {
-  const name = "webgpu";
-  const dawn = await (import(name) as Promise<{ readonly create: (flags: string[]) => unknown }>).catch(
-    () => undefined,
-  );
-  if (dawn === undefined) return undefined;
-  const backend = await createWebGPU({ gpu: dawn.create(["backend=null"]) });
-  if ("unavailable" in backend) return undefined;
-  const view = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strides: [1] });
-  const slot = (index: number): Slot => {
-    const { dtype, size } = { dtype: "f32", size: 64 } as const;
-    if (index === 0) return { kind: "input", index: 0, dtype, size };
-    return index === kernels
-      ? { kind: "output", index: 0, dtype, size }
-      : { kind: "temporary", buffer: 0, dtype, size };
-  };
-  const steps = Array.from({ length: kernels }, (_, index): MapStep => {
-    const expression = scalar.add(input(0, "f32"), 1);
-    return { kind: "map", label: "add", shape: [64], expression, inputs: [view(index)], output: view(index + 1) };
-  });
-  const program = backend.compile({
-    slots: Array.from({ length: kernels + 1 }, (_, index) => slot(index)),
-    steps,
-    buffers: [256],
-  });
-  await program.compileAhead();
-  let state = backend.upload(new Float32Array(64), "f32");
-  const run = (): void => {
-    const [next = state] = program.run([state], []);
-    state.release();
-    state = next;
-  };
-  run();
-  // From here on it is known that the shaders compiled.
-  await backend.idle();
-  const value = await microseconds("encode", run);
-  await backend.idle();
-  backend.dispose();
-  return value / kernels;
-}
-
 const goals: readonly (readonly [name: string, goal: number | null, run: () => Measured])[] = [
   ["overhead/plan-200", 10, plan],
   ["overhead/eager", 3, eager],
@@ -145,20 +93,7 @@ const goals: readonly (readonly [name: string, goal: number | null, run: () => M
   ["overhead/record", null, record],
 ];
 
-const encodingGoal = 4;
-
-const encodingMeasurement: Measurement = {
-  name: "overhead/gpu-encode",
-  long: false,
-  measure: async (): Promise<readonly Row[]> => {
-    const value = await encoding();
-    if (value === undefined) return [];
-    const row = { name: "overhead/gpu-encode", backend: "webgpu (null)", threads: 1, value, unit: "µs" } as const;
-    return [{ ...row, versus: "goal", ratio: encodingGoal / value }];
-  },
-};
-
-const cpuMeasurements: readonly Measurement[] = goals.map(([name, goal, run]) => ({
+export const overheadMeasurements: readonly Measurement[] = goals.map(([name, goal, run]) => ({
   name,
   long: false,
   measure: async (): Promise<readonly Row[]> => {
@@ -169,5 +104,3 @@ const cpuMeasurements: readonly Measurement[] = goals.map(([name, goal, run]) =>
     return [{ name, backend, threads: 1, value, unit: "µs", versus, ratio: goal === null ? null : goal / value }];
   },
 }));
-
-export const overheadMeasurements: readonly Measurement[] = [...cpuMeasurements, encodingMeasurement];
