@@ -19,7 +19,7 @@ export function eachIndex(shape: readonly number[], visit: (index: number[]) => 
   if (shape.some((extent) => extent === 0)) return;
   const index = shape.map(() => 0);
   for (;;) {
-    visit([...index]);
+    visit(index.slice());
     let axis = shape.length - 1;
     while (axis >= 0 && (index[axis] = index[axis]! + 1) === shape[axis]) index[axis--] = 0;
     if (axis < 0) return;
@@ -28,7 +28,10 @@ export function eachIndex(shape: readonly number[], visit: (index: number[]) => 
 
 /** The position of an index in row-major order. */
 export function positionOf(shape: readonly number[], index: Index): number {
-  return index.reduce((position, i, axis) => position * shape[axis]! + i, 0);
+  // References ask for every element of every operand: the one loop here that has to be quick.
+  let position = 0;
+  for (let axis = 0; axis < index.length; axis++) position = position * shape[axis]! + index[axis]!;
+  return position;
 }
 
 export function at(x: NdArray, index: Index): number {

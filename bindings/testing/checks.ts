@@ -1,6 +1,7 @@
 // The checks of one case on one backend: values, type, gradients, guards, memory, repetition, fusion.
 // A check that does not apply yields nothing; a check that throws is a failure with the error as its message.
-// Read next: test-op.ts and test/conformance/run.ts, which feed it; compare.ts and differences.ts, which judge.
+// Read next: test-op.ts and test/conformance/run.ts, which feed it; expected.ts for what results are held against; compare.ts,
+// which judges.
 import { grad } from "../autodiff/index.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { isFloating, newArray } from "../core/dtype.ts";
@@ -13,9 +14,9 @@ import type { OpenedBackend } from "./backends.ts";
 import type { Case } from "./samples.ts";
 import type { Verdict } from "./compare.ts";
 import { compare, failed, passed } from "./compare.ts";
-import { gradientOf, secondGradientOf } from "./differences.ts";
+import type { Expected } from "./expected.ts";
+import { expectedOf, listOf, typeOf } from "./expected.ts";
 import { materialize } from "./layouts.ts";
-import { drawFrom } from "./random.ts";
 
 /** The eight checks. The second gradient belongs to "gradient". */
 export type Check = "values" | "type" | "errors" | "gradient" | "guards" | "memory" | "repeat" | "fusion";
@@ -38,10 +39,6 @@ export interface Finding extends Verdict {
 
 type Results = readonly Tensor[];
 
-function listOf<T extends object>(result: T | readonly T[]): readonly T[] {
-  return Array.isArray(result) ? (result as readonly T[]) : [result as T];
-}
-
 export async function runCase(backend: OpenedBackend, sample: Case): Promise<Finding[]> {
   const findings: Finding[] = [];
   const before = backend.liveBytes();
@@ -51,13 +48,13 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
     );
     findings.push({ check, ...verdict, ...(detail === undefined ? {} : { detail }) });
   };
-  const arrays = sample.operands.map(({ shape, values }): NdArray => ({ shape, data: values }));
+  const expected = expectedOf(sample);
   let inputs: Tensor[] = [];
   let first: TypedArray[] = [];
   try {
     await attempt("values", async () => {
       inputs = record(backend, () => sample.operands.map(materialize)) as Tensor[];
-      const want = listOf<NdArray>(sample.reference(...arrays));
+      const want = expected.values;
       const results = call(backend, sample, inputs);
       try {
         findings.push({ check: "type", ...checkTypes(sample, inputs, results, want) });
@@ -66,16 +63,16 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
       } finally {
         letGo(results, inputs);
       }
-      return judge(backend, sample, arrays, want, first);
+      return judge(backend, sample, expected, first);
     });
     if (first.length > 0) {
       await attempt("repeat", () => repeat(backend, sample, inputs, first));
-      if (sample.fusion) await attempt("fusion", () => fuse(backend, sample, inputs, arrays));
+      if (sample.fusion) await attempt("fusion", () => fuse(backend, sample, inputs, expected));
       if (sample.own === true) await attempt("guards", () => checkIntact(sample, inputs), "operands");
       if (sample.gradient !== false && typesOf(sample).some(isFloating)) {
-        await attempt("gradient", () => checkGradient(backend, sample, inputs, arrays, false));
+        await attempt("gradient", () => checkGradient(backend, sample, inputs, expected, false));
         if (sample.gradient.second !== false)
-          await attempt("gradient", () => checkGradient(backend, sample, inputs, arrays, true), "second");
+          await attempt("gradient", () => checkGradient(backend, sample, inputs, expected, true), "second");
       }
     }
   } finally {
@@ -96,10 +93,6 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
 /** The types of the results; one stands for all. */
 function typesOf({ result, results }: Case): readonly DType[] {
   return results ?? [result];
-}
-
-function typeOf(sample: Case, index: number): DType {
-  return sample.results?.[index] ?? sample.result;
 }
 
 /** A kernel that writes to its operands is found out. */
@@ -169,24 +162,14 @@ function checkTypes(sample: Case, inputs: Results, results: Results, want: reado
   return passed;
 }
 
-function judge(
-  backend: OpenedBackend,
-  sample: Case,
-  arrays: readonly NdArray[],
-  want: readonly NdArray[],
-  got: readonly TypedArray[],
-): Verdict {
+function judge(backend: OpenedBackend, sample: Case, expected: Expected, got: readonly TypedArray[]): Verdict {
   const isGpu = backend.device === "webgpu";
-  const magnitudes = magnitudesOf(sample, arrays);
+  const { values, magnitudes } = expected;
   // The GPU may take a subnormal number for zero, before and after it computes.
-  const flushed = arrays.map((x): NdArray => ({
-    shape: x.shape,
-    data: x.data.map((value) => (Math.abs(value) < 2 ** -126 ? value * 0 : value)),
-  }));
-  const alternatives = isGpu && sample.elementwise ? listOf<NdArray>(sample.reference(...flushed)) : undefined;
+  const alternatives = isGpu && sample.elementwise ? expected.flushed : undefined;
   return worst(
-    want.map((expected, i) =>
-      compare(got[i] ?? [], expected.data, {
+    values.map(({ data }, i) =>
+      compare(got[i] ?? [], data, {
         dtype: typeOf(sample, i),
         tolerance: sample.tolerance,
         magnitude: magnitudes?.[i]?.data,
@@ -194,14 +177,6 @@ function judge(
         flushes: isGpu,
       }),
     ),
-  );
-}
-
-function magnitudesOf(sample: Case, arrays: readonly NdArray[]): readonly NdArray[] | undefined {
-  if (sample.tolerance.of !== "magnitude") return undefined;
-  if (sample.against !== undefined) return listOf<NdArray>(sample.against(...arrays));
-  return listOf<NdArray>(
-    sample.reference(...arrays.map((x): NdArray => ({ shape: x.shape, data: x.data.map(Math.abs) }))),
   );
 }
 
@@ -231,12 +206,7 @@ async function repeat(
 }
 
 /** The op between two products in one plan, against every step read by itself. */
-async function fuse(
-  backend: OpenedBackend,
-  sample: Case,
-  inputs: Results,
-  arrays: readonly NdArray[],
-): Promise<Verdict> {
+async function fuse(backend: OpenedBackend, sample: Case, inputs: Results, { magnitudes }: Expected): Promise<Verdict> {
   const held: Tensor[] = [];
   const keep = (tensors: Results): Results => {
     held.push(...tensors);
@@ -262,7 +232,6 @@ async function fuse(
     const middle = keep(call(backend, sample, prepared));
     await readAll(middle);
     const want = await readAll(keep(record(backend, () => middle.map((y) => scale(y, 2)))));
-    const magnitudes = magnitudesOf(sample, arrays);
     const tolerance: Tolerance = {
       ...sample.tolerance,
       ulps: 2 * sample.tolerance.ulps,
@@ -288,26 +257,16 @@ async function checkGradient(
   backend: OpenedBackend,
   sample: Case,
   inputs: Results,
-  arrays: readonly NdArray[],
+  expected: Expected,
   isSecond: boolean,
 ): Promise<Verdict> {
   const rule = sample.gradient === false ? {} : sample.gradient;
-  const argnums = sample.operands.map((_, i) => i).filter((i) => isFloating(sample.operands[i]!.dtype));
+  const { argnums } = expected;
   if (argnums.length === 0) return passed;
-  const source = drawFrom(`${sample.op} ${sample.label} cotangent`);
-  const random = (shape: readonly number[], count: number): NdArray => ({
-    shape,
-    data: Array.from({ length: count }, () => Math.fround(source.between([-1, 1]))),
-  });
-  // Only floats have slopes; what else an op returns counts for nothing.
-  const weights = listOf<NdArray>(sample.reference(...arrays)).map((y, i) =>
-    isFloating(typeOf(sample, i)) ? random(y.shape, y.data.length) : { shape: y.shape, data: y.data.map(() => 0) },
-  );
-  const directions = argnums.map((i) => random(arrays[i]!.shape, arrays[i]!.data.length));
   const constants = (list: readonly NdArray[], dtype: Tensor["dtype"]): Tensor[] =>
     list.map((x) => tensor(dtype === "f64" ? new Float64Array(x.data) : new Float32Array(x.data), { shape: x.shape }));
-  const factors = constants(weights, sample.result);
-  const along = constants(directions, inputs[argnums[0]!]!.dtype);
+  const factors = constants(expected.weights, sample.result);
+  const along = constants(expected.directions, inputs[argnums[0]!]!.dtype);
   const total = (terms: readonly Tensor[]): Tensor => terms.map((term) => sum(term)).reduce((a, b) => add(a, b));
   const loss = (...xs: Tensor[]): Tensor =>
     total(listOf<Tensor>(sample.call(...xs)).flatMap((y, i) => (isFloating(y.dtype) ? [mul(y, factors[i]!)] : [])));
@@ -319,14 +278,12 @@ async function checkGradient(
       isSecond ? listOf<Tensor>(grad(projected, { argnums })(...inputs)) : gradients(...inputs),
     );
     const got = await readAll(results);
-    const want = isSecond
-      ? secondGradientOf(sample.reference, arrays, weights, argnums, directions)
-      : gradientOf(sample.reference, arrays, weights, argnums);
+    const want = isSecond ? expected.secondGradient : expected.gradient;
     const precision = sample.result === "f64" ? 2 ** -26 : 2 ** -23;
     const allowed = (rule.ulps ?? 16) * (isSecond ? 4 : 1);
     // Second derivatives are sums whose terms cancel: they are exact to the size of the largest.
     const floor = isSecond ? Math.max(rule.floor ?? 0, 0.2) : (rule.floor ?? 0.05);
-    return worst(want.map((expected, i) => near(results[i]!, got[i]!, expected, allowed, precision, floor, isSecond)));
+    return worst(want.map((slope, i) => near(results[i]!, got[i]!, slope, allowed, precision, floor, isSecond)));
   } finally {
     letGo([...results, ...factors, ...along], inputs);
   }

@@ -15,11 +15,14 @@ function stepAt(x: number): number {
   return Math.min(Math.max(Math.abs(x), 0.05), 1);
 }
 
-function moved(
-  arrays: readonly NdArray[],
-  shift: (array: number, element: number, value: number) => number,
-): NdArray[] {
-  return arrays.map((x, a) => ({ shape: x.shape, data: x.data.map((value, i) => value + shift(a, i, value)) }));
+/** The arrays with one element of one of them replaced. */
+function replaced(arrays: readonly NdArray[], which: number, element: number, value: number): NdArray[] {
+  return arrays.map((x, a) => {
+    if (a !== which) return x;
+    const data = x.data.slice();
+    data[element] = value;
+    return { shape: x.shape, data };
+  });
 }
 
 /** Σ_k weights·(signed sum of outputs), element by element. */
@@ -50,10 +53,7 @@ export function gradientOf(
     data: arrays[which]!.data.map((value, element) => {
       const h = 1e-3 * stepAt(value);
       const outputs = (steps: number): readonly NdArray[] =>
-        outputsOf(
-          reference,
-          moved(arrays, (a, i) => (a === which && i === element ? steps * h : 0)),
-        );
+        outputsOf(reference, replaced(arrays, which, element, value + steps * h));
       return (
         weigh(weights, [
           [8, outputs(1)],
@@ -78,20 +78,23 @@ export function secondGradientOf(
   wanted: readonly number[],
   directions: readonly NdArray[],
 ): NdArray[] {
-  return wanted.map((which) => ({
+  /** All operands that are wanted, a step `far` along their directions. */
+  const shifted = (far: number): NdArray[] =>
+    arrays.map((x, a) => {
+      const direction = directions[wanted.indexOf(a)];
+      if (direction === undefined) return x;
+      return { shape: x.shape, data: x.data.map((value, i) => value + far * direction.data[i]!) };
+    });
+  const around = [1e-3, 2e-3].map((h) => ({ h, ahead: shifted(h), behind: shifted(-h) }));
+  return wanted.map((which, position) => ({
     shape: arrays[which]!.shape,
     data: arrays[which]!.data.map((value, element) => {
       const along = stepAt(value);
-      const mixed = (h: number): number => {
-        const outputs = (one: number, all: number): readonly NdArray[] =>
-          outputsOf(
-            reference,
-            moved(arrays, (a, i) => {
-              const position = wanted.indexOf(a);
-              const direction = position < 0 ? 0 : directions[position]!.data[i]!;
-              return all * h * direction + (a === which && i === element ? one * h * along : 0);
-            }),
-          );
+      const [near = 0, far = 0] = around.map(({ h, ahead, behind }) => {
+        const outputs = (one: number, all: number): readonly NdArray[] => {
+          const step = all * h * directions[position]!.data[element]! + one * h * along;
+          return outputsOf(reference, replaced(all > 0 ? ahead : behind, which, element, value + step));
+        };
         const terms = [
           [1, outputs(1, 1)],
           [-1, outputs(-1, 1)],
@@ -99,8 +102,8 @@ export function secondGradientOf(
           [1, outputs(-1, -1)],
         ] as const;
         return weigh(weights, terms) / (4 * h * h * along);
-      };
-      return (4 * mixed(1e-3) - mixed(2e-3)) / 3;
+      });
+      return (4 * near - far) / 3;
     }),
   }));
 }

@@ -25,7 +25,16 @@ export const opNames: readonly string[] = [
   ...Object.keys(tables),
 ];
 
+const expanded = new Map<string, OpRows>();
+
+/** The same cases whenever they are asked for: what they should give is then computed once for all backends. */
 export function rowsOf(op: string): OpRows {
+  const rows = expanded.get(op) ?? expand(op);
+  expanded.set(op, rows);
+  return rows;
+}
+
+function expand(op: string): OpRows {
   if (op in elementwise) return elementwiseRows(op as ElementwiseName);
   if (op in withOptions) {
     const { variants, errors = [] } = withOptions[op as keyof typeof withOptions];

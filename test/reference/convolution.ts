@@ -68,12 +68,15 @@ export function conv2d(x: NdArray, filter: NdArray, options: ConvolutionOptions 
   return build([n, oh, ow, o], ([image, row, column, channel]) => {
     const group = Math.floor(channel! / (o / groups));
     const terms: number[] = [0];
-    eachIndex([kh, kw, perGroup], ([i, j, c]) => {
-      const y = row! * stride[0] + i! * dilation[0] - padding[0][0];
-      const z = column! * stride[1] + j! * dilation[1] - padding[1][0];
-      if (y < 0 || y >= h || z < 0 || z >= w) return;
-      terms.push(at(x, [image!, y, z, group * perGroup + c!]) * at(filter, [i!, j!, c!, channel!]));
-    });
+    for (let i = 0; i < kh; i++) {
+      for (let j = 0; j < kw; j++) {
+        const y = row! * stride[0] + i * dilation[0] - padding[0][0];
+        const z = column! * stride[1] + j * dilation[1] - padding[1][0];
+        if (y < 0 || y >= h || z < 0 || z >= w) continue;
+        for (let c = 0; c < perGroup; c++)
+          terms.push(at(x, [image!, y, z, group * perGroup + c]) * at(filter, [i, j, c, channel!]));
+      }
+    }
     return total(terms);
   });
 }
@@ -152,12 +155,14 @@ function pool(x: NdArray, options: PoolOptions, fold: (values: readonly number[]
   return build([n, oh, ow, c], ([image, row, column, channel]) => {
     const values: number[] = [];
     let cells = 0;
-    eachIndex([...window], ([i, j]) => {
-      const y = row! * stride[0] + i! * dilation[0] - padding[0][0];
-      const z = column! * stride[1] + j! * dilation[1] - padding[1][0];
-      if (y < h + padding[0][1] && z < w + padding[1][1]) cells++;
-      if (y >= 0 && y < h && z >= 0 && z < w) values.push(at(x, [image!, y, z, channel!]));
-    });
+    for (let i = 0; i < window[0]; i++) {
+      for (let j = 0; j < window[1]; j++) {
+        const y = row! * stride[0] + i * dilation[0] - padding[0][0];
+        const z = column! * stride[1] + j * dilation[1] - padding[1][0];
+        if (y < h + padding[0][1] && z < w + padding[1][1]) cells++;
+        if (y >= 0 && y < h && z >= 0 && z < w) values.push(at(x, [image!, y, z, channel!]));
+      }
+    }
     return fold(values, cells);
   });
 }

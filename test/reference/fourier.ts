@@ -30,6 +30,7 @@ export function transformed(x: Pair, axes: readonly number[], isInverse: boolean
     const { shape } = real;
     const place = absolute(axis, shape.length);
     const n = shape[place]!;
+    const roots = Array.from({ length: n }, (_, t) => root(t, n));
     const sums = (part: 0 | 1): NdArray =>
       build(shape, (index) => {
         // Neumaier's sum: the reference should not be what is off.
@@ -39,9 +40,10 @@ export function transformed(x: Pair, axes: readonly number[], isInverse: boolean
           lost += Math.abs(sum) >= Math.abs(term) ? sum - next + term : term - next + sum;
           sum = next;
         };
+        const source = [...index];
         for (let k = 0; k < n; k++) {
-          const source = index.map((i, at) => (at === place ? k : i));
-          const [cosine, sine] = root((index[place]! * k) % n, n);
+          source[place] = k;
+          const [cosine, sine] = roots[(index[place]! * k) % n]!;
           const turned = isInverse ? sine : -sine;
           const [a, b] = [at(real, source), at(imag, source)];
           add(part === 0 ? a * cosine : a * turned);
