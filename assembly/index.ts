@@ -30,6 +30,6 @@ export * from "./functions";
 export { map } from "./map";
 export { strips } from "./strips";
 export { run, runPart, runTogether } from "./program";
-export { awaitJob, breakTeam, joinTeam, readWord, teamSize } from "./team";
+export { awaitJob, breakTeam, joinTeam, meetingsHeld, readWord, teamSize } from "./team";
 export { heapBase } from "./heap";
 export * from "./generated/elementwise";

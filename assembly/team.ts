@@ -24,6 +24,8 @@ class Place {
 const IDLE_SPINS = 100000;
 /** Looks for the others this often before sleeping: about half a millisecond. They are at work, and waking up after them costs more. */
 const MEETING_SPINS = 400000;
+/** The same where looking was in vain before: about what waking up costs. */
+const FEWEST_SPINS = 4000;
 /** A sleeper looks up this often (nanoseconds), should a member have stopped without a word. */
 const NAP: i64 = 500_000_000;
 
@@ -99,9 +101,27 @@ export function breakTeam(team: usize): void {
   }
 }
 
+/**
+ * How often this worker looks for the others. Where another process has a core they may be waiting for the one that this worker
+ * looks around on: each look in vain makes the next one shorter, each that finds them longer.
+ */
+let patience = MEETING_SPINS;
+/** Meetings of this worker since `meetingsHeld` was asked, and those at which it had to sleep. */
+let held = 0;
+let late = 0;
+
+/** How often this worker has met the others since this was asked last: late meetings << 16 | all, each at most 65535. */
+export function meetingsHeld(): i32 {
+  const both = (min<i32>(late, 0xffff) << 16) | min<i32>(held, 0xffff);
+  held = 0;
+  late = 0;
+  return both;
+}
+
 /** Waits until all `workers` members are here; false if one never will be. What each wrote before is then seen by all. */
 export function meet(team: usize, worker: i32, workers: i32): bool {
   if (ASC_FEATURE_THREADS) {
+    held++;
     const phase = atomic.load<i32>(team + Place.PHASE);
     if (atomic.add<i32>(team + Place.ARRIVED, 1) == workers - 1) {
       atomic.store<i32>(team + Place.ARRIVED, 0);
@@ -109,9 +129,14 @@ export function meet(team: usize, worker: i32, workers: i32): bool {
       if (atomic.load<i32>(team + Place.WAITING) > 0) atomic.notify(team + Place.PHASE, -1);
       return true;
     }
-    for (let turn = 0; turn < MEETING_SPINS; turn++) {
-      if (atomic.load<i32>(team + Place.PHASE) != phase) return true;
+    for (let turn = 0, most = patience; turn < most; turn++) {
+      if (atomic.load<i32>(team + Place.PHASE) != phase) {
+        if (most < MEETING_SPINS) patience = min<i32>(MEETING_SPINS, most + (most >> 2));
+        return true;
+      }
     }
+    late++;
+    patience = max<i32>(FEWEST_SPINS, patience >> 2);
     const sleeps = worker > 0 || load<i32>(team + Place.HOST_SLEEPS) != 0;
     if (sleeps) atomic.add<i32>(team + Place.WAITING, 1);
     while (atomic.load<i32>(team + Place.PHASE) == phase && !isBroken(team)) {

@@ -3,8 +3,10 @@
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
 import { linalgMeasurements } from "./linalg.ts";
+import { longRuns } from "./long-run.ts";
 import { memoryMeasurements } from "./memory.ts";
 import { overheadMeasurements } from "./overhead.ts";
+import { steps } from "./options.ts";
 import type { Row } from "./row.ts";
 import { sizeMeasurement } from "./size.ts";
 import { startMeasurement } from "./start.ts";
@@ -23,7 +25,7 @@ export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
-  ...memoryMeasurements,
+  ...(steps === undefined ? memoryMeasurements : longRuns),
   startMeasurement,
   sizeMeasurement,
   dispatchMeasurement,

@@ -11,6 +11,7 @@ const { values, positionals } = parseArgs({
     threads: { type: "string", default: "1" },
     simd: { type: "string", default: "auto" },
     profile: { type: "string" },
+    steps: { type: "string" },
   },
 });
 
@@ -19,6 +20,11 @@ export const { quick, json, save: isKept, profile } = values;
 
 /** Only rows whose name contains one of these; all without. */
 export const words: readonly string[] = positionals;
+
+/** Steps of the long runs that `memory` then measures; undefined without. */
+export const steps: number | undefined = values.steps === undefined ? undefined : Number(values.steps);
+if (steps !== undefined && !(Number.isInteger(steps) && steps > 0))
+  throw new RangeError(`--steps takes a number like 5000, got ${String(values.steps)}`);
 
 /** Threads to run on, one configuration each. */
 export const threads: readonly number[] = values.threads.split(",").map((entry) => {

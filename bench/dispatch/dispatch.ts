@@ -1,81 +1,110 @@
-// `npm run bench -- dispatch`: where work is placed, and what that costs on this machine against the better of CPU and GPU alone.
-//   -- dispatch matmul conv   only work whose name contains one of these words
+// `npm run bench -- dispatch`: where work is placed, and what that costs on this machine against the better of CPU and GPU alone:
+// every op of the op table at three sizes, gradients, compositions and training steps.
+//   -- dispatch large/ train   only work whose name contains one of these words      --quick   every op at its middle size only
+//   --threads 1,2              on one thread of the CPU and on two
 //   --profile integrated|discrete|software|none   what would be decided on a machine that is made up; nothing is measured
 // Regret is time where athanor places the work, divided by that on the better single device, less one.
-// Read next: regret.ts for the measuring, decisions.ts and machines.ts for made-up machines.
+// Read next: works.ts for the work, regret.ts for the measuring, decisions.ts and machines.ts for made-up machines.
 import { defaultEngine, init, shutdown } from "../../bindings/engine/index.ts";
 import type { Measurement } from "../measurements.ts";
 import { json, profile, quick, threads, words } from "../options.ts";
 import type { Row } from "../row.ts";
-import { print, say } from "../row.ts";
+import { median, print, say } from "../row.ts";
 import type { Work } from "../work/work.ts";
 import { chosenWorks } from "../work/work.ts";
 import type { Decision, Setting } from "./decisions.ts";
 import { decide } from "./decisions.ts";
 import type { MachineName } from "./machines.ts";
 import { machines } from "./machines.ts";
-import type { Where } from "./regret.ts";
-import { regretOf } from "./regret.ts";
+import type { Regret, Where } from "./regret.ts";
+import { allowed, regretOf } from "./regret.ts";
+import type { DispatchWork } from "./works.ts";
+import { dispatchWorks, isShared } from "./works.ts";
 
-/** More regret than this is a defect. */
-const allowed = 0.15;
+/** The words beside "dispatch". */
+const asked = (): readonly string[] => words.filter((word) => word !== dispatchMeasurement.name);
 
-/** Work that both devices can do, at sizes that belong to either. */
-const isShared = ({ task }: Work): boolean =>
-  task.op !== "infer" &&
-  !(task.op === "linalg" && task.name !== "eigh") &&
-  !(task.op === "matmul" && task.dtype !== "f32");
+/** Tasks of ../work that both devices can do, whose name was asked for. */
+const chosenTasks = (): readonly Work[] => chosenWorks(asked(), quick).filter(({ task }) => isShared(task));
 
-/** Those whose name contains one of the words beside "dispatch". */
-const chosen = (): readonly Work[] =>
-  chosenWorks(
-    words.filter((word) => word !== dispatchMeasurement.name),
-    quick,
-  ).filter(isShared);
+/** All work whose name was asked for. */
+const chosen = (): readonly DispatchWork[] =>
+  dispatchWorks.filter(
+    ({ name, long }) => !(quick && long) && (asked().length === 0 || asked().some((word) => name.includes(word))),
+  );
 
 export const dispatchMeasurement: Measurement = {
   name: "dispatch",
   long: false,
   onlyByName: true,
-  measure: () => (profile === undefined ? measured() : Promise.resolve(decided(profile))),
+  measure: async () => {
+    if (profile !== undefined) return decided(profile);
+    const rows: Row[] = [];
+    for (const count of threads) rows.push(...(await measured(count)));
+    return rows;
+  },
 };
 
-async function measured(): Promise<readonly Row[]> {
-  const report = await init({ tune: "force", threads: threads[0] ?? 1 });
+interface Result extends Regret {
+  readonly name: string;
+}
+
+async function measured(count: number): Promise<readonly Row[]> {
+  const report = await init({ tune: "force", threads: count });
   try {
     say(`${String(report)}\n${report.profile.detail}\n`);
     const places: readonly Where[] = [...defaultEngine().backends.keys(), "auto"];
+    if (places.length < 3)
+      throw new RangeError("there is one device here, and so no choice. npm run with-gpu has another");
+    const results: Result[] = [];
     const rows: Row[] = [];
-    const regrets: { readonly name: string; readonly regret: number }[] = [];
     for (const work of chosen()) {
-      const { milliseconds, chosen: at } = await regretOf(work, places);
-      const single = Math.min(...[...milliseconds].flatMap(([where, time]) => (where === "auto" ? [] : time)));
-      const auto = milliseconds.get("auto") ?? Number.NaN;
-      const regret = auto / single - 1;
-      const found = [...milliseconds].map(([where, value]) => rowOf(work, where, value, single));
-      const problem = regret > allowed ? { problem: `placed on ${at}: regret ${percent(regret)}` } : {};
-      rows.push(...found.map((row) => (row.backend === "auto" ? { ...row, ...problem } : row)));
-      regrets.push({ name: work.name, regret });
-      const times = [...milliseconds].map(([where, value]) => `${where} ${showTime(value)}`.padEnd(18));
-      say(`${work.name.padEnd(32)} ${times.join(" ")} on ${at.padEnd(7)} regret ${percent(regret).padStart(6)}`);
+      const found = { name: work.name, ...(await regretOf(work, places, pace)) };
+      results.push(found);
+      rows.push(...rowsOf(found));
+      tell(found);
     }
-    const most = regrets.reduce((a, b) => (b.regret > a.regret ? b : a), { name: "", regret: -1 });
-    const above = regrets.filter(({ regret }) => regret > allowed).length;
-    say(
-      `\nmost regret ${percent(most.regret)} (${most.name}); above ${percent(allowed)} in ${above} of ${regrets.length}\n`,
-    );
+    summarise(results);
     return rows;
   } finally {
     await shutdown();
   }
 }
 
-function rowOf(work: Work, where: Where, value: number, single: number): Row {
-  const shared = { name: `dispatch/${work.name}`, backend: where, value, unit: "ms" };
-  const count = where === "webgpu" ? 1 : (defaultEngine().backends.get("wasm")?.workers ?? 1);
-  const isAuto = where === "auto";
-  return { ...shared, threads: count, versus: isAuto ? "better alone" : null, ratio: isAuto ? single / value : null };
+/** Milliseconds for one work and for one turn. */
+const pace = quick ? { budget: 80, turn: 2 } : { budget: 200, turn: 4 };
+
+function tell({ name, milliseconds, chosen: at, regret }: Result): void {
+  const times = [...milliseconds].map(([where, value]) => `${where} ${showTime(value)}`.padEnd(18));
+  say(`${name.padEnd(32)} ${times.join(" ")} on ${at.padEnd(7)} regret ${percent(regret).padStart(6)}`);
 }
+
+/** How many are within what is allowed, the middle, and the worst by name. */
+function summarise(results: readonly Result[]): void {
+  if (results.length === 0) return;
+  const worst = [...results].sort((a, b) => b.regret - a.regret);
+  const above = worst.filter(({ regret }) => regret > allowed);
+  const total = results.length;
+  const onGpu = results.filter(({ chosen: at }) => at === "webgpu").length;
+  const middle = percent(median(results.map(({ regret }) => regret)));
+  say(
+    `\nwithin ${percent(allowed)}: ${total - above.length} of ${total}; median regret ${middle}; on the GPU ${onGpu}`,
+  );
+  const shown = above.length > 0 ? above : worst.slice(0, 3);
+  say(`most: ${shown.map(({ name, regret }) => `${name} ${percent(regret)}`).join(", ")}\n`);
+}
+
+const rowsOf = ({ name, milliseconds, chosen: at, regret }: Result): readonly Row[] =>
+  [...milliseconds].map(([where, value]) => {
+    const isAuto = where === "auto";
+    return {
+      ...{ name: `dispatch/${name}`, backend: where, value, unit: "ms" },
+      threads: where === "webgpu" ? 1 : (defaultEngine().backends.get("wasm")?.workers ?? 1),
+      versus: isAuto ? "better alone" : null,
+      ratio: isAuto ? 1 / (1 + regret) : null,
+      ...(isAuto && regret > allowed ? { problem: `placed on ${at}: regret ${percent(regret)}` } : {}),
+    };
+  });
 
 const settings: readonly Setting[] = ["once", "resident"];
 
@@ -87,7 +116,7 @@ function decided(name: string): readonly Row[] {
   say(
     `a machine with ${name === "none" ? "no" : `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`} GPU: µs predicted, transfers included\n`,
   );
-  const rows = chosen().flatMap((work) =>
+  const rows = chosenTasks().flatMap((work) =>
     settings
       .filter((setting) => !(work.task.op === "train" && setting === "once"))
       .map((setting) => rowOfDecision(work, setting, decide(work.task, machine, setting))),

@@ -1,116 +1,99 @@
 // What placement costs on this machine: the same work on the CPU alone, on the GPU alone, and where athanor places it, in turns.
-// Read next: dispatch.ts, which prints it; ../ours.ts for what is computed.
-import type { DeviceName, Storage } from "../../bindings/backends/backend.ts";
-import { tensor } from "../../bindings/engine/creation.ts";
-import { defaultEngine, jit, tensorsOf, withDevice } from "../../bindings/engine/index.ts";
-import { cast } from "../../bindings/ops/comparison.ts";
-import type { Tensor } from "../../bindings/ops/tensor.ts";
-import { initialState, trainingStep } from "../our-nets.ts";
-import { forward } from "../ours.ts";
-import { inputShapes, inputsOf } from "../work/operands.ts";
-import type { Task } from "../work/task.ts";
-import type { Work } from "../work/work.ts";
+// A regret is the median over turns of time as placed ÷ time on the better device in the same turn, less one: what else the
+// machine does meanwhile strikes both. One that is too large is measured again before it is believed.
+// Read next: dispatch.ts, which prints it; works.ts for what is computed.
+import type { DeviceName } from "../../bindings/backends/backend.ts";
+import { withDevice } from "../../bindings/engine/index.ts";
+import { median } from "../row.ts";
+import type { DispatchWork, Runner } from "./works.ts";
 
 export type Where = DeviceName | "auto";
 
-/** Milliseconds of one run in each place, and the device that "auto" ended on. */
 export interface Regret {
+  /** Milliseconds of one run in each place. */
   readonly milliseconds: ReadonlyMap<Where, number>;
+  /** The device that "auto" ended on. */
   readonly chosen: string;
+  readonly regret: number;
 }
 
-interface Runner {
-  run(): Promise<void>;
-  /** Where the last result lies. */
-  place(): string;
-  dispose(): void;
+export interface Pace {
+  /** Milliseconds for all turns of one work, and of one turn. */
+  readonly budget: number;
+  readonly turn: number;
 }
 
-/** Milliseconds for all turns of one work, of one turn, and of a run after which a single one has to do. */
-const [budget, turnLength, patience] = [600, 15, 400];
+/** More regret than this is a defect. */
+export const allowed = 0.15;
 /** Runs until placement has settled: shaders are compiled, and what stays the same is known to. */
 const settling = 8;
+/** A place that takes so many times as long as the best one is out of the race. */
+const hopeless = 3;
+/** Milliseconds of a run after which one more settles. */
+const patience = 200;
+const [fewestTurns, mostTurns] = [5, 40];
+/** Times that a large regret is measured again, for twice as long. */
+const doubts = 2;
 
-/** Measures one piece of work everywhere; undefined where a device cannot do it. */
-export async function regretOf(work: Work, places: readonly Where[]): Promise<Regret> {
-  const runners = new Map<Where, Runner>();
-  const best = new Map<Where, number>();
+interface Lane {
+  readonly where: Where;
+  readonly runner: Runner;
+  /** Milliseconds of the fastest run while settling. */
+  quickest: number;
+  readonly turns: number[];
+}
+
+/** Measures one piece of work everywhere. */
+export async function regretOf(work: DispatchWork, places: readonly Where[], pace: Pace): Promise<Regret> {
+  const lanes: Lane[] = [];
   try {
     for (const where of places) {
-      const runner = within(where, () => runnerOf(work.task));
-      runners.set(where, runner);
-      let single = await timed(where, runner, 1);
-      for (let run = 1; run < settling && single * run < patience; run++)
-        single = Math.min(single, await timed(where, runner, 1));
-      best.set(where, single);
-    }
-    const end = performance.now() + budget;
-    do {
-      for (const [where, runner] of runners) {
-        const known = best.get(where) ?? 0;
-        if (known > patience) continue;
-        const runs = Math.max(1, Math.ceil(turnLength / Math.max(known, 1e-3)));
-        best.set(where, Math.min(known, await timed(where, runner, runs)));
+      const runner = withDevice(where, () => work.prepare());
+      const lane: Lane = { where, runner, quickest: Number.POSITIVE_INFINITY, turns: [] };
+      lanes.push(lane);
+      const others = Math.min(...lanes.map(({ quickest }) => quickest));
+      for (let run = 0; run < settling; run++) {
+        lane.quickest = Math.min(lane.quickest, await timed(lane, 1));
+        // Once to compile, once to see that it is hopeless.
+        if (run > 0 && where !== "auto" && lane.quickest > Math.max(hopeless * others, 1)) break;
+        if (lane.quickest > patience && run > 0) break;
       }
-    } while (performance.now() < end);
-    return { milliseconds: best, chosen: runners.get("auto")?.place() ?? "" };
+    }
+    let found = await raced(lanes, pace);
+    for (let doubt = 0; doubt < doubts && found.regret > allowed; doubt++)
+      found = await raced(lanes, { ...pace, budget: 2 * pace.budget });
+    return found;
   } finally {
-    for (const runner of runners.values()) runner.dispose();
+    for (const { runner } of lanes) runner.dispose();
   }
 }
 
-const within = <T>(where: Where, body: () => T): T => withDevice(where, body);
+/** Turns of all that are in the race. */
+async function raced(lanes: readonly Lane[], { budget, turn }: Pace): Promise<Regret> {
+  const best = Math.min(...lanes.map(({ quickest }) => quickest));
+  const running = lanes.filter(({ where, quickest }) => where === "auto" || quickest <= hopeless * best);
+  const end = performance.now() + budget;
+  for (const { turns } of lanes) turns.length = 0;
+  for (let round = 0; round < fewestTurns || (round < mostTurns && performance.now() < end); round++) {
+    // Who comes first has the caches that the last one left.
+    const order = round % 2 === 0 ? running : [...running].reverse();
+    for (const lane of order) lane.turns.push(await timed(lane, Math.max(1, Math.ceil(turn / lane.quickest))));
+  }
+  const milliseconds = new Map(
+    lanes.map(({ where, turns, quickest }) => [where, turns.length === 0 ? quickest : median(turns)] as const),
+  );
+  const auto = lanes.find(({ where }) => where === "auto");
+  const single = running
+    .filter(({ where }) => where !== "auto")
+    .reduce<Lane | undefined>((a, b) => (a === undefined || median(b.turns) < median(a.turns) ? b : a), undefined);
+  if (auto === undefined || single === undefined) throw new Error("a race has a choice and what it is judged by");
+  const regret = median(auto.turns.map((time, index) => time / (single.turns[index] ?? Number.NaN))) - 1;
+  return { milliseconds, chosen: auto.runner.place(), regret };
+}
 
-async function timed(where: Where, runner: Runner, runs: number): Promise<number> {
+/** Milliseconds of one run. */
+async function timed({ where, runner }: Pick<Lane, "where" | "runner">, runs: number): Promise<number> {
   const begun = performance.now();
-  for (let run = 0; run < runs; run++) await within(where, () => runner.run());
+  for (let run = 0; run < runs; run++) await withDevice(where, () => runner.run());
   return (performance.now() - begun) / runs;
-}
-
-/** A task whose first result is read by the host at every run; a training step that leaves everything where it is. */
-function runnerOf(task: Task): Runner {
-  const shapes = inputShapes(task);
-  const operands = inputsOf(task).map((data, index) => tensor(data, { shape: shapes[index] ?? [] }));
-  if (task.op === "train") return trainingRunner(task, operands);
-  if (task.op === "infer") throw new RangeError("inference is not among the work that dispatch is measured by");
-  let place = "";
-  const compute = forward(task);
-  return {
-    // Recording is synchronous and so within the device asked for; the reading is not.
-    run: () => {
-      const results = tensorsOf(compute(...(operands as [Tensor, Tensor, Tensor])));
-      const [result] = results;
-      return result!.data().then(() => {
-        place = placeOf(result!);
-        for (const done of results) done.dispose();
-      });
-    },
-    place: () => place,
-    dispose: () => {
-      for (const operand of operands) operand.dispose();
-    },
-  };
-}
-
-function trainingRunner(task: Task & { readonly op: "train" }, [x, y, ...values]: readonly Tensor[]): Runner {
-  const labels = cast(y!, "i32");
-  const step = jit(trainingStep(task), { donate: [0, 1] });
-  let next = { values, state: initialState(task, values), loss: tensor(0) } as ReturnType<typeof step>;
-  return {
-    run: async () => {
-      next.loss.dispose();
-      next = step(next.values, next.state, x!, labels);
-      await Promise.all([...defaultEngine().backends.values()].map((backend) => backend.idle()));
-    },
-    place: () => placeOf(next.loss),
-    dispose: () => {
-      step.dispose();
-      for (const held of [x!, y!, labels, next.loss, ...next.values, ...tensorsOf(next.state)]) held.dispose();
-    },
-  };
-}
-
-function placeOf(result: Tensor): string {
-  const { copies } = defaultEngine().valueOf(result, "bench");
-  return [...copies.values()].map((copy) => (copy as Storage).backend.name).join("+");
 }

@@ -4,6 +4,7 @@ import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
+import type { Company } from "./company.ts";
 import { Forms } from "./forms.ts";
 import { Heap } from "./heap.ts";
 import { KernelTable } from "./kernels.ts";
@@ -46,11 +47,26 @@ export class WasmBackend implements Backend {
     this.runAlone = module.exports.run as WasmBackend["runAlone"];
   }
 
-  /** Runs `count` records of a program: the one call into WASM per segment. `isShared` if one of them is worth sharing. */
-  run(records: number, count: number, isShared: boolean): void {
+  /**
+   * Runs `count` records of a program: the one call into WASM per segment. `isShared` if one of them is worth sharing; `company`
+   * then learns whether that pays, where the records are a whole program.
+   */
+  run(records: number, count: number, isShared: boolean, company?: Company): void {
     const workers = isShared && this.threads !== undefined ? this.threads.size : 1;
-    if (workers === 1) this.runAlone(records, count, 0, 1, 0);
-    else this.threads?.run(records, count, workers);
+    if (workers === 1 || this.threads === undefined) this.runAlone(records, count, 0, 1, 0);
+    else if (company === undefined || this.shareFrom === 0) this.threads.run(records, count, workers);
+    else this.runAsPays(records, count, workers, this.threads, company);
+  }
+
+  private runAsPays(records: number, count: number, workers: number, threads: Threads, company: Company): void {
+    const { isTogether } = company;
+    // Meetings of runs before that nobody asked about.
+    threads.meetings();
+    const begun = performance.now();
+    if (isTogether) threads.run(records, count, workers);
+    else this.runAlone(records, count, 0, 1, 0);
+    const microseconds = 1000 * (performance.now() - begun);
+    company.ran(microseconds, isTogether ? threads.meetings() : undefined);
   }
 
   refusesDType(): undefined {

@@ -8,6 +8,7 @@ import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView, Step, St
 import { writesOf } from "../../graph/step.ts";
 import type { KernelStatus, Preparation } from "../../ops/descriptor.ts";
 import type { Program, StepClock } from "../backend.ts";
+import { Company } from "./company.ts";
 import { finishOf } from "./finish.ts";
 import type { Heap } from "./heap.ts";
 import { OwnSteps } from "./own-steps.ts";
@@ -83,8 +84,9 @@ export class WasmProgram implements Program {
   private readonly places: Places;
   private readonly outputs: readonly OutputSlot[];
   private readonly scalars: readonly ScalarSlot[];
-  /** Whether a record is worth running on more than one thread. */
+  /** Whether a record is worth running on more than one thread, and whether that has paid. */
   private readonly isShared: boolean;
+  private readonly company = new Company();
 
   constructor(backend: WasmBackend, segment: Segment, kernels: KernelTable) {
     this.backend = backend;
@@ -168,7 +170,8 @@ export class WasmProgram implements Program {
       for (const { dtype, index } of this.scalars)
         this.heap.view(dtype, this.scalarBase + index * scalarBytes, 1)[0] = scalars[index] ?? 0;
       const run = (from: number, to: number): void => {
-        this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared);
+        const company = clock === undefined && to - from === this.recordCount ? this.company : undefined;
+        this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared, company);
       };
       const timed = clock && ((from: number, to: number) => runByStep(this.stepOfRecord, from, to, run, clock));
       const told = clock && ((step: Step, time: number) => clock(this.segment.steps.indexOf(step), time));

@@ -204,6 +204,12 @@ export class Threads {
       );
   }
 
+  /** How often this thread has met the others since this was asked last, and how often it slept until they came. */
+  meetings(): { readonly held: number; readonly late: number } {
+    const both = this.exports.meetingsHeld();
+    return { held: both & 0xffff, late: both >>> 16 };
+  }
+
   private abandon(): void {
     this.isBroken = true;
     this.exports.breakTeam(this.team);
@@ -219,6 +225,7 @@ export class Threads {
 
 interface TeamExports {
   teamSize(team: number): number;
+  meetingsHeld(): number;
   runTogether(records: number, count: number, workers: number, team: number): number;
   breakTeam(team: number): void;
 }
