@@ -25,8 +25,9 @@ export interface ConvolutionSettings extends EpilogueOptions {
   /** Channels are cut into this many groups that are convolved apart. */
   readonly groups?: number;
   /**
-   * Sums of products only. Otherwise a 3 × 3 convolution of many channels may be Winograd's on the CPU, which is two to
-   * three times faster, rounds a little more and spreads an infinity or NaN over the tile it lies in. Holds for gradients too.
+   * Sums of products only. Otherwise a 3 × 3 convolution of many channels may be Winograd's, which is two to three times
+   * faster, rounds more (most of all beside padding, where all numbers have one sign) and spreads an infinity or NaN over the
+   * tile it lies in. Holds for gradients too.
    */
   readonly strict?: boolean;
 }

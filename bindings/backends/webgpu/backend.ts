@@ -186,7 +186,7 @@ class GPUBackend implements WebGPUBackend {
   }
 
   compile(segment: Segment): WebGPUProgram {
-    return this.#compile(segment, (kernel, shape) => this.#tuner.choose(kernel, shape));
+    return this.#compile(segment, (...product) => this.#tuner.choose(...product));
   }
 
   get tuned(): Tuned {

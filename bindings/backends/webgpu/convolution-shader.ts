@@ -1,20 +1,25 @@
 // Launches of a convolution and its gradients as products in tiles whose matrices are read on the fly: the sizes of the product,
 // the variant for them, and vectors where channels come in fours. Groups of few channels have entry points of their own and no
-// tiles. Words and bindings are those of shaders/conv2d*.wgsl. Read next: matmul-shader.ts, tile.ts, variants.ts.
-import type { KernelStep, Slot } from "../../graph/step.ts";
+// tiles; Winograd's method is a variant. Words and bindings are those of shaders/conv2d*.wgsl.
+// Read next: matmul-shader.ts, winograd-shader.ts, tile.ts, variants.ts.
+import type { KernelStep, Segment, Slot } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
 import { finished, isWholeArray, sliceOf, sumOfSlices } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
+import { sampleSegment } from "./sample.ts";
 import type { Loads } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, TileName, Variant } from "./variants.ts";
 import { tiles } from "./variants.ts";
+import { winogradDispatches, winogradShape } from "./winograd-shader.ts";
 
 /** One of the three as a product: a row for each pixel or tap. */
 interface Product {
   /** The sizes, and the channels of which four must be neighbours for vectors of the left and the right operand. */
   readonly sizes: (words: Words) => Omit<ProductShape, "batches"> & { readonly left: number; readonly right: number };
   readonly loads: readonly [left: Loads, right: Loads];
+  /** Elements of both operands and of the result. */
+  readonly elements: (words: Words) => readonly [number, number, number];
   /** The operands' names, and what reads their single elements beside the tiles. */
   readonly names: readonly [left: string, right: string];
   readonly readers: readonly string[];
@@ -35,11 +40,16 @@ interface Words {
   readonly groups: number;
 }
 
+const imageSize = ({ pixelsIn, inputs, groups }: Words): number => pixelsIn * inputs * groups;
+const resultSize = ({ pixelsOut, outputs, groups }: Words): number => pixelsOut * outputs * groups;
+const filterSize = ({ taps, inputs, outputs, groups }: Words): number => taps * inputs * outputs * groups;
+
 const products: Readonly<Record<string, Product>> = {
   conv2d: {
     sizes: ({ pixelsOut, taps, inputs, outputs }) => {
       return { m: pixelsOut, n: outputs, k: taps * inputs, left: inputs, right: outputs };
     },
+    elements: (words) => [imageSize(words), filterSize(words), resultSize(words)],
     loads: ["along", "across"],
     names: ["x", "w"],
     readers: ["read_input"],
@@ -50,6 +60,7 @@ const products: Readonly<Record<string, Product>> = {
     sizes: ({ pixelsIn, taps, inputs, outputs }) => {
       return { m: pixelsIn, n: inputs, k: taps * outputs, left: outputs, right: outputs };
     },
+    elements: (words) => [resultSize(words), filterSize(words), imageSize(words)],
     loads: ["along", "along"],
     names: ["dy", "w"],
     readers: ["read_gradient"],
@@ -60,6 +71,7 @@ const products: Readonly<Record<string, Product>> = {
     sizes: ({ pixelsOut, taps, inputs, outputs }) => {
       return { m: taps * inputs, n: outputs, k: pixelsOut, left: inputs, right: outputs };
     },
+    elements: (words) => [imageSize(words), resultSize(words), filterSize(words)],
     loads: ["across", "across"],
     names: ["x", "dy"],
     readers: ["read_input"],
@@ -97,8 +109,11 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   }
   const words = named(step.words);
   const { left, right, ...sizes } = product.sizes(words);
-  const shape = { batches: words.groups, ...sizes };
-  const variant = fitting(product, workshop.choose(step.kernel, shape));
+  const winograd = winogradShape(step.kernel, step.words, workshop.limits);
+  const shape = { batches: words.groups, ...sizes, winograd };
+  const sample = (): Segment => sampleSegment(step.kernel, step.words, product.elements(words));
+  const variant = fitting(product, workshop.choose(step.kernel, shape, sample));
+  if (variant.isWinograd === true) return winogradDispatches(step, slots, workshop, tiles[variant.tile]);
   const tile = tiles[variant.tile];
   const slice = sliceOf(variant, shape.k, tile.depth);
   const slices = Math.max(1, Math.ceil(shape.k / slice));
@@ -131,8 +146,9 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
 }
 
 /** The variant with a tile that a convolution has. */
-function fitting({ isLong }: Product, { tile, slices }: Variant): { readonly tile: TileName; readonly slices: number } {
+function fitting({ isLong }: Product, variant: Variant): Variant & { readonly tile: TileName } {
+  const { tile } = variant;
   if (tile === "rows") return { tile: "32x32/4x4", slices: 1 };
   const { rows, columns } = tiles[tile];
-  return { tile: isLong && rows * columns > 16 ? "64x64/4x4" : tile, slices };
+  return { ...variant, tile: isLong && rows * columns > 16 ? "64x64/4x4" : tile };
 }

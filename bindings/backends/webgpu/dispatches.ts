@@ -66,8 +66,8 @@ export interface Workshop {
   readonly choose: Choose;
 }
 
-/** Chooses a way to compute a product. */
-export type Choose = (kernel: string, shape: ProductShape) => Variant;
+/** Chooses a way to compute a product; `sample` is a segment of it alone, to be measured. */
+export type Choose = (kernel: string, shape: ProductShape, sample: () => Segment) => Variant;
 
 function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const { library, limits, temporary } = workshop;

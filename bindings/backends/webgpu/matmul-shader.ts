@@ -1,14 +1,16 @@
 // Launches of a product of matrices: the variant for its shape, vectors where the operands lie so that none goes over an edge,
 // and a sum over slices where k is cut. Words and bindings are those of shaders/matmul.wgsl.
 // Read next: variants.ts for the choice, tile.ts for the text, reduce-shader.ts for the sum.
-import type { KernelStep, Slot } from "../../graph/step.ts";
+import type { DType } from "../../core/dtype.ts";
+import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";
 import { insert, paste, plain, retypeOutput } from "./attachment.ts";
 import type { GPULimits } from "./description.ts";
 import type { Workshop } from "./dispatches.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
-import type { Loads } from "./tile.ts";
+import { productSegment } from "./sample.ts";
+import type { Loads, Tile } from "./tile.ts";
 import { tiled, tileM, tileN } from "./tile.ts";
 import type { ProductShape, Variant } from "./variants.ts";
 import { suits, tiles } from "./variants.ts";
@@ -21,33 +23,55 @@ export function productShape(words: readonly number[]): ProductShape {
 
 /** The launches of a matmul step whose result has elements. */
 export function matmulDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
-  const { limits, library, choose } = workshop;
+  const { limits, choose, temporary } = workshop;
   const shape = productShape(step.words);
-  const variant = choose("matmul", shape);
+  const variant = choose("matmul", shape, () => productSegment(shape));
   if (variant.tile === "rows" && suits(variant, shape, limits)) return [rowsDispatch(step, slots, workshop)];
   const tile = tiles[variant.tile === "rows" ? "32x32/4x4" : variant.tile];
   const { batches, m, n, k } = shape;
-  const isFloat = step.dtype === "f32";
   const slice = sliceOf(variant, k, tile.depth);
   const slices = Math.max(1, Math.ceil(k / slice));
-  const isWhole = slices === 1;
-  const [left, right] = loadsOf(step);
-  const loads = [
-    isFloat && isWholeArray(step, slots, limits, 0) ? left : "loose",
-    isFloat && isWholeArray(step, slots, limits, 1) ? right : "loose",
-  ] as const;
-  const target = isWhole ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * batches * m * n);
-  const text = tiled(library.template("matmul") ?? "", tile, [
-    { name: "a", loads: loads[0], isClose: "parameters.aColumn == 1" },
-    { name: "b", loads: loads[1], isClose: "parameters.bRow == 1" },
-  ]);
-  const whole = { ...step, outputs: [{ slot: target, dtype: step.dtype, offset: 0, strides: [1] }] };
-  const first = finished(isWhole ? whole : { ...whole, epilogue: undefined }, slots, workshop, text, {
-    entry: "main",
-    groups: slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile)),
-    slice,
+  if (slices === 1) return [tiledDispatch(step, slots, workshop, { tile, slice })];
+  const target = temporary(step.dtype, slices * batches * m * n);
+  const partial = { ...step, outputs: [whole(target, step.dtype)], epilogue: undefined };
+  return [
+    tiledDispatch(partial, slots, workshop, { tile, slice }),
+    ...sumOfSlices(step, slots, workshop, target, slices, batches * m * n),
+  ];
+}
+
+/** All of a slot. */
+export const whole = (slot: number, dtype: DType): SlotView => ({ slot, dtype, offset: 0, strides: [1] });
+
+/** How a product is cut. */
+export interface Cut {
+  readonly tile: Tile;
+  /** Steps of k in a slice. */
+  readonly slice: number;
+  /** Whether sums are made in blocks of a tile's depth. */
+  readonly isBlocked?: boolean;
+}
+
+/** The launch of a product in tiles; the slices of k, if there are several, lie one after the other in the output. */
+export function tiledDispatch(
+  step: KernelStep,
+  slots: readonly Slot[],
+  workshop: Workshop,
+  { tile, slice, isBlocked = false }: Cut,
+): Dispatch {
+  const { batches, m, n, k } = productShape(step.words);
+  const lying = loadsOf(step);
+  const loads = ([0, 1] as const).map((at): Loads => {
+    return step.dtype === "f32" && isWholeArray(step, slots, workshop.limits, at) ? lying[at] : "loose";
   });
-  return isWhole ? [first] : [first, ...sumOfSlices(step, slots, workshop, target, slices, batches * m * n)];
+  const operands = [
+    { name: "a", loads: loads[0] ?? "loose", isClose: "parameters.aColumn == 1" },
+    { name: "b", loads: loads[1] ?? "loose", isClose: "parameters.bRow == 1" },
+  ] as const;
+  const text = tiled(workshop.library.template("matmul") ?? "", tile, operands, isBlocked);
+  const slices = Math.max(1, Math.ceil(k / slice));
+  const groups = slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
+  return finished(step, slots, workshop, text, { entry: "main", groups, slice });
 }
 
 /** The launches that sum up slices of `size` elements in the slot `partial` and apply the step's epilogue. */

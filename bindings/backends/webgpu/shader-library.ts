@@ -27,7 +27,7 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
 };
 
 /** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
-const parts: readonly string[] = ["prelude", "matmulRows"];
+const parts: readonly string[] = ["prelude", "matmulRows", "winograd"];
 
 const foldKernels: readonly string[] = ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"];
 

@@ -31,8 +31,11 @@ export const workgroupBytes = (tile: Tile): number => tile.depth * (tileM(tile) 
 const range = (count: number): number[] => [...new Array<number>(count).keys()];
 const component = (index: number): string => "xyzw".charAt(index);
 
-/** Sizes, the product of a staged step and the way of the results out, which calls `store_quad` of the file. */
-export function tileText(tile: Tile): string {
+/**
+ * Sizes, the product of a staged step and the way of the results out, which calls `store_quad` of the file. With `isBlocked` a
+ * staged step is summed by itself before it is added: twice the registers, and rounding that hardly grows with k.
+ */
+export function tileText(tile: Tile, isBlocked: boolean): string {
   const { rows, columns, across, depth } = tile;
   const [m, n] = [tileM(tile), tileN(tile)];
   const rowQuads = rows / 4;
@@ -50,7 +53,7 @@ var<workgroup> rightTile: array<vec4<Scalar>, ${String((depth * n) / 4)}>;
 fn multiply(lane: i32, sums: ptr<function, Sums>) {
   let down = lane / ${String(across)} * ${String(rowQuads)};
   let across = lane % ${String(across)};
-${cells.map(({ at }) => `  var s${String(at)} = (*sums)[${String(at)}];`).join("\n")}
+${cells.map(({ at }) => `  var s${String(at)} = ${isBlocked ? "vec4<Scalar>()" : `(*sums)[${String(at)}]`};`).join("\n")}
   for (var k = 0; k < DEPTH; k++) {
 ${range(rowQuads)
   .map((quad) => `    let a${String(quad)} = leftTile[k * ${String(m / 4)} + down + ${String(quad)}];`)
@@ -65,7 +68,7 @@ ${cells
   )
   .join("\n")}
   }
-${cells.map(({ at }) => `  (*sums)[${String(at)}] = s${String(at)};`).join("\n")}
+${cells.map(({ at }) => `  (*sums)[${String(at)}] ${isBlocked ? "+=" : "="} s${String(at)};`).join("\n")}
 }
 fn add_sums(totals: ptr<function, Sums>, sums: ptr<function, Sums>) {
 ${cells.map(({ at }) => `  (*totals)[${String(at)}] += (*sums)[${String(at)}];`).join("\n")}
@@ -153,6 +156,7 @@ export function tiled(
   template: string,
   tile: Tile,
   operands: readonly [left: Staging & { readonly name: string }, right: Staging & { readonly name: string }],
+  isBlocked = false,
 ): string {
   let text = template;
   operands.forEach(({ name, loads }, at) => {
@@ -160,7 +164,7 @@ export function tiled(
     text = without(text, loads === "loose" ? `${side}_vector` : `${side}_quad`);
     if (loads !== "loose") text = text.replace(`> ${name}: array<Scalar>;`, `> ${name}: array<vec4<Scalar>>;`);
   });
-  text = insert(text, "tile", tileText(tile));
+  text = insert(text, "tile", tileText(tile, isBlocked));
   return insert(text, "stage", stageText(tile, ...operands));
 }
 

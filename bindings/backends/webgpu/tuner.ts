@@ -1,8 +1,7 @@
-// Measures the variants of products on this device (a convolution as the product it is), for shapes that were met, and remembers the best by bucket of shapes.
-// What was measured is a plain map, to be kept with a machine's profile and adopted at the next start; programs compiled
-// afterwards use it. Nothing is measured unless somebody asks. Knows no engine. Read next: variants.ts.
-import { sizeOf } from "../../core/shape.ts";
-import type { KernelStep, Segment } from "../../graph/step.ts";
+// Measures the variants of products and convolutions on this device, for shapes that were met, and remembers the best by bucket
+// of shapes. What was measured is a plain map, to be kept with a machine's profile and adopted at the next start; programs
+// compiled afterwards use it. Nothing is measured unless somebody asks. Knows no engine. Read next: variants.ts, sample.ts.
+import type { Segment } from "../../graph/step.ts";
 import type { Backend, KernelTiming, Program, Storage } from "../backend.ts";
 import type { GPULimits } from "./description.ts";
 import type { ProductShape, Tuned, Variant } from "./variants.ts";
@@ -21,10 +20,16 @@ const mostElements = 2 ** 24;
 /** Runs of each variant; the fastest counts. */
 const turns = 3;
 
+/** A shape that was met, and what is run to measure it. */
+interface Met {
+  readonly shape: ProductShape;
+  readonly sample: () => Segment;
+}
+
 export class Tuner {
   readonly #limits: GPULimits;
   readonly #tuned = new Map<string, string>();
-  readonly #met = new Map<string, ProductShape>();
+  readonly #met = new Map<string, Met>();
 
   constructor(limits: GPULimits) {
     this.#limits = limits;
@@ -49,10 +54,10 @@ export class Tuner {
     return [...this.#met.keys()].filter((bucket) => !this.#tuned.has(bucket));
   }
 
-  /** The variant for a shape. */
-  choose(kernel: string, shape: ProductShape): Variant {
+  /** The variant for a shape; `sample` gives a segment of it alone. */
+  choose(kernel: string, shape: ProductShape, sample: () => Segment): Variant {
     const bucket = bucketOf(kernel, shape);
-    if (!this.#met.has(bucket)) this.#met.set(bucket, shape);
+    if (!this.#met.has(bucket)) this.#met.set(bucket, { shape, sample });
     const variant = variantOf(this.#tuned.get(bucket) ?? this.#tuned.get(`${kernel}:*`) ?? "");
     return variant !== undefined && suits(variant, shape, this.#limits) ? variant : byRule(shape, this.#limits);
   }
@@ -63,24 +68,24 @@ export class Tuner {
     let count = 0;
     for (const bucket of this.open) {
       if (performance.now() - begun > milliseconds) break;
-      const shape = this.#met.get(bucket);
-      if (shape === undefined) continue;
-      this.#tuned.set(bucket, nameOf(await this.#fastest(bench, shape)));
+      const met = this.#met.get(bucket);
+      if (met === undefined) continue;
+      this.#tuned.set(bucket, nameOf(await this.#fastest(bench, met)));
       count += 1;
     }
     return count;
   }
 
-  async #fastest(bench: Bench, shape: ProductShape): Promise<Variant> {
-    const { batches, m, n, k } = shape;
-    const sizes = [batches * m * k, batches * k * n, batches * m * n];
+  async #fastest(bench: Bench, { shape, sample }: Met): Promise<Variant> {
+    const segment = sample();
+    const sizes = segment.slots.map((slot) => (slot.kind === "scalar" ? 1 : slot.size));
     let best = byRule(shape, this.#limits);
     if (sizes.some((size) => size > mostElements || size === 0)) return best;
     const operands = sizes.slice(0, 2).map((size) => bench.backend.upload(new Float32Array(size).fill(0.5), "f32"));
     let least = Infinity;
     try {
       for (const variant of candidates(shape, this.#limits)) {
-        const program = bench.compile(productSegment(shape), variant);
+        const program = bench.compile(segment, variant);
         await program.compileAhead();
         const time = await timeOf(bench, program, operands);
         program.dispose();
@@ -112,33 +117,4 @@ async function timeOf(bench: Bench, program: Program, operands: readonly Storage
     least = Math.min(least, time);
   }
   return least;
-}
-
-/** A segment of one product of contiguous matrices. */
-export function productSegment({ batches, m, n, k }: ProductShape): Segment {
-  const size = (...shape: number[]): number => sizeOf(shape);
-  const view = (slot: number): KernelStep["inputs"][number] => ({ slot, dtype: "f32", offset: 0, strides: [1] });
-  return {
-    slots: [
-      { kind: "input", index: 0, dtype: "f32", size: size(batches, m, k) },
-      { kind: "input", index: 1, dtype: "f32", size: size(batches, k, n) },
-      { kind: "output", index: 0, dtype: "f32", size: size(batches, m, n) },
-    ],
-    steps: [
-      {
-        kind: "kernel",
-        label: "matmul",
-        kernel: "matmul",
-        dtype: "f32",
-        inputs: [view(0), view(1)],
-        outputs: [view(2)],
-        words: [batches, 1, m, n, k, k, 1, m * k, 0, n, 1, k * n, 0],
-        workgroups: 1,
-        entry: "main",
-        scratch: 0,
-        epilogue: undefined,
-      },
-    ],
-    buffers: [],
-  };
 }
