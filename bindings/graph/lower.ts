@@ -14,7 +14,7 @@ import type { DeviceName } from "./node.ts";
 import { joinMapsOnGpu } from "./join-maps.ts";
 import { planSlots } from "./slots.ts";
 import type { Attachment, Segment, Slot, SlotView, Step } from "./step.ts";
-import { viewsOf } from "./step.ts";
+import { viewsOf, whole } from "./step.ts";
 import type { Surface } from "./strips.ts";
 import { withStrips } from "./strips.ts";
 
@@ -231,7 +231,7 @@ class Lowering {
     const isGpu = this.device === "webgpu";
     const outputs = group.outputs.map((buffer): SlotView => {
       const slot = this.slot(buffer);
-      return { slot, dtype: this.drafts[slot]?.dtype ?? "f32", offset: 0, strides: [1] };
+      return whole(slot, this.drafts[slot]?.dtype ?? "f32");
     });
     const [target] = group.outputs.map((buffer) => this.slot(buffer));
     const raw = isGpu || target === undefined ? target : this.rawSlot(group.epilogue, target);

@@ -17,6 +17,9 @@ export interface SlotView {
   readonly share?: number;
 }
 
+/** All of a slot, in memory order. */
+export const whole = (slot: number, dtype: DType): SlotView => ({ slot, dtype, offset: 0, strides: [1] });
+
 /** A further result of a map over the same shape and inputs. */
 export interface MapResult {
   readonly expression: Expression;

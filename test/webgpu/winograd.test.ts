@@ -6,14 +6,14 @@ import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
 import type { ProductShape } from "../../bindings/backends/webgpu/variants.ts";
 import { bucketOf, byRule, candidates, nameOf, suits, variantOf } from "../../bindings/backends/webgpu/variants.ts";
-import { winogradShape } from "../../bindings/backends/webgpu/winograd-shader.ts";
+import { winogradOf } from "../../bindings/backends/webgpu/winograd-shader.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import type { NdArray } from "../reference/array.ts";
 import type { Padding } from "../reference/convolution.ts";
 import * as reference from "../reference/convolution.ts";
-import { open } from "./segments.ts";
+import { open, sequence } from "./segments.ts";
 
 /** A sixteenth of what most devices allow would hold all; this is less than the larger images and the tiles of any. */
 const small = { maxStorageBufferBindingSize: 2 ** 18, maxWorkgroupStorage: 16384 };
@@ -46,12 +46,9 @@ async function on<T>(
 
 /** Numbers of both signs; `bias` moves them all to one. */
 function numbers(shape: readonly number[], seed: number, bias = 0): NdArray {
-  let state = seed;
-  const data = Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.fround(state / 2 ** 31 - 1 + bias);
-  });
-  return { shape: [...shape], data: [...data] };
+  const next = sequence(seed);
+  const length = shape.reduce((a, b) => a * b, 1);
+  return { shape: [...shape], data: Array.from({ length }, () => Math.fround(2 * next() - 1 + bias)) };
 }
 
 const tensorOf = ({ shape, data }: NdArray): Tensor => athanor.tensor(Float32Array.from(data), { shape });
@@ -90,19 +87,29 @@ const shapes: readonly (readonly [x: Shape, outputs: number, padding: Padding, b
   [[1, 10, 10, 64], 16, around(0, 0), 1],
 ];
 
+/** Holds the result to four ulps of the sum of magnitudes, and the launches it takes to their number. */
+async function expectClose(
+  backend: WebGPUBackend,
+  op: "conv2d" | "convTranspose2d",
+  x: NdArray,
+  w: NdArray,
+  padding: Padding,
+  launches: number,
+): Promise<void> {
+  const before = backend.counts.dispatches;
+  const options = { padding: pairs(padding) };
+  const found = await athanor.withDevice("webgpu", () => athanor[op](tensorOf(x), tensorOf(w), options)).data();
+  expect(backend.counts.dispatches - before).toBe(launches);
+  const expected = reference[op](x, w, { padding });
+  expect(errorOf(found, expected, reference[op](absolute(x), absolute(w), { padding }))).toBeLessThan(4);
+}
+
 describe("within the tolerance of convolutions", () => {
   test.each(["winograd 32x32/4x4", "winograd 64x64/4x4", "winograd 32x64/4x8"])("%s", async (variant) => {
     await on({}, variant, async (backend) => {
       for (const [shape, outputs, padding, bias] of variant.endsWith("32x32/4x4") ? shapes : shapes.slice(1, 2)) {
         const [x, w] = [numbers(shape, 1, bias), numbers([3, 3, shape[3], outputs], 2, bias)];
-        const before = backend.counts.dispatches;
-        const y = await athanor
-          .withDevice("webgpu", () => athanor.conv2d(tensorOf(x), tensorOf(w), { padding: pairs(padding) }))
-          .data();
-        expect(backend.counts.dispatches - before).toBe(4);
-        const expected = reference.conv2d(x, w, { padding });
-        const error = errorOf(y, expected, reference.conv2d(absolute(x), absolute(w), { padding }));
-        expect(error).toBeLessThan(4);
+        await expectClose(backend, "conv2d", x, w, padding, 4);
       }
     });
   });
@@ -115,30 +122,16 @@ describe("within the tolerance of convolutions", () => {
         [[1, 4, 4, 130], 9, around(2, 2)],
       ] as const) {
         const [dy, w] = [numbers(shape, 1), numbers([3, 3, outputs, shape[3]], 2)];
-        const before = backend.counts.dispatches;
-        const dx = await athanor
-          .withDevice("webgpu", () => athanor.convTranspose2d(tensorOf(dy), tensorOf(w), { padding: pairs(padding) }))
-          .data();
-        expect(backend.counts.dispatches - before).toBe(4);
-        const expected = reference.convTranspose2d(dy, w, { padding });
-        const error = errorOf(dx, expected, reference.convTranspose2d(absolute(dy), absolute(w), { padding }));
-        expect(error).toBeLessThan(4);
+        await expectClose(backend, "convTranspose2d", dy, w, padding, 4);
       }
     });
   });
 
   test("on a device with small buffers: images in parts, tiles a few at a time", async () => {
     await on({ limits: small, features: [] }, "winograd 32x32/4x4", async (backend) => {
-      const padding = around(1, 1);
       const [x, w] = [numbers([2, 24, 23, 64], 1), numbers([3, 3, 64, 20], 2)];
-      const before = backend.counts.dispatches;
-      const y = await athanor
-        .withDevice("webgpu", () => athanor.conv2d(tensorOf(x), tensorOf(w), { padding: pairs(padding) }))
-        .data();
       // 72 tiles, 28 at a time.
-      expect(backend.counts.dispatches - before).toBe(1 + 3 * 3);
-      const expected = reference.conv2d(x, w, { padding });
-      expect(errorOf(y, expected, reference.conv2d(absolute(x), absolute(w), { padding }))).toBeLessThan(4);
+      await expectClose(backend, "conv2d", x, w, around(1, 1), 1 + 3 * 3);
     });
   });
 });
@@ -211,7 +204,7 @@ describe("the choice", () => {
   const limits = { maxWorkgroupStorage: 16384, maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 2 ** 27 };
   const shape = (edge: number, inputs: number, outputs: number, strict = 0): ProductShape => {
     const words = [1, edge, edge, inputs, edge, edge, outputs, 3, 3, 1, 1, 1, 1, 1, 1, 1, strict];
-    const winograd = winogradShape("conv2d", words, limits as GPULimits);
+    const winograd = winogradOf("conv2d", words, limits as GPULimits);
     return { batches: 1, m: edge ** 2, n: outputs, k: 9 * inputs, winograd };
   };
   const rule = (of: ProductShape): string => nameOf(byRule(of, limits as GPULimits));

@@ -60,6 +60,19 @@ ${statements}
   };
 }
 
+/** What becomes of a value of type `value` before it is stored: the epilogue, or nothing. Numbered as by `paste`. */
+export function pasteEpilogue(
+  epilogue: Attachment | undefined,
+  slots: readonly Slot[],
+  value: DType,
+  first: number,
+  blockIndex: number,
+): Pasted {
+  if (epilogue !== undefined) return paste(epilogue, slots, "epilogue", value, first, blockIndex);
+  const type = wgslStorageType(value);
+  return plain(`fn epilogue(value: ${type}, index: u32) -> ${type} { return value; }`, first);
+}
+
 /** The text with the line "// @insert name" replaced. */
 export function insert(template: string, name: string, text: string): string {
   return template.replace(new RegExp(`^// @insert ${name}$`, "m"), () => text);

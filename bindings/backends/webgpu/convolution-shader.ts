@@ -3,6 +3,7 @@
 // tiles; Winograd's method is a variant. Words and bindings are those of shaders/conv2d*.wgsl.
 // Read next: matmul-shader.ts, winograd-shader.ts, tile.ts, variants.ts.
 import type { KernelStep, Segment, Slot } from "../../graph/step.ts";
+import { whole } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
 import { finished, isWholeArray, sliceOf, sumOfSlices } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
@@ -11,7 +12,7 @@ import type { Loads } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, TileName, Variant } from "./variants.ts";
 import { tiles } from "./variants.ts";
-import { winogradDispatches, winogradShape } from "./winograd-shader.ts";
+import { winogradDispatches, winogradOf } from "./winograd-shader.ts";
 
 /** One of the three as a product: a row for each pixel or tap. */
 interface Product {
@@ -109,11 +110,12 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   }
   const words = named(step.words);
   const { left, right, ...sizes } = product.sizes(words);
-  const winograd = winogradShape(step.kernel, step.words, workshop.limits);
+  const winograd = winogradOf(step.kernel, step.words, workshop.limits);
   const shape = { batches: words.groups, ...sizes, winograd };
   const sample = (): Segment => sampleSegment(step.kernel, step.words, product.elements(words));
   const variant = fitting(product, workshop.choose(step.kernel, shape, sample));
-  if (variant.isWinograd === true) return winogradDispatches(step, slots, workshop, tiles[variant.tile]);
+  if (winograd !== undefined && variant.isWinograd === true)
+    return winogradDispatches(step, slots, workshop, tiles[variant.tile], winograd);
   const tile = tiles[variant.tile];
   const slice = sliceOf(variant, shape.k, tile.depth);
   const slices = Math.max(1, Math.ceil(shape.k / slice));
@@ -130,9 +132,8 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   ]);
   const size = shape.batches * shape.m * shape.n;
   const target = slices === 1 ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * size);
-  const output = { slot: target, dtype: step.dtype, offset: 0, strides: [1] };
   const first = finished(
-    { ...step, outputs: [output], epilogue: slices === 1 ? step.epilogue : undefined },
+    { ...step, outputs: [whole(target, step.dtype)], epilogue: slices === 1 ? step.epilogue : undefined },
     slots,
     workshop,
     text,

@@ -2,10 +2,8 @@
 // element offsets and parameter words into its uniform block, an epilogue pasted where the file has room for one.
 // Read next: shaders/README.md for the conventions, attachment.ts for the epilogue.
 import { BackendError } from "../../core/errors.ts";
-import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { KernelStep, Slot } from "../../graph/step.ts";
-import type { Pasted } from "./attachment.ts";
-import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import { insert, pasteEpilogue, retypeOutput } from "./attachment.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
@@ -27,34 +25,34 @@ export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library
       `the kernel ${step.kernel} writes whole buffers; an output at an offset was asked for`,
     );
   }
-  const { inputs, outputs } = step;
+  return templateDispatch(step, slots, library, insert(template, "dot", library.dotText), launchOf(step, template));
+}
+
+/** The launch of a text: inputs, outputs, offsets with the words, and what the epilogue needs, bound in this order. */
+export function templateDispatch(
+  { label, dtype, inputs, outputs, words, epilogue }: KernelStep,
+  slots: readonly Slot[],
+  library: ShaderLibrary,
+  template: string,
+  { entry, groups }: { readonly entry: string; readonly groups: number },
+): Dispatch {
   const block = inputs.length + outputs.length;
-  const epilogue = epilogueOf(step, slots, block + 1);
-  const type = step.epilogue?.expression.dtype;
-  const bindings: Binding[] = [
+  const pasted = pasteEpilogue(epilogue, slots, dtype, block + 1, 1);
+  const retyped = epilogue === undefined ? template : retypeOutput(template, epilogue.expression.dtype);
+  const own: Binding[] = [
     ...inputs.map((view, at): Binding => ({ binding: at, access: "read", source: view.slot })),
     ...outputs.map((view, at): Binding => ({ binding: inputs.length + at, access: "write", source: view.slot })),
     { binding: block, access: "uniform", source: 0 },
   ];
-  const retyped = type === undefined ? template : retypeOutput(template, type);
-  const text = insert(insert(retyped, "epilogue", epilogue.text), "dot", library.dotText);
-  const words = [...inputs.map(({ offset }) => offset), ...step.words];
-  const launch = launchOf(step, template);
+  const numbers = [...inputs.map(({ offset }) => offset), ...words];
   return {
-    label: step.label,
-    text: library.link(text, step.dtype),
-    entry: launch.entry,
-    groups: launch.groups,
-    bindings: [...bindings, ...epilogue.bindings],
-    blocks: [words.map((value): Word => ({ value })), epilogue.block.words],
+    label,
+    text: library.link(insert(retyped, "epilogue", pasted.text), dtype),
+    entry,
+    groups,
+    bindings: [...own, ...pasted.bindings],
+    blocks: [numbers.map((value): Word => ({ value })), pasted.block.words],
   };
-}
-
-function epilogueOf(step: KernelStep, slots: readonly Slot[], first: number): Pasted {
-  const scalar = wgslStorageType(step.dtype);
-  if (step.epilogue === undefined)
-    return plain(`fn epilogue(value: ${scalar}, index: u32) -> ${scalar} { return value; }`, first);
-  return paste(step.epilogue, slots, "epilogue", step.dtype, first, 1);
 }
 
 /** argMax and argMin have a second entry point, one workgroup a result, for long rows. */

@@ -1,12 +1,12 @@
 // Launches of a product of matrices: the variant for its shape, vectors where the operands lie so that none goes over an edge,
 // and a sum over slices where k is cut. Words and bindings are those of shaders/matmul.wgsl.
 // Read next: variants.ts for the choice, tile.ts for the text, reduce-shader.ts for the sum.
-import type { DType } from "../../core/dtype.ts";
-import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";
-import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import type { KernelStep, Slot } from "../../graph/step.ts";
+import { whole } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import type { Workshop } from "./dispatches.ts";
-import type { Binding, Dispatch, Word } from "./operands.ts";
+import { templateDispatch } from "./kernel-shader.ts";
+import type { Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import { productSegment } from "./sample.ts";
@@ -40,9 +40,6 @@ export function matmulDispatches(step: KernelStep, slots: readonly Slot[], works
   ];
 }
 
-/** All of a slot. */
-export const whole = (slot: number, dtype: DType): SlotView => ({ slot, dtype, offset: 0, strides: [1] });
-
 /** How a product is cut. */
 export interface Cut {
   readonly tile: Tile;
@@ -61,12 +58,11 @@ export function tiledDispatch(
 ): Dispatch {
   const { batches, m, n, k } = productShape(step.words);
   const lying = loadsOf(step);
-  const loads = ([0, 1] as const).map((at): Loads => {
-    return step.dtype === "f32" && isWholeArray(step, slots, workshop.limits, at) ? lying[at] : "loose";
-  });
+  const loadsAt = (at: 0 | 1): Loads =>
+    step.dtype === "f32" && isWholeArray(step, slots, workshop.limits, at) ? lying[at] : "loose";
   const operands = [
-    { name: "a", loads: loads[0] ?? "loose", isClose: "parameters.aColumn == 1" },
-    { name: "b", loads: loads[1] ?? "loose", isClose: "parameters.bRow == 1" },
+    { name: "a", loads: loadsAt(0), isClose: "parameters.aColumn == 1" },
+    { name: "b", loads: loadsAt(1), isClose: "parameters.bRow == 1" },
   ] as const;
   const text = tiled(workshop.library.template("matmul") ?? "", tile, operands, isBlocked);
   const slices = Math.max(1, Math.ceil(k / slice));
@@ -125,36 +121,15 @@ export function sliceOf({ slices }: Variant, k: number, depth: number): number {
   return Math.max(depth, Math.ceil(k / slices / depth) * depth);
 }
 
-/** The launch of a text with its epilogue. */
+/** The launch of a text for a product whose k is cut into slices of so many steps. */
 export function finished(
   step: KernelStep,
   slots: readonly Slot[],
   { library }: Workshop,
   template: string,
-  { entry, groups, slice }: { readonly entry: string; readonly groups: number; readonly slice: number },
+  { slice, ...launch }: { readonly entry: string; readonly groups: number; readonly slice: number },
 ): Dispatch {
-  const epilogue =
-    step.epilogue === undefined
-      ? plain("fn epilogue(value: Scalar, index: u32) -> Scalar { return value; }", 4)
-      : paste(step.epilogue, slots, "epilogue", step.dtype, 4, 1);
-  const type = step.epilogue?.expression.dtype;
-  const text = insert(type === undefined ? template : retypeOutput(template, type), "epilogue", epilogue.text);
-  const words = [...step.inputs.map(({ offset }) => offset), ...step.words, slice];
-  const [a, b] = step.inputs;
-  const bindings: Binding[] = [
-    { binding: 0, access: "read", source: a?.slot ?? -1 },
-    { binding: 1, access: "read", source: b?.slot ?? -1 },
-    { binding: 2, access: "write", source: step.outputs[0]?.slot ?? -1 },
-    { binding: 3, access: "uniform", source: 0 },
-  ];
-  return {
-    label: step.label,
-    text: library.link(text, step.dtype),
-    entry,
-    groups,
-    bindings: [...bindings, ...epilogue.bindings],
-    blocks: [words.map((value): Word => ({ value })), epilogue.block.words],
-  };
+  return templateDispatch({ ...step, words: [...step.words, slice] }, slots, library, template, launch);
 }
 
 /** How each operand can be loaded: in vectors where all of them begin at a multiple of four and none goes over an edge. */

@@ -4,8 +4,7 @@
 import { BackendError } from "../../core/errors.ts";
 import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";
-import type { Pasted } from "./attachment.ts";
-import { paste, plain } from "./attachment.ts";
+import { pasteEpilogue } from "./attachment.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
@@ -20,7 +19,7 @@ export function ownDispatch(step: KernelStep, slots: readonly Slot[], library: S
   const bindings: Binding[] = operands.map(({ slot }, at) => {
     return { binding: at, access: at < step.inputs.length ? "read" : "write", source: slot };
   });
-  const epilogue = epilogueOf(step, slots, block + 1);
+  const epilogue = pasteEpilogue(step.epilogue, slots, step.outputs[0]?.dtype ?? "f32", block + 1, 1);
   const text = [wgsl.source, ...declarationsOf(step, wgsl, operands), epilogue.text].join("\n");
   return {
     label: step.label,
@@ -46,10 +45,4 @@ function declarationsOf(step: KernelStep, wgsl: OwnWgsl, operands: readonly Slot
   const fields = wgsl.parameters.map(([name, type]) => `  ${name}: ${type},`);
   const place = `@group(0) @binding(${String(operands.length)})`;
   return [...buffers, `struct Parameters {\n${fields.join("\n")}\n}`, `${place} var<uniform> parameters: Parameters;`];
-}
-
-function epilogueOf(step: KernelStep, slots: readonly Slot[], first: number): Pasted {
-  if (step.epilogue !== undefined) return paste(step.epilogue, slots, "epilogue", step.outputs[0]?.dtype, first, 1);
-  const type = wgslStorageType(step.outputs[0]?.dtype ?? "f32");
-  return plain(`fn epilogue(value: ${type}, index: u32) -> ${type} { return value; }`, first);
 }

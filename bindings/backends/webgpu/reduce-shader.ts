@@ -5,7 +5,7 @@ import type { DType } from "../../core/dtype.ts";
 import { fromStorage, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { Attachment, ReduceStep, Slot } from "../../graph/step.ts";
 import type { Pasted } from "./attachment.ts";
-import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import { insert, paste, pasteEpilogue, plain, retypeOutput } from "./attachment.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
@@ -56,10 +56,7 @@ export function reduceDispatches(
       at === 0 && step.prologue !== undefined
         ? loaded(step.prologue, slots, step.dtype)
         : loadPlainly(input?.dtype, step.dtype);
-    const epilogue =
-      isLast && step.epilogue !== undefined
-        ? paste(step.epilogue, slots, "epilogue", step.dtype, load.next, 2)
-        : keep(load.next);
+    const epilogue = pasteEpilogue(isLast ? step.epilogue : undefined, slots, step.dtype, load.next, 2);
     const type = isLast ? step.output.dtype : step.dtype;
     const own: Binding[] = [
       { binding: 1, access: "write", source: output },
@@ -85,10 +82,6 @@ export function reduceDispatches(
       blocks: [words.map((value): Word => ({ value })), load.block.words, epilogue.block.words],
     };
   });
-}
-
-function keep(next: number): Pasted {
-  return plain("fn epilogue(value: Scalar, index: u32) -> Scalar { return value; }", next);
 }
 
 function loadPlainly(from: DType | undefined, to: DType): Pasted {

@@ -1,6 +1,7 @@
 // Segments of one kernel on buffers of its own: what is run to find out how long a kernel takes on this device.
 // Knows slots and words, no shader. Read next: tuner.ts, which measures them.
-import type { KernelStep, Segment } from "../../graph/step.ts";
+import type { Segment } from "../../graph/step.ts";
+import { whole } from "../../graph/step.ts";
 import type { ProductShape } from "./variants.ts";
 
 /** A kernel that reads two buffers and writes one, of so many elements each. */
@@ -9,7 +10,6 @@ export function sampleSegment(
   words: readonly number[],
   [left, right, result]: readonly [left: number, right: number, result: number],
 ): Segment {
-  const view = (slot: number): KernelStep["inputs"][number] => ({ slot, dtype: "f32", offset: 0, strides: [1] });
   return {
     slots: [
       { kind: "input", index: 0, dtype: "f32", size: left },
@@ -22,8 +22,8 @@ export function sampleSegment(
         label: kernel,
         kernel,
         dtype: "f32",
-        inputs: [view(0), view(1)],
-        outputs: [view(2)],
+        inputs: [whole(0, "f32"), whole(1, "f32")],
+        outputs: [whole(2, "f32")],
         words,
         workgroups: 1,
         entry: "main",

@@ -6,14 +6,15 @@
 // 3.5 where numbers have either sign or no border is padded (root of the mean square 0.1 to 0.7), with fewer channels more than
 // 4. Of numbers of one sign, windows that lie partly in the padding get up to 9, and 15 in images of one tile: as on the CPU.
 // One infinity or NaN in a tile reaches all outputs of the tile. Read next: shaders/winograd.wgsl, matmul-shader.ts.
-import type { KernelStep, Slot } from "../../graph/step.ts";
-import type { Pasted } from "./attachment.ts";
-import { insert, paste, plain, retypeOutput } from "./attachment.ts";
+import { BackendError } from "../../core/errors.ts";
+import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";
+import { whole } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
 import type { GPULimits } from "./description.ts";
+import { templateDispatch } from "./kernel-shader.ts";
 import { largestBuffer } from "./limits.ts";
-import { tiledDispatch, whole } from "./matmul-shader.ts";
-import type { Dispatch, Word } from "./operands.ts";
+import { tiledDispatch } from "./matmul-shader.ts";
+import type { Dispatch } from "./operands.ts";
 import { elementBytes } from "./parts.ts";
 import type { Tile } from "./tile.ts";
 import { without } from "./tile.ts";
@@ -73,14 +74,23 @@ function isNarrow({ read, written, top, left }: Convolution): boolean {
   return Math.max(top, bottom, left, right) <= 1;
 }
 
-/** The products that the method makes of a kernel, where it can be used. */
-export function winogradShape(kernel: string, words: readonly number[], limits: GPULimits): WinogradShape | undefined {
-  const found = convolutionOf(kernel, words);
-  if (found === undefined) return undefined;
-  const [height, width, outputs] = found.written;
-  const inputs = found.read[2];
-  const fits = values * inputs * outputs * elementBytes <= largestBuffer(limits) && tilesAtOnce(found, limits) > 0;
-  return fits ? { tiles: found.batch * Math.ceil(height / 4) * Math.ceil(width / 4), inputs, outputs } : undefined;
+/** A convolution that the method can do on a device, with the products it makes of it. */
+export interface Winograd extends WinogradShape {
+  readonly convolution: Convolution;
+  /** Tiles that are done at a time. */
+  readonly most: number;
+}
+
+/** What the method makes of a kernel, where it can be used. */
+export function winogradOf(kernel: string, words: readonly number[], limits: GPULimits): Winograd | undefined {
+  const convolution = convolutionOf(kernel, words);
+  if (convolution === undefined) return undefined;
+  const { batch, read, written } = convolution;
+  const [inputs, outputs] = [read[2], written[2]];
+  const tiles = batch * Math.ceil(written[0] / 4) * Math.ceil(written[1] / 4);
+  const most = Math.min(tiles, tilesAtOnce(convolution, limits));
+  const fits = values * inputs * outputs * elementBytes <= largestBuffer(limits) && most > 0;
+  return fits ? { convolution, tiles, inputs, outputs, most } : undefined;
 }
 
 /** Tiles whose values lie in one buffer. */
@@ -89,98 +99,84 @@ function tilesAtOnce({ read, written }: Convolution, limits: GPULimits): number 
   return Math.floor(bytes / (values * Math.max(read[2], written[2]) * elementBytes));
 }
 
-/** The launches for a kernel of which `winogradShape` tells the products. */
+/** The launches for a convolution that is done by the method. */
 export function winogradDispatches(
   step: KernelStep,
   slots: readonly Slot[],
   workshop: Workshop,
   tile: Tile,
+  winograd: Winograd,
 ): Dispatch[] {
-  const found = convolutionOf(step.kernel, step.words);
-  const shape = winogradShape(step.kernel, step.words, workshop.limits);
-  if (found === undefined || shape === undefined) return [];
-  const { tiles, inputs, outputs } = shape;
-  const most = Math.min(tiles, tilesAtOnce(found, workshop.limits));
+  const { convolution, tiles, inputs, outputs, most } = winograd;
   const [images, filters] = step.inputs;
-  const transformed = workshop.temporary("f32", values * inputs * outputs);
-  const packed = workshop.temporary("f32", values * most * inputs);
-  const products = workshop.temporary("f32", values * most * outputs);
-  const result = step.outputs[0]?.slot ?? -1;
-  const stage = (entry: Entry, from: number, to: number, offset: number, first: number, count: number): Dispatch =>
-    transform(step, slots, workshop, { entry, found, from, to, offset, first, count });
-  const dispatches = [stage("filters", filters?.slot ?? -1, transformed, filters?.offset ?? 0, 0, 0)];
+  const [result] = step.outputs;
+  if (images === undefined || filters === undefined || result === undefined)
+    throw new BackendError(step.label, "a convolution takes images and filters and has one result");
+  const scratch = (size: number): SlotView => whole(workshop.temporary("f32", size), "f32");
+  const transformed = scratch(values * inputs * outputs);
+  const packed = scratch(values * most * inputs);
+  const products = scratch(values * most * outputs);
+  const transform = (stage: Stage): Dispatch => transformDispatch(step, slots, workshop, convolution, stage);
+  const dispatches = [transform({ entry: "filters", from: filters, to: transformed, first: 0, count: 0 })];
   for (let first = 0; first < tiles; first += most) {
     const count = Math.min(most, tiles - first);
+    const product: KernelStep = {
+      ...step,
+      label: `${step.label} (products)`,
+      kernel: "matmul",
+      inputs: [packed, transformed],
+      outputs: [products],
+      words: [
+        ...[values, 1, count, outputs, inputs],
+        ...[inputs, 1, count * inputs, 0],
+        ...(convolution.isTurned ? [1, inputs] : [outputs, 1]),
+        ...[inputs * outputs, 0],
+      ],
+      epilogue: undefined,
+    };
     dispatches.push(
-      stage("inputs", images?.slot ?? -1, packed, images?.offset ?? 0, first, count),
-      tiledDispatch(
-        {
-          ...step,
-          label: `${step.label} (products)`,
-          kernel: "matmul",
-          inputs: [whole(packed, "f32"), whole(transformed, "f32")],
-          outputs: [whole(products, "f32")],
-          words: [
-            ...[values, 1, count, outputs, inputs],
-            ...[inputs, 1, count * inputs, 0],
-            ...(found.isTurned ? [1, inputs] : [outputs, 1]),
-            ...[inputs * outputs, 0],
-          ],
-          epilogue: undefined,
-        },
-        slots,
-        workshop,
-        { tile, slice: Math.max(1, inputs), isBlocked: true },
-      ),
-      stage("outputs", products, result, 0, first, count),
+      transform({ entry: "inputs", from: images, to: packed, first, count }),
+      tiledDispatch(product, slots, workshop, { tile, slice: Math.max(1, inputs), isBlocked: true }),
+      transform({ entry: "outputs", from: products, to: result, first, count }),
     );
   }
   return dispatches;
 }
 
-type Entry = (typeof entries)[number];
-
-/** One of the three transforms: of which slot to which, and of which tiles. */
+/** One of the three transforms: from where to where, and of which tiles. */
 interface Stage {
-  readonly entry: Entry;
-  readonly found: Convolution;
-  readonly from: number;
-  readonly to: number;
-  readonly offset: number;
+  readonly entry: (typeof entries)[number];
+  readonly from: SlotView;
+  readonly to: SlotView;
   readonly first: number;
   readonly count: number;
 }
 
-function transform(step: KernelStep, slots: readonly Slot[], { library }: Workshop, stage: Stage): Dispatch {
-  const { entry, found, from, to, offset, first, count } = stage;
-  const { read, written, top, left, isTurned } = found;
+function transformDispatch(
+  step: KernelStep,
+  slots: readonly Slot[],
+  { library }: Workshop,
+  { read, written, top, left, isTurned }: Convolution,
+  { entry, from, to, first, count }: Stage,
+): Dispatch {
   const isLast = entry === "outputs";
   const filters = read[2] * written[2];
   // Other entry points would have to be right for an output of another type.
   const others = entries.filter((name) => name !== entry).flatMap((name) => [name, ...own[name]]);
   const unused = isLast ? [...others, "store_values"] : others;
-  const template = unused.reduce(without, library.template("winograd") ?? "");
-  const type = isLast ? step.epilogue?.expression.dtype : undefined;
-  const epilogue = isLast ? epilogueOf(step, slots) : plain("", 3);
-  const text = insert(type === undefined ? template : retypeOutput(template, type), "epilogue", epilogue.text);
-  const words = [offset, ...read, ...written, top, left, count, first, filters, isTurned ? 1 : 0];
   const items = { filters, inputs: count * read[2], outputs: count * written[2] }[entry];
-  return {
-    label: isLast ? step.label : `${step.label} (${entry})`,
-    text: library.link(text, step.dtype),
-    entry,
-    groups: Math.ceil(items / 64),
-    bindings: [
-      { binding: 0, access: "read", source: from },
-      { binding: 1, access: "write", source: to },
-      { binding: 2, access: "uniform", source: 0 },
-      ...epilogue.bindings,
-    ],
-    blocks: [words.map((value): Word => ({ value })), epilogue.block.words],
-  };
-}
-
-function epilogueOf(step: KernelStep, slots: readonly Slot[]): Pasted {
-  if (step.epilogue !== undefined) return paste(step.epilogue, slots, "epilogue", step.dtype, 3, 1);
-  return plain("fn epilogue(value: Scalar, index: u32) -> Scalar { return value; }", 3);
+  return templateDispatch(
+    {
+      ...step,
+      label: isLast ? step.label : `${step.label} (${entry})`,
+      inputs: [from],
+      outputs: [to],
+      words: [...read, ...written, top, left, count, first, filters, isTurned ? 1 : 0],
+      epilogue: isLast ? step.epilogue : undefined,
+    },
+    slots,
+    library,
+    unused.reduce(without, library.template("winograd") ?? ""),
+    { entry, groups: Math.ceil(items / 64) },
+  );
 }
