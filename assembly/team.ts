@@ -106,16 +106,13 @@ export function breakTeam(team: usize): void {
  * looks around on: each look in vain makes the next one shorter, each that finds them longer.
  */
 let patience = MEETING_SPINS;
-/** Meetings of this worker since `meetingsHeld` was asked, and those at which it had to sleep. */
+/** Meetings of this worker in the program that it has run last, and those at which it had to sleep. */
 let held = 0;
 let late = 0;
 
-/** How often this worker has met the others since this was asked last: late meetings << 16 | all, each at most 65535. */
+/** How often this worker met the others in the program that it has run last: late meetings << 16 | all, each at most 65535. */
 export function meetingsHeld(): i32 {
-  const both = (min<i32>(late, 0xffff) << 16) | min<i32>(held, 0xffff);
-  held = 0;
-  late = 0;
-  return both;
+  return (min<i32>(late, 0xffff) << 16) | min<i32>(held, 0xffff);
 }
 
 /** Waits until all `workers` members are here; false if one never will be. What each wrote before is then seen by all. */
@@ -152,10 +149,12 @@ export function meet(team: usize, worker: i32, workers: i32): bool {
 let present: usize = 0;
 let isDeserted = false;
 
-/** Notes the team, so that kernels can meet without being told which it is. */
+/** At the beginning of a program: notes the team, so that kernels can meet without being told which it is, and counts anew. */
 export function enterTeam(team: usize): void {
   present = team;
   isDeserted = false;
+  held = 0;
+  late = 0;
 }
 
 /**

@@ -60,8 +60,6 @@ export class WasmBackend implements Backend {
 
   private runAsPays(records: number, count: number, workers: number, threads: Threads, company: Company): void {
     const { isTogether } = company;
-    // Meetings of runs before that nobody asked about.
-    threads.meetings();
     const begun = performance.now();
     if (isTogether) threads.run(records, count, workers);
     else this.runAlone(records, count, 0, 1, 0);

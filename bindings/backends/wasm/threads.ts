@@ -5,6 +5,7 @@
 // Read next: worker.ts, the other side; assembly/team.ts, the waiting; engine/start.ts, which reports.
 import { BackendError } from "../../core/errors.ts";
 import { builtin } from "./builtin.ts";
+import type { Meetings } from "./company.ts";
 import { workerSource } from "./generated/worker.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelModule } from "./module.ts";
@@ -204,8 +205,8 @@ export class Threads {
       );
   }
 
-  /** How often this thread has met the others since this was asked last, and how often it slept until they came. */
-  meetings(): { readonly held: number; readonly late: number } {
+  /** How often this thread met the others in the last run, and how often it slept until they came. */
+  meetings(): Meetings {
     const both = this.exports.meetingsHeld();
     return { held: both & 0xffff, late: both >>> 16 };
   }
