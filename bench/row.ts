@@ -2,6 +2,7 @@
 // results/ for this machine (--save). Knows no library and no clock. Read next: ops.ts, peers/race.ts.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { median } from "../bindings/core/median.ts";
 import { isKept, json } from "./options.ts";
 
 export interface Row {
@@ -66,11 +67,6 @@ interface Kept {
   readonly machine?: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
 /** How the rows stand against the best opponent of each piece of work. */

@@ -5,11 +5,12 @@
 //   --profile integrated|discrete|software|none   what would be decided on a machine that is made up; nothing is measured
 // Regret is time where athanor places the work, divided by that on the better single device, less one.
 // Read next: works.ts for the work, regret.ts for the measuring, decisions.ts and machines.ts for made-up machines.
+import { median } from "../../bindings/core/median.ts";
 import { defaultEngine, init, shutdown } from "../../bindings/engine/index.ts";
 import type { Measurement } from "../measurements.ts";
 import { json, profile, quick, threads, words } from "../options.ts";
 import type { Row } from "../row.ts";
-import { median, print, say } from "../row.ts";
+import { print, say } from "../row.ts";
 import type { Work } from "../work/work.ts";
 import { chosenWorks } from "../work/work.ts";
 import type { Decision, Setting } from "./decisions.ts";

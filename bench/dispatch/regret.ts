@@ -3,8 +3,8 @@
 // machine does meanwhile strikes both. One that is too large is measured again before it is believed.
 // Read next: dispatch.ts, which prints it; works.ts for what is computed.
 import type { DeviceName } from "../../bindings/backends/backend.ts";
+import { median } from "../../bindings/core/median.ts";
 import { withDevice } from "../../bindings/engine/index.ts";
-import { median } from "../row.ts";
 import type { DispatchWork, Runner } from "./works.ts";
 
 export type Where = DeviceName | "auto";

@@ -1,6 +1,7 @@
 // Times a workload on one device: warm up, then rounds of runs until the time is spent, and the median round.
 // Knows no workload in particular. Read next: workloads.ts, demo.ts.
 import type { DeviceName } from "../backends/backend.ts";
+import { median } from "../core/median.ts";
 import { defaultEngine, withDevice } from "../engine/default.ts";
 import type { Prepared, Workload } from "./workloads.ts";
 
@@ -57,9 +58,4 @@ async function sample(round: (runs: number) => Promise<number>, budget: number):
 
 function runOnce(prepared: Prepared, backend: DeviceName): void {
   for (const result of withDevice(backend, () => prepared.run())) result.dispose();
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }

@@ -2,6 +2,7 @@
 // rates by size, corrected by the running medians of what real runs took. Knows no graph.
 // Read next: graph/place.ts, which asks; profile.ts for the figures; calibrate.ts, which measures them.
 import type { DeviceName } from "../backends/backend.ts";
+import { median } from "../core/median.ts";
 import type { Costs } from "../graph/place.ts";
 import type { Work } from "../ops/descriptor.ts";
 import type { Correction, DeviceProfile, Link, Profile } from "./profile.ts";
@@ -40,9 +41,7 @@ class History {
   }
 
   get median(): number {
-    if (!this.isKnown) return 1;
-    const sorted = [...this.ratios].sort((a, b) => a - b);
-    return sorted[sorted.length >> 1] ?? 1;
+    return this.isKnown ? median(this.ratios) : 1;
   }
 }
 

@@ -3,6 +3,8 @@
 // another process takes a core from one of them. What a program computes does not depend on it.
 // Knows times and counts of meetings, no program. Read next: backend.ts, which asks; assembly/team.ts for the meeting.
 
+import { median } from "../../core/median.ts";
+
 /** What one run on all threads was like. */
 export interface Meetings {
   readonly held: number;
@@ -85,8 +87,3 @@ export class Company {
 }
 
 const other = (way: Way): Way => (way === "together" ? "alone" : "together");
-
-function median(times: readonly number[]): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.POSITIVE_INFINITY;
-}
