@@ -6,7 +6,6 @@ import { runInNewContext } from "node:vm";
 import type { DeviceName } from "../bindings/backends/backend.ts";
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
 import { dataset } from "../bindings/data/index.ts";
-import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, init, memory, scope, shutdown, withDevice } from "../bindings/engine/index.ts";
 import * as nn from "../bindings/nn/index.ts";
 import * as ops from "../bindings/ops/index.ts";
@@ -14,12 +13,12 @@ import type { Tensor } from "../bindings/ops/tensor.ts";
 import { Adam } from "../bindings/optim/index.ts";
 import { manualSeed } from "../bindings/random/index.ts";
 import { fit } from "../bindings/train/index.ts";
+import { classes, Encoder, labelled, length, samples, SequenceClassifier, width } from "../test/webgpu/networks.ts";
 import type { Measurement } from "./measurements.ts";
-import { steps as asked } from "./options.ts";
 import type { Row } from "./row.ts";
 import { say } from "./row.ts";
 
-const [samples, batchSize, classes] = [16, 4, 4] as const;
+const batchSize = 4;
 /** Steps of an epoch: memory is looked at when one ends, so that the same things are under way each time. */
 const epochSteps = samples / batchSize;
 /** The steps after which memory is looked at. What comes before the first may still grow. */
@@ -48,35 +47,9 @@ class Convolutional extends nn.Module<[x: Tensor]> {
   }
 }
 
-const [length, width] = [5, 8] as const;
-
-class Recurrent extends nn.Module<[x: Tensor]> {
-  readonly lstm = new nn.LSTM(width, 12, { batchFirst: true });
-  readonly head = new nn.Linear(12, classes);
-
-  forward(x: Tensor): Tensor {
-    const [output] = this.lstm.forward(x);
-    return this.head.forward(output.slice([0, length - 1]).squeeze(1));
-  }
-}
-
-/** One layer of an encoder: attention and a small network, each with its way round. */
-class Encoder extends nn.Module<[x: Tensor]> {
-  readonly attention = new nn.MultiheadAttention(width, 2, { batchFirst: true });
-  readonly wide = new nn.Linear(width, 16);
-  readonly narrow = new nn.Linear(16, width);
-  readonly head = new nn.Linear(width, classes);
-
-  forward(x: Tensor): Tensor {
-    const attended = x.add(this.attention.forward(x, x, x, { causal: true }));
-    const passed = attended.add(this.narrow.forward(this.wide.forward(attended).relu()));
-    return this.head.forward(passed.mean({ axis: 1 }));
-  }
-}
-
 const nets: readonly Net[] = [
   { name: "lenet", shape: [12, 12, 1], make: () => new Convolutional() },
-  { name: "lstm", shape: [length, width], make: () => new Recurrent() },
+  { name: "lstm", shape: [length, width], make: () => new SequenceClassifier() },
   { name: "transformer", shape: [length, width], make: () => new Encoder() },
 ];
 
@@ -126,39 +99,34 @@ class Census {
   }
 }
 
-type Look = (step: number) => Promise<void>;
-
-/** `steps` of `fit`; `look` is called after those of `marks`, between two epochs. */
-async function fitted(
+/** Trains for so many steps; `look` is called after those of `marks`. */
+type Loop = (
   net: Net,
   device: DeviceName,
   steps: number,
   marks: readonly number[],
-  look: Look,
-): Promise<void> {
+  look: (step: number) => Promise<void>,
+) => Promise<void>;
+
+/** By `fit`; epochs end at the marks. */
+const fitted: Loop = async (net, device, steps, marks, look) => {
   const model = net.make();
   const onEpochEnd = async ({ epoch }: { readonly epoch: number }): Promise<undefined> => {
     if (marks.includes(epoch * epochSteps)) await look(epoch * epochSteps);
   };
-  const { x, y } = dataOf(net);
+  const { x, y } = labelled(net.shape);
   await fit(model, dataset(x, y), {
     optimizer: new Adam(model.parameters()),
     ...{ loss: nn.crossEntropy, epochs: Math.ceil(steps / epochSteps), batchSize, device, seed: 5, progress: false },
     callbacks: [{ onEpochEnd }],
   });
-}
+};
 
-/** The same by hand: losses are read now and then. */
-async function looped(
-  net: Net,
-  device: DeviceName,
-  steps: number,
-  marks: readonly number[],
-  look: Look,
-): Promise<void> {
+/** By hand: losses are read now and then. */
+const looped: Loop = async (net, device, steps, marks, look) => {
   const model = net.make();
   const optimizer = new Adam(model.parameters());
-  const { x, y } = dataOf(net);
+  const { x, y } = labelled(net.shape);
   for (let step = 1; step <= steps; step++) {
     const from = ((step - 1) % epochSteps) * batchSize;
     const loss = withDevice(device, () =>
@@ -172,16 +140,7 @@ async function looped(
     loss.dispose();
     if (marks.includes(step)) await look(step);
   }
-}
-
-function dataOf({ shape }: Net): { readonly x: Tensor; readonly y: Tensor } {
-  const size = shape.reduce((product, extent) => product * extent, samples);
-  const x = Float32Array.from({ length: size }, (_, index) => Math.sin(index * 1.3 + ((index * index) % 7)));
-  return {
-    x: tensor(x, { shape: [samples, ...shape] }),
-    y: tensor(Int32Array.from({ length: samples }, (_, index) => index % classes)),
-  };
-}
+};
 
 const loops = { fit: fitted, loop: looped } as const;
 
@@ -248,11 +207,9 @@ function rowOf(name: string, backend: DeviceName, marks: readonly Mark[], proble
   };
 }
 
-/** A row for each net, loop and device, where `--steps` asks for so many. */
-export const longRuns: readonly Measurement[] = asked === undefined ? [] : runsOf(asked);
-
-function runsOf(steps: number): readonly Measurement[] {
-  return nets.flatMap((net) =>
+/** A row for each net, loop and device. */
+export const longRuns = (steps: number): readonly Measurement[] =>
+  nets.flatMap((net) =>
     (["fit", "loop"] as const).map((kind) => ({
       name: `memory/${net.name}-${kind}-${steps}`,
       long: false,
@@ -263,4 +220,3 @@ function runsOf(steps: number): readonly Measurement[] {
       },
     })),
   );
-}

@@ -25,7 +25,7 @@ export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
-  ...(steps === undefined ? memoryMeasurements : longRuns),
+  ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,
   sizeMeasurement,
   dispatchMeasurement,

@@ -8,6 +8,7 @@ import * as ops from "../../bindings/ops/index.ts";
 import type { Tensor } from "../../bindings/ops/tensor.ts";
 import type { Range } from "../../bindings/testing/spec.ts";
 import { domainsOf } from "../../bindings/testing/samples.ts";
+import { generator } from "../work/operands.ts";
 import type { ElementwiseName } from "../../test/specs/elementwise.ts";
 import { elementwise } from "../../test/specs/elementwise.ts";
 import type { structured } from "../../test/specs/structured.ts";
@@ -36,7 +37,7 @@ const edges: Readonly<Record<Scale, number>> = { small: 32, medium: 256, large: 
 
 const work = (operands: readonly (Draw | readonly number[])[], compute: Call): OpWork => ({
   operands: operands.map((operand) => ("shape" in operand ? operand : { shape: operand })),
-  compute: compute,
+  compute,
 });
 
 /** Of one square matrix, and of two. */
@@ -228,11 +229,8 @@ export function drawn(
   seed: number,
 ): Tensor {
   const [low, high] = range.map((end) => Math.max(-1e6, Math.min(1e6, end))) as [number, number];
-  let state = seed + 1;
-  const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return low + ((high - low) * state) / 2 ** 32;
-  };
+  const source = generator(seed + 1);
+  const next = (): number => low + ((high - low) * (source() + 1)) / 2;
   const data: TypedArray = dtype === "f32" ? new Float32Array(sizeOf(shape)) : new Int32Array(sizeOf(shape));
   for (let index = 0; index < data.length; index++) data[index] = dtype === "f32" ? next() : Math.round(next());
   return tensor(data, { shape, dtype });

@@ -87,8 +87,9 @@ export function inputsOf(task: Task): readonly Operand[] {
   });
 }
 
-function generator(): () => number {
-  let state = 1;
+/** Numbers in ±1 that every run repeats. */
+export function generator(seed = 1): () => number {
+  let state = seed;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 31 - 1;
