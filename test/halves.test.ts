@@ -373,6 +373,33 @@ for (const name of backendNames) {
 }
 
 describe("on the CPU", () => {
+  test("factorisations and transforms of halves are those of the same numbers in f32", async () => {
+    const opened = await openBackend("wasm");
+    if ("missing" in opened) throw new Error(opened.missing);
+    try {
+      const a = tensor(
+        [
+          [4, 1, 0.3],
+          [1, 3, -0.7],
+          [0.3, -0.7, 2],
+        ],
+        { dtype: "f16" },
+      );
+      const single = cast(a, "f32");
+      const { linalg } = athanor;
+      const ways = [linalg.cholesky, linalg.inv, linalg.det, linalg.trace, linalg.svdvals, linalg.eigvalsh];
+      for (const way of ways) {
+        expect(way(a).dtype).toBe("f32");
+        expectSame(await way(a).data(), await way(single).data());
+      }
+      expectSame(await linalg.fft(a).real.data(), await linalg.fft(single).real.data());
+      // The gradient goes back through the conversion.
+      expect(grad((x: athanor.Tensor) => linalg.det(x))(a).dtype).toBe("f16");
+    } finally {
+      await opened.close();
+    }
+  });
+
   test("f64 is rounded once, not by way of f32", async () => {
     const opened = await openBackend("wasm");
     if ("missing" in opened) throw new Error(opened.missing);

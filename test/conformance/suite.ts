@@ -2,6 +2,7 @@
 // list of its failing samples. A backend that is missing is counted and printed here; where CI or ATHANOR_REQUIRE_ALL is set it fails.
 // Two files call it, so that two processes share the work. Read next: run.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isFloating } from "../../bindings/core/dtype.ts";
 import type { BackendName, OpenedBackend } from "../../bindings/testing/backends.ts";
 import { backendNames, openBackend } from "../../bindings/testing/backends.ts";
 import type { Check } from "../../bindings/testing/checks.ts";
@@ -24,8 +25,7 @@ function checksOf(op: string, name: BackendName): Check[] {
     // Factorisations run on the CPU alone: their rows say so, sample by sample.
     if (here.length === 0) return false;
     if (check === "guards") return name !== "webgpu";
-    if (check === "gradient")
-      return here.some(({ gradient, result }) => gradient !== false && (result === "f32" || result === "f64"));
+    if (check === "gradient") return here.some(({ gradient, result }) => gradient !== false && isFloating(result));
     return check === "fusion" ? here.some(({ fusion }) => fusion) : true;
   });
 }
