@@ -263,7 +263,7 @@ class Lowering {
       label,
       kernel: call.kernel,
       dtype: call.dtype,
-      inputs: group.inputs.map((operand) => this.view(operand, operand.layout.strides)),
+      inputs: group.inputs.map((operand) => this.kernelOperand(operand, label)),
       outputs: raw === target ? outputs : outputs.map((view) => ({ ...view, slot: raw ?? view.slot })),
       words: call.words,
       workgroups: call.workgroups,
@@ -277,6 +277,23 @@ class Lowering {
       own: call.own,
     });
     if (!isGpu && target !== undefined) this.epilogueApart(label, group.epilogue, raw ?? target, target);
+  }
+
+  /** An operand of a kernel. On the CPU kernels take halves as f32: all that lies in the buffer is converted, in its order. */
+  private kernelOperand(operand: BufferView, label: string): SlotView {
+    const view = this.view(operand, operand.layout.strides);
+    if (view.dtype !== "f16" || this.device === "webgpu") return view;
+    const size = this.drafts[view.slot]?.size ?? 0;
+    const slot = this.temporary("f32", size);
+    this.steps.push({
+      kind: "map",
+      label: `${label}: cast`,
+      shape: [size],
+      expression: cast(input(0, "f16"), "f32"),
+      inputs: [{ ...view, offset: 0, strides: [1] }],
+      output: { slot, dtype: "f32", offset: 0, strides: [1] },
+    });
+    return { ...view, slot, dtype: "f32" };
   }
 
   /** Elements that a kernel reads and writes. */

@@ -191,6 +191,8 @@ export interface KernelOp<A> extends OpBase<A> {
    * WASM export finds in two words behind its parameters its prepared input, 0 without, and what follows (assembly/finish.ts).
    */
   readonly epilogue?: boolean;
+  /** True if the WGSL reads operands that are stored in halves as they are; elsewhere they become f32 before. */
+  readonly readsHalves?: boolean;
   /** Floating-point operations; bytes follow from the operands. */
   readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;
   /** Class of work for the cost model. */
