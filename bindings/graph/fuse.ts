@@ -252,7 +252,7 @@ class Fuser {
       (op.wholeBuffers !== true || view.layout.offset === 0) &&
       (isContiguous(view.layout) || op.accepts?.(view.layout, index) === true);
     const inputs = node.inputs.map((value, index): BufferView => {
-      const halves = op.readsHalves === true ? halvesOf(this.tile(value), this.buffers) : undefined;
+      const halves = op.readsHalves === undefined ? undefined : halvesOf(this.tile(value), this.buffers);
       if (accepts(halves, index)) return halves;
       const [operand] = this.asView(value).operands;
       if (accepts(operand, index) && this.buffers[operand.buffer]?.scalar === undefined) return operand;
@@ -269,6 +269,7 @@ class Fuser {
       outputs,
       call: op.call(specs, results, node.attributes),
       inputs,
+      readsHalves: op.readsHalves,
       pasteable: op.epilogue === true && results.length === 1 && results[0]?.dtype === "f32",
       // A user's kernel on the CPU knows nothing of what follows.
       columns: op.epilogue === true && op.identity === undefined ? (results[0]?.shape.at(-1) ?? 1) : undefined,

@@ -212,6 +212,26 @@ for (const name of backendNames) {
         expect(converted).toEqual([]);
       });
 
+    on("elements are picked out of a table of halves as it is stored", async (here) => {
+      const all = tensor(halfValues(Uint16Array.from({ length: 65535 }, (_, bits) => bits)), {
+        dtype: "f16",
+        shape: [21845, 3],
+      });
+      const want = [0, 21844, 7, -1, 21845].flatMap((row) =>
+        [0, 1, 2].map((column) => (row === 21845 ? NaN : (table[(row < 0 ? row + 21845 : row) * 3 + column] ?? 0))),
+      );
+      const rows = here(() => athanor.take(all, [0, 21844, 7, -1, 21845]));
+      const { kernels } = await athanor.explain(rows);
+      expect(kernels.map(({ op }) => op)).toEqual(["take", "cast"]);
+      expectSame(await rows.data(), want);
+      const each = Int32Array.from({ length: 65535 }, (_, index) => (index * 37) % 21845);
+      const picked = here(() => athanor.gather(all, 0, tensor(each, { shape: [21845, 3] })));
+      expectSame(
+        await picked.data(),
+        Array.from(each, (row, index) => table[row * 3 + (index % 3)] ?? 0),
+      );
+    });
+
     on("gradients of halves are halves", async (here) => {
       const x = tensor([0.5, -1, 2, 3], { dtype: "f16" });
       const w = tensor(

@@ -66,8 +66,8 @@ export function tiledDispatch(
     { name: "a", loads: loadsAt(0), isClose: "parameters.aColumn == 1" },
     { name: "b", loads: loadsAt(1), isClose: "parameters.bRow == 1" },
   ] as const;
-  const isVector = [operands[0].loads !== "loose", operands[1].loads !== "loose"] as const;
-  const template = withReads(workshop.library.template("matmul") ?? "", step.inputs, isVector);
+  const reads = operands.map(({ name, loads }, at) => ({ name, view: step.inputs[at], isVector: loads !== "loose" }));
+  const template = withReads(workshop.library.template("matmul") ?? "", reads);
   const text = tiled(template, tile, operands, isBlocked);
   const slices = Math.max(1, Math.ceil(k / slice));
   const groups = slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
@@ -107,7 +107,11 @@ export function sumOfSlices(
 function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch {
   const { batches, n, k } = productShape(step.words);
   const isAlong = step.words[9] === 1 && step.words[10] !== 1;
-  const text = withReads(workshop.library.template("matmulRows") ?? "", step.inputs);
+  const [a, b] = step.inputs;
+  const text = withReads(workshop.library.template("matmulRows") ?? "", [
+    { name: "a", view: a },
+    { name: "b", view: b },
+  ]);
   return finished(step, slots, workshop, text, {
     entry: isAlong ? "along" : "across",
     groups: batches * Math.ceil(n / (isAlong ? 4 : 64)),
