@@ -162,9 +162,10 @@ export interface DeviceOptions {
   readonly powerPreference?: "low-power" | "high-performance";
   readonly limits?: Partial<GPULimits>;
   readonly features?: readonly string[];
+  readonly base?: boolean;
 }
 
-/** A device with all the adapter offers, or one sentence on why there is none. */
+/** A device with all the adapter offers unless less was asked for, or one sentence on why there is none. */
 export async function openDevice(options: DeviceOptions): Promise<Device | { readonly unavailable: string }> {
   try {
     const gpu = options.gpu ?? (await findGPU());
@@ -172,15 +173,16 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
     const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
     if (adapter === null)
       return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
-    const features = featuresOf(adapter, options.features);
+    const among = options.base === true ? [] : options.features;
+    const features = featuresOf(adapter, among);
     const device = await adapter.requestDevice({
       label: options.label ?? "athanor",
       requiredFeatures: features,
-      requiredLimits: limitsOf(adapter),
+      requiredLimits: options.base === true ? {} : limitsOf(adapter),
     });
     return new Device(
       device,
-      describe(adapter, [...features, ...languageFeaturesOf(gpu, options.features)]),
+      describe(adapter, [...features, ...languageFeaturesOf(gpu, among)]),
       [gpu, adapter],
       options.limits,
     );
