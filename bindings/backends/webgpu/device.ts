@@ -107,13 +107,21 @@ export class Device {
     });
   }
 
-  /** Maps a buffer for reading. Firefox looks for finished work only when something is submitted, so it is given empty lists. */
-  async map(buffer: GPUBuffer, bytes: number): Promise<void> {
-    const mapping = this.orLost(buffer.mapAsync(mapRead, 0, bytes));
-    if (!needsPolling()) return mapping;
+  /** Maps a buffer for reading. */
+  map(buffer: GPUBuffer, bytes: number): Promise<void> {
+    return this.#finished(buffer.mapAsync(mapRead, 0, bytes));
+  }
+
+  /**
+   * Waits for what the device tells when it has finished. Firefox looks for finished work every 100 ms and whenever something is
+   * submitted: while somebody waits it is given empty lists.
+   */
+  async #finished<T>(work: Promise<T>): Promise<T> {
+    const told = this.orLost(work);
+    if (!needsPolling()) return told;
     const timer = setInterval(() => this.gpu.queue.submit([]), 1);
     try {
-      await mapping;
+      return await told;
     } finally {
       clearInterval(timer);
     }
@@ -133,7 +141,7 @@ export class Device {
   /** Waits for all submitted work and throws the first error that nobody has seen. */
   async idle(): Promise<void> {
     this.requireAlive("idle");
-    await this.orLost(this.gpu.queue.onSubmittedWorkDone());
+    await this.#finished(this.gpu.queue.onSubmittedWorkDone());
     await this.orLost(this.#tail);
     const [first] = [...this.#uncaptured.splice(0), ...this.#unreported];
     this.#unreported.clear();
