@@ -1,13 +1,13 @@
 // Profiles of the devices in a browser's IndexedDB: kept over the browser's end, not taken by another machine, and no obstacle where a
 // page may store nothing. Read next: bindings/engine/profile-store.ts; test/engine/profile.test.ts for files in Node.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Profile, ProfileReport } from "../../bindings/index.ts";
 import type { StaticServer } from "../../scripts/static-server.ts";
 import { serveFolder } from "../../scripts/static-server.ts";
+import { isLoaded, writeScriptedPage } from "./scripted.ts";
 import { Visitor } from "./visit.ts";
 
 /** What a page tells of its profile. */
@@ -25,17 +25,7 @@ let visitor: Visitor;
 let address = "";
 
 beforeAll(async () => {
-  mkdirSync(site);
-  // A classic script: modules are refused to a page without an origin.
-  await build({
-    stdin: {
-      contents: `import * as athanor from "./bindings/index.ts"; Object.assign(globalThis, { athanor });`,
-      resolveDir: process.cwd(),
-    },
-    ...{ bundle: true, format: "iife", target: "es2022", outfile: join(site, "page.js") },
-    ...{ external: ["node:*", "webgpu"], logLevel: "error" },
-  });
-  writeFileSync(join(site, "index.html"), `<!doctype html><meta charset="utf-8"><script src="page.js"></script><body>`);
+  await writeScriptedPage(site, "bindings/index.ts");
   const server = await serveFolder(site);
   servers.push(server);
   address = server.address;
@@ -53,10 +43,10 @@ async function start(options: string, before = "", at = address): Promise<Told> 
   visitor.complaints.length = 0;
   await visitor.open("about:blank");
   await visitor.open(at);
-  await visitor.until(`globalThis.athanor !== undefined && document.readyState === "complete"`);
+  await visitor.until(isLoaded);
   const told = await visitor.evaluate(`(async () => {
     ${before};
-    const { init, explain, exportProfile, matmul, ones } = athanor;
+    const { init, explain, exportProfile, matmul, ones } = ours;
     await init({ ${options} });
     await explain(matmul(ones([8, 8]), ones([8, 8])));
     const { profile: report } = await init();
@@ -85,7 +75,7 @@ describe("a page that may store", () => {
     const again = await start("");
     expect(again.report).toMatchObject({ origin: "stored", measuredAt: first.report.measuredAt });
     expect(again.profile).toEqual(first.profile);
-    expect(visitor.complaints.filter((text) => !text.includes("favicon"))).toEqual([]);
+    expect(visitor.complaints).toEqual([]);
   });
 
   test.each([
@@ -123,7 +113,7 @@ describe("a page that may store", () => {
 });
 
 describe("a page that may not store", () => {
-  const multiplied = `athanor.matmul(athanor.ones([3, 4]), athanor.ones([4, 2])).data().then((data) => [...data].join())`;
+  const multiplied = `ours.matmul(ours.ones([3, 4]), ours.ones([4, 2])).data().then((data) => [...data].join())`;
   const refused = (how: string): string => `Object.defineProperty(globalThis, "indexedDB", { ${how} })`;
   const denied = `throw new DOMException("denied", "SecurityError")`;
 
@@ -150,7 +140,7 @@ describe("a page that may not store", () => {
     expect(report).toMatchObject({ origin: "measured", place: null });
     expect(report.detail).toContain(reason);
     expect(await visitor.evaluate(multiplied)).toBe("4,4,4,4,4,4");
-    expect(visitor.complaints.filter((text) => !text.includes("favicon"))).toEqual([]);
+    expect(visitor.complaints).toEqual([]);
   });
 
   test("a sandboxed page, which has no origin", async () => {

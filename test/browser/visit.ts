@@ -159,6 +159,11 @@ export class Visitor {
     await this.#devtools.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
   }
 
+  /** Ends the process that speaks to the GPU, as a driver does that fails. The browser starts another. */
+  async crashGPU(): Promise<void> {
+    await this.#devtools.send("Browser.crashGpuProcess");
+  }
+
   async leave(): Promise<void> {
     this.#devtools.fail(new Error("the visitor has left"));
     await stopBrowser(this.#browser);
