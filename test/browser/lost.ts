@@ -4,11 +4,17 @@ import type { Moment } from "../engine/interrupted-fit.ts";
 import { interruptedFit, problemsOf } from "../engine/interrupted-fit.ts";
 
 const devices: GPUDevice[] = [];
-const requestDevice = GPUAdapter.prototype.requestDevice;
-GPUAdapter.prototype.requestDevice = async function (descriptor) {
-  const device = await requestDevice.call(this, descriptor);
-  devices.push(device);
-  return device;
+const requestAdapter = navigator.gpu.requestAdapter.bind(navigator.gpu);
+navigator.gpu.requestAdapter = async (options) => {
+  const adapter = await requestAdapter(options);
+  const requestDevice = adapter?.requestDevice.bind(adapter);
+  if (adapter === null || requestDevice === undefined) return null;
+  adapter.requestDevice = async (descriptor) => {
+    const device = await requestDevice(descriptor);
+    devices.push(device);
+    return device;
+  };
+  return adapter;
 };
 
 /** The training that is under way: how many batches it has done. */
