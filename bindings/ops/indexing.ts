@@ -141,7 +141,6 @@ const scatterAddOp: KernelOp<AxisAttributes> = {
     words: words(x?.shape ?? [], axis, index?.shape[axis] ?? 1),
     workgroups: threads(sizeOf(output?.shape ?? [])),
   }),
-  readsHalves: "everywhere",
   gradient: ({ inputs: [x, index], cotangents: [dy], attributes: { axis } }) =>
     x && index && dy && isFloating(x.dtype) ? [dy, undefined, gatherWhole(dy, axis, index)] : [],
   flops: ([, index]) => sizeOf(index?.shape ?? []),
