@@ -43,7 +43,6 @@ function runtimeOf(): string {
 
 /** Optional features of GPUs that are made use of, and what for. */
 const features = {
-  "shader-f16": "f16 storage",
   subgroups: "faster reductions",
   "timestamp-query": "times of single kernels in explain()",
 } as const;
