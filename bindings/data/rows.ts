@@ -58,7 +58,8 @@ function tensorColumn(name: string, source: Tensor): Column {
 /** Rows `order[from … to)` as a tensor [to − from, …row]. */
 export function gatherRows(from: Column, data: TypedArray, order: Int32Array): Tensor {
   const length = sizeOf(from.rowShape);
-  const out = newArray(from.dtype, order.length * length);
+  // Halves are numbers here, until they are a tensor's.
+  const out = newArray(from.dtype === "f16" ? "f32" : from.dtype, order.length * length);
   if (length === 1) for (let row = 0; row < order.length; row++) out[row] = data[order[row]!]!;
   else order.forEach((source, row) => out.set(data.subarray(source * length, (source + 1) * length), row * length));
   return defaultEngine().fromArray(out, [order.length, ...from.rowShape], from.dtype);

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { promote } from "../../bindings/core/dtype.ts";
 import { halfBits, halfValue, halfValues, halvesOf } from "../../bindings/core/half.ts";
+import { dataset } from "../../bindings/data/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import { Linear, Parameter } from "../../bindings/nn/index.ts";
 import { SGD } from "../../bindings/optim/index.ts";
@@ -51,6 +52,22 @@ describe("on the host", () => {
 });
 
 describe("on the CPU", () => {
+  test("samples in halves", async () => {
+    const opened = await openBackend("wasm");
+    if ("missing" in opened) throw new Error(opened.missing);
+    try {
+      const x = tensor([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], { shape: [3, 2], dtype: "f16" });
+      const batches: number[][] = [];
+      for await (const batch of dataset(x).batch(2)) {
+        expect(batch.x.dtype).toBe("f16");
+        batches.push([...(await batch.x.data())]);
+      }
+      expect(batches).toEqual([[0.1, 0.2, 0.3, 0.4].map(nearest), [0.5, 0.6].map(nearest)]);
+    } finally {
+      await opened.close();
+    }
+  });
+
   test("a model in halves, and optimisers that count in f32", async () => {
     const opened = await openBackend("wasm");
     if ("missing" in opened) throw new Error(opened.missing);
