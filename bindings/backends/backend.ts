@@ -60,7 +60,7 @@ export interface Backend {
   readonly readsSynchronously: boolean;
   /** Why this type cannot be stored or computed here; undefined if it can. */
   refusesDType(dtype: DType): string | undefined;
-  /** Why tensors of so many elements cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
+  /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;

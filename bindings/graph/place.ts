@@ -17,7 +17,7 @@ import type { DeviceName } from "./node.ts";
 export interface Device {
   readonly name: DeviceName;
   refusesDType(dtype: DType): string | undefined;
-  /** Why tensors of so many elements cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
+  /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   hasKernel(kernel: string, dtype: DType): boolean;
 }
@@ -100,7 +100,11 @@ export function refusal(fused: Fused, group: Group, device: Device): string | un
   }
   // Who asks for a device is told by its error what does not fit there.
   if (group.device === undefined) {
-    const sizes = [...new Set(touched)].map((index) => fused.buffers[index]?.size ?? 0);
+    const sizes = [...new Set(touched)].map((index) => {
+      const { size = 0, dtype } = fused.buffers[index] ?? {};
+      // Two halves share a word, but are put together in f32.
+      return dtype === "f16" && group.kind !== "assemble" ? Math.ceil(size / 2) : size;
+    });
     const reason = device.refusesSizes?.(sizes, group.kind === "map" || group.kind === "assemble");
     if (reason !== undefined) return reason;
   }

@@ -17,13 +17,28 @@ beforeAll(async () => {
 });
 afterAll(() => athanor.shutdown());
 
-const numbers = (shape: readonly number[], phase: number): Tensor =>
+const numbers = (shape: readonly number[], phase: number, dtype: athanor.DType = "f32"): Tensor =>
   athanor.tensor(
     Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => Math.sin(index * 1.7 + phase)),
-    { shape },
+    { shape, dtype },
   );
 
+/** 512 elements a buffer, 2048 a tensor. */
+const halves = (shape: readonly number[], phase: number): Tensor => numbers(shape, phase, "f16");
+
 const cases: Readonly<Record<string, () => Tensor>> = {
+  "a chain over halves": () =>
+    halves([999], 1)
+      .mul(halves([999], 2))
+      .add(1),
+  "more halves than a shader sees buffers, at odd places": () =>
+    [1, 2, 3, 4, 5].reduce(
+      (sum, phase) => sum.mul(athanor.slice(halves([1023], phase), [phase], [1016 + phase])).add(1),
+      halves([1016], 0),
+    ),
+  "products of halves": () => athanor.matmul(halves([12, 70], 1), halves([70, 12], 2)).cast("f32"),
+  "rows of halves": () => athanor.softmax(halves([10, 90], 1)),
+  "pieces of halves": () => athanor.concat([halves([401], 1), halves([500], 2)]),
   "a chain over linear operands": () =>
     numbers([30, 30], 1)
       .mul(numbers([30, 30], 2))
