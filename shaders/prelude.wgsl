@@ -960,3 +960,48 @@ fn u32_from_f32(x: f32) -> u32 {
 fn u8_from_f32(x: f32) -> u32 {
   return min(u32_from_f32(x), 255u);
 }
+
+// @function half_bits
+// The half nearest to x, ties to the even one, in the low 16 bits. Integers all the way: what pack2x16float does between two
+// halves and beyond the largest is left to the device.
+fn half_bits(x: f32) -> u32 {
+  let word = bitcast<u32>(x);
+  let sign = (word >> 16u) & 0x8000u;
+  let magnitude = word & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) {
+    return sign | 0x7e00u;
+  }
+  // From 65520 on numbers round to infinity.
+  if (magnitude >= 0x477ff000u) {
+    return sign | 0x7c00u;
+  }
+  if (magnitude >= 0x38800000u) {
+    return sign | ((magnitude + 0xfffu + ((magnitude >> 13u) & 1u) - 0x38000000u) >> 13u);
+  }
+  // Subnormals count units of 2^-24; up to half of one everything is 0.
+  if (magnitude <= 0x33000000u) {
+    return sign;
+  }
+  let shift = 126u - (magnitude >> 23u);
+  let digits = (magnitude & 0x7fffffu) | 0x800000u;
+  let below = (1u << (shift - 1u)) - 1u;
+  return sign | ((digits + below + ((digits >> shift) & 1u)) >> shift);
+}
+
+// @function half_value
+// The number that the low 16 bits stand for.
+fn half_value(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let magnitude = bits & 0x7fffu;
+  if (magnitude < 0x400u) {
+    return bitcast<f32>(bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8) | sign);
+  }
+  let offset = select(0x38000000u, 0x70000000u, magnitude >= 0x7c00u);
+  return bitcast<f32>(((magnitude << 13u) + offset) | sign);
+}
+
+// @function half_from_f32
+// x rounded to a half.
+fn half_from_f32(x: f32) -> f32 {
+  return half_value(half_bits(x));
+}

@@ -3,6 +3,7 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { bytesOf, checkDType, dtypeOfArray, isFloating, newArray } from "../core/dtype.ts";
 import { BackendError, DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
+import { stored } from "../core/half.ts";
 import type { Shape } from "../core/shape.ts";
 import { checkShape, show, sizeOf } from "../core/shape.ts";
 import * as ops from "../ops/index.ts";
@@ -85,10 +86,7 @@ function place(op: string, data: ArrayLike<number>, shape: Shape, dtype: DType):
       op,
       `${String(data.length)} elements do not fill shape ${show(shape)} (${String(sizeOf(shape))} elements)`,
     );
-  const array = newArray(dtype, data.length);
-  for (let index = 0; index < data.length; index++)
-    array[index] = dtype === "bool" ? Number(data[index] !== 0) : (data[index] ?? 0);
-  return defaultEngine().fromArray(array, shape, dtype);
+  return defaultEngine().fromArray(stored(data, dtype), shape, dtype);
 }
 
 /** Refuses data that could be stored nowhere before the host makes it: the CPU's memory ends at four gigabytes. */
@@ -201,11 +199,12 @@ export function eye(rows: number, columns: number = rows, options: CreationOptio
   checkDType("eye", dtype);
   requireRoom("eye", [rows, columns], dtype);
   const data = newArray(dtype, rows * columns);
-  for (let index = 0; index < Math.min(rows, columns); index++) data[index * columns + index] = 1;
+  const [one = 1] = stored([1], dtype);
+  for (let index = 0; index < Math.min(rows, columns); index++) data[index * columns + index] = one;
   return defaultEngine().fromArray(data, [rows, columns], dtype);
 }
 
-/** True if `dtype` has gradients: f32 and f64. */
+/** True if `dtype` has gradients: f16, f32 and f64. */
 export function isDifferentiable(x: Tensor): boolean {
   return isFloating(x.dtype);
 }

@@ -2,13 +2,14 @@
 // Owns the devices, the open scopes and transforms. Read next: planner.ts, run.ts, jit.ts, default.ts.
 import type { Backend, DeviceName, Storage } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
-import { newArray } from "../core/dtype.ts";
 import { BackendError, DisposedError } from "../core/errors.ts";
+import { halvesOf, stored } from "../core/half.ts";
 import type { Shape } from "../core/shape.ts";
 import type { Capture } from "../graph/capture.ts";
 import { capture } from "../graph/capture.ts";
 import { Node, Value } from "../graph/node.ts";
 import type { ConstantAttributes, ConstantOp, Op } from "../ops/descriptor.ts";
+import { needsSingle, recordInSingle } from "../ops/single.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
 import { CostModel } from "./cost-model.ts";
 import { Finalizers } from "./finalizers.ts";
@@ -75,6 +76,7 @@ export class Engine implements Reader {
   // Recording
 
   record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, outputs: readonly Spec[]): Tensor[] {
+    if (needsSingle(op as Op<unknown>, inputs, outputs)) return recordInSingle(this, op, inputs, attributes, outputs);
     const values = inputs.map((tensor) => this.valueOf(tensor, op.name));
     requireKernel(op as Op<unknown>, this.preferred);
     const node = new Node(op as Op<unknown>, attributes, values, outputs);
@@ -104,7 +106,8 @@ export class Engine implements Reader {
   }
 
   fromArray(data: TypedArray, shape: Shape, dtype: DType): Tensor {
-    return this.handle(new Value(shape, dtype, undefined, data.slice()));
+    const own = dtype === "f16" && !(data instanceof Uint16Array) ? halvesOf(data) : data.slice();
+    return this.handle(new Value(shape, dtype, undefined, own));
   }
 
   /** A new handle on a value, owned by the innermost scope or, outside of scopes, by the garbage collector. */
@@ -367,5 +370,5 @@ function requireKernel(op: Op<unknown>, device: DeviceName | undefined): void {
 
 function constantData(value: Value): TypedArray {
   const { value: number } = value.node?.attributes as ConstantAttributes;
-  return newArray(value.dtype, value.size).fill(value.dtype === "bool" ? Number(number !== 0) : number);
+  return stored(new Array<number>(value.size).fill(number), value.dtype);
 }

@@ -3,6 +3,7 @@
 // Read next: engine.ts, which records and runs.
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { DisposedError, ShapeError } from "../core/errors.ts";
+import { readable } from "../core/half.ts";
 import type { Shape } from "../core/shape.ts";
 import { show, sizeOf } from "../core/shape.ts";
 import type { Value } from "../graph/node.ts";
@@ -65,10 +66,11 @@ export class Handle implements Tensor {
   }
 
   data(): Promise<TypedArray> {
-    return this.recorder.read(this.valueFor("data"));
+    const data = this.recorder.read(this.valueFor("data"));
+    return this.dtype === "f16" ? data.then((bits) => readable(bits, "f16")) : data;
   }
   dataSync(): TypedArray {
-    return this.recorder.readSync(this.valueFor("dataSync"));
+    return readable(this.recorder.readSync(this.valueFor("dataSync")), this.dtype);
   }
   async item(): Promise<number> {
     if (this.size !== 1) {

@@ -12,6 +12,7 @@ import type { Width } from "./wasm-lanes.ts";
 import { loadLanes, maskOfBytes, simdOpcodes, storeLanes } from "./wasm-lanes.ts";
 import { inlineFunctions } from "./wasm-functions.ts";
 import { NodeWriter } from "./wasm-apply.ts";
+import { withHalves } from "./wasm-halves.ts";
 import { rowModule } from "./wasm-module.ts";
 import { Registers } from "./wasm-registers.ts";
 
@@ -89,7 +90,8 @@ class RowEmitter {
 
   constructor(request: RowRequest) {
     this.request = request;
-    const { expressions, relaxed } = request;
+    const { relaxed } = request;
+    const expressions = request.expressions.map(withHalves);
     this.whole = turnOf(expressions.map((expression) => inlineFunctions(expression, relaxed)));
     this.hasFunctions = this.whole.roots.some((root, index) => root !== expressions[index]);
     if (this.hasFunctions) {
@@ -307,8 +309,8 @@ class RowEmitter {
     for (let lane = 0; lane < width; lane++) {
       body.get(pointer);
       if (lane === 0) loadLanes(body, dtype, 1);
-      else if (bytesOf(dtype) === 1) {
-        body.memory(opcodes.i32Load8).set(this.scratch);
+      else if (bytesOf(dtype) < 4) {
+        body.memory(dtype === "f16" ? opcodes.i32Load16Signed : opcodes.i32Load8).set(this.scratch);
         body.get(target).get(this.scratch).simd(simdOpcodes.i32x4ReplaceLane).byte(lane);
       } else body.get(target).simdMemory(dtype === "f64" ? simdOpcodes.load64Lane : simdOpcodes.load32Lane, 0, lane);
       body.set(target);

@@ -3,27 +3,31 @@
 // Knows how values look in registers and in storage, but no buffers, shapes or devices.
 // Read next: primitives/*, whose rows hold the text of each operation, and backends/webgpu/operands.ts, which feeds inputs.
 import type { DType } from "../core/dtype.ts";
+import { roundToHalf } from "../core/half.ts";
 import type { Expression } from "./expression.ts";
 import { topological } from "./expression.ts";
 
 /** Type of a value in a register. */
 export function wgslType(dtype: DType): string {
   if (dtype === "bool") return "bool";
+  if (dtype === "f16") return "f32";
   return dtype === "u8" ? "u32" : dtype;
 }
 
-/** Type of an element in a buffer: booleans and bytes are 32-bit words there. */
+/** Type of an element in a buffer: booleans and bytes are 32-bit words there, two halves share a word. */
 export function wgslStorageType(dtype: DType): string {
-  return dtype === "bool" || dtype === "u8" ? "u32" : dtype;
+  return dtype === "bool" || dtype === "u8" || dtype === "f16" ? "u32" : dtype;
 }
 
-/** A register value from the text of a stored element. */
+/** A register value from the text of a stored element; of a half from the text of its bits. */
 export function fromStorage(text: string, dtype: DType): string {
+  if (dtype === "f16") return `half_value(${text})`;
   return dtype === "bool" ? `(${text} != 0u)` : text;
 }
 
-/** A stored element from the text of a register value. */
+/** A stored element from the text of a register value; of a half its bits. */
 export function toStorage(text: string, dtype: DType): string {
+  if (dtype === "f16") return `half_bits(${text})`;
   return dtype === "bool" ? `select(0u, 1u, ${text})` : text;
 }
 
@@ -32,7 +36,7 @@ export function wgslLiteral(value: number, dtype: DType): string {
   if (dtype === "bool") return value !== 0 ? "true" : "false";
   if (dtype === "i32") return `i32(${String(value | 0)})`;
   if (dtype === "u32" || dtype === "u8") return `${String(dtype === "u8" ? value & 255 : value >>> 0)}u`;
-  const rounded = Math.fround(value);
+  const rounded = dtype === "f16" ? roundToHalf(value) : Math.fround(value);
   if (Number.isNaN(rounded)) return "nan_f32()";
   if (!Number.isFinite(rounded)) return rounded > 0 ? "infinity_f32()" : "-infinity_f32()";
   // A minus before a literal 0 may be folded away, and a subnormal literal flushed: both are written as bits.

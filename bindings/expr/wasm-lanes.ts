@@ -1,6 +1,6 @@
 // How element types live in v128 registers: loads, stores, literals and conversions of the WebAssembly emitter.
-// 32-bit types fill four lanes, u8 travels as 32-bit lanes of 0 to 255, bool as masks of 32 bits; f64 fills two lanes, and
-// beside it the other types use the two low lanes. Read next: to-wasm.ts.
+// 32-bit types fill four lanes, u8 travels as 32-bit lanes of 0 to 255, bool as masks of 32 bits, f16 as its bits in 32-bit
+// lanes (wasm-halves.ts); f64 fills two lanes, and beside it the other types use the two low lanes. Read next: to-wasm.ts.
 import type { DType } from "../core/dtype.ts";
 import { viewArray } from "../core/dtype.ts";
 import type { Bytes } from "./wasm-bytes.ts";
@@ -12,6 +12,7 @@ export type Width = 2 | 4;
 /** SIMD opcodes after the 0xFD prefix. */
 export const simdOpcodes = {
   load: 0x00,
+  load16x4S: 0x03,
   load32Splat: 0x09,
   load64Splat: 0x0a,
   store: 0x0b,
@@ -41,7 +42,9 @@ export const simdOpcodes = {
   i8x16NarrowI16x8S: 0x65,
   i8x16NarrowI16x8U: 0x66,
   i16x8NarrowI32x4S: 0x85,
+  i16x8NarrowI32x4U: 0x86,
   i16x8ExtendLowI8x16U: 0x89,
+  i32x4ExtendLowI16x8S: 0xa7,
   i32x4ExtendLowI16x8U: 0xa9,
   i32x4MinS: 0xb6,
   i32x4MaxS: 0xb8,
@@ -87,6 +90,10 @@ export function loadLanes(body: Bytes, dtype: DType, width: Width | 1, offset = 
       else body.memory(opcodes.i32Load16, offset).simd(simdOpcodes.i32x4Splat);
       body.simd(simdOpcodes.i16x8ExtendLowI8x16U).simd(simdOpcodes.i32x4ExtendLowI16x8U);
     }
+  } else if (dtype === "f16") {
+    if (width === 1) body.memory(opcodes.i32Load16Signed, offset).simd(simdOpcodes.i32x4Splat);
+    else if (width === 4) body.simdMemory(simdOpcodes.load16x4S, offset);
+    else body.simdMemory(simdOpcodes.load32Zero, offset).simd(simdOpcodes.i32x4ExtendLowI16x8S);
   } else if (dtype === "f64") body.simdMemory(width === 1 ? simdOpcodes.load64Splat : simdOpcodes.load, offset);
   else {
     const opcode = width === 1 ? simdOpcodes.load32Splat : width === 2 ? simdOpcodes.load64Zero : simdOpcodes.load;
@@ -114,6 +121,12 @@ export function storeLanes(body: Bytes, dtype: DType, width: Width | 1, offset =
     if (dtype === "bool") body.simd(simdOpcodes.i8x16NarrowI16x8S).simd(simdOpcodes.i8x16Abs);
     else body.simd(simdOpcodes.i8x16NarrowI16x8U);
     body.simdMemory(width === 4 ? simdOpcodes.store32Lane : simdOpcodes.store16Lane, offset, 0);
+  } else if (dtype === "f16") {
+    if (width === 1) body.simd(simdOpcodes.i32x4ExtractLane).byte(0).memory(opcodes.i32Store16, offset);
+    else {
+      body.vector(zeros).simd(simdOpcodes.i16x8NarrowI32x4U);
+      body.simdMemory(width === 4 ? simdOpcodes.store64Lane : simdOpcodes.store32Lane, offset, 0);
+    }
   } else if (dtype === "f64") {
     if (width === 1) body.simdMemory(simdOpcodes.store64Lane, offset, 0);
     else body.simdMemory(simdOpcodes.store, offset);
@@ -121,9 +134,12 @@ export function storeLanes(body: Bytes, dtype: DType, width: Width | 1, offset =
   else body.simdMemory(width === 2 ? simdOpcodes.store64Lane : simdOpcodes.store32Lane, offset, 0);
 }
 
-/** A register of one type → of another; the rules are those of `cast` in primitives/logic.ts. */
+/**
+ * A register of one type → of another; the rules are those of `cast` in primitives/logic.ts. The bits of halves are only
+ * given another type here: wasm-halves.ts has made instructions of their conversions before.
+ */
 export function convertLanes(body: Bytes, from: DType, to: DType, literal: Literal): void {
-  if (from === to) return;
+  if (from === to || from === "f16" || to === "f16") return;
   if (to === "bool") {
     body.vector(zeros);
     if (from === "f64") narrow(body.simd(simdOpcodes.f64x2NotEqual));

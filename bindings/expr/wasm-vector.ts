@@ -29,6 +29,11 @@ const binary = (method: string, opcode: number): ((x: Expression, y: Operand) =>
   return (x, y) => apply(primitive, [x, y]);
 };
 
+const ofDoubles = (method: string, opcode: number): ((x: Expression, y: Operand) => Expression) => {
+  const primitive = { ...instruction(method, 2, opcode), wasm: { f64: { method, opcode } } };
+  return (x, y) => apply(primitive, [x, y]);
+};
+
 const counted = (method: string, opcode: number): ((x: Expression, count: number) => Expression) => {
   const primitive = shift(method, opcode);
   return (x, count) => apply(primitive, [x, count]);
@@ -41,6 +46,12 @@ export const subtractBits: (x: Expression, y: Operand) => Expression = binary("i
 export const andBits: (x: Expression, y: Operand) => Expression = binary("v128.and", 0x4e);
 export const andNotBits: (x: Expression, y: Operand) => Expression = binary("v128.andnot", 0x4f);
 export const orBits: (x: Expression, y: Operand) => Expression = binary("v128.or", 0x50);
+/** The smaller and the larger by the bits as integers: of floats that are not negative. */
+export const minBits: (x: Expression, y: Operand) => Expression = binary("i32x4.min_s", 0xb6);
+export const maxBits: (x: Expression, y: Operand) => Expression = binary("i32x4.max_s", 0xb8);
+/** The bits of f64. */
+export const andDoubles: (x: Expression, y: Operand) => Expression = ofDoubles("v128.and", 0x4e);
+export const orDoubles: (x: Expression, y: Operand) => Expression = ofDoubles("v128.or", 0x50);
 /** Comparisons that give the mask as lanes of f32. */
 export const isEqual: (x: Expression, y: Operand) => Expression = binary("f32x4.eq", 0x41);
 export const isLess: (x: Expression, y: Operand) => Expression = binary("f32x4.lt", 0x43);

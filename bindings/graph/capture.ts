@@ -47,8 +47,14 @@ export interface Capture {
   readonly covered: readonly Node[];
 }
 
-/** Ops whose results are kept if a tensor still holds them: they are dear to compute again. */
-const isDear = (node: Node): boolean => node.op.kind === "kernel" || node.op.kind === "reduce";
+/** Ops whose results are kept if a tensor still holds them: they are dear to compute again. Those rounded to halves too. */
+const isDear = (node: Node): boolean => {
+  if (node.op.kind !== "map") return node.op.kind === "kernel" || node.op.kind === "reduce";
+  const [source] = node.inputs;
+  return (
+    node.outputs[0]?.dtype === "f16" && node.op.name === "cast" && source?.node !== undefined && isDear(source.node)
+  );
+};
 
 /** Captures so far: a value that bears another number was not met by this one. */
 let captures = 0;

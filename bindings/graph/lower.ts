@@ -6,7 +6,8 @@ import { bytesOf } from "../core/dtype.ts";
 import type { Layout } from "../core/layout.ts";
 import { contiguous, isContiguous, mergeWalk } from "../core/layout.ts";
 import { sizeOf, stridesOf } from "../core/shape.ts";
-import { constant } from "../expr/expression.ts";
+import { constant, input } from "../expr/expression.ts";
+import { cast } from "../expr/primitives/logic.ts";
 import { withFinishes } from "./finish.ts";
 import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
@@ -182,6 +183,10 @@ class Lowering {
   }
 
   private assemble(group: AssembleGroup, target: number): void {
+    if (group.dtype === "f16" && this.device === "webgpu") {
+      this.assembleHalves(group, target);
+      return;
+    }
     if (group.fill !== undefined) {
       const tile: Tile = {
         shape: group.shape,
@@ -193,6 +198,24 @@ class Lowering {
     }
     for (const { tile, region } of group.pieces)
       this.map(tile.label === "" ? group.label : `${tile.label}+${group.label}`, tile, target, region);
+  }
+
+  /** On the GPU halves are written two at a time, and pieces may begin between two: they are put together in f32 first. */
+  private assembleHalves(group: AssembleGroup, target: number): void {
+    const whole = this.temporary("f32", sizeOf(group.shape));
+    const pieces = group.pieces.map(({ tile, region }) => ({
+      tile: { ...tile, expression: cast(tile.expression, "f32") },
+      region,
+    }));
+    this.assemble({ ...group, dtype: "f32", pieces }, whole);
+    this.steps.push({
+      kind: "map",
+      label: group.label,
+      shape: [sizeOf(group.shape)],
+      expression: cast(input(0, "f32"), "f16"),
+      inputs: [{ slot: whole, dtype: "f32", offset: 0, strides: [1] }],
+      output: { slot: target, dtype: "f16", offset: 0, strides: [1] },
+    });
   }
 
   private reduce(group: ReduceGroup, target: number): void {

@@ -52,7 +52,7 @@ export function planSlots(
     const victim = victimOf(slot, (other) => slots[other]?.kind === "temporary");
     const { dtype, size } = slots[slot] as Slot & { readonly kind: "temporary" };
     return {
-      bytes: size * (device === "webgpu" ? 4 : bytesOf(dtype)),
+      bytes: size * (device === "webgpu" && dtype !== "f16" ? 4 : bytesOf(dtype)),
       first: first.get(slot) ?? 0,
       last: last.get(slot) ?? 0,
       inPlaceOf: victim === undefined ? undefined : place.get(victim),

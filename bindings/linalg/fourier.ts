@@ -1,6 +1,6 @@
 // Discrete Fourier transforms of any length along any axes. Complex tensors are pairs of real ones.
 // Read next: assembly/fourier.ts for the method.
-import { bytesOf, floatOf, promote } from "../core/dtype.ts";
+import { bytesOf, computedIn, floatOf, promote } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import { normalizeAxes, requireInteger, sameShape, show, sizeOf } from "../core/shape.ts";
 import { mul, neg } from "../ops/arithmetic.ts";
@@ -75,7 +75,7 @@ function operandOf(
   requireArguments(op, imag === undefined ? { x: real } : { real, imag }, options);
   if (isComplex && imag === undefined)
     throw new ParameterError(op, `x must be a tensor or { real, imag }, got ${describe(given)} without imag`);
-  const dtype = floatOf(imag === undefined ? real.dtype : promote(real.dtype, imag.dtype));
+  const dtype = computedIn(floatOf(imag === undefined ? real.dtype : promote(real.dtype, imag.dtype)));
   if (imag !== undefined && !sameShape(real.shape, imag.shape))
     throw new ShapeError(op, `real and imag must have one shape, got ${show(real.shape)} and ${show(imag.shape)}`);
   const part = converted(real, dtype);

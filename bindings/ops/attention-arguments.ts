@@ -1,6 +1,7 @@
 // What attention takes: checks of query, key, value and mask, and the form in which the kernels want them: scaled
 // queries, at most two batch axes, a mask of floats. Knows no kernel. Read next: attention.ts.
-import { floatOf, isFloating, promote } from "../core/dtype.ts";
+import type { DType } from "../core/dtype.ts";
+import { computedIn, floatOf, isFloating, promote } from "../core/dtype.ts";
 import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { broadcastPair, sameShape, show, sizeOf } from "../core/shape.ts";
@@ -29,8 +30,9 @@ export interface AttentionOperands {
   /** Floats; one 0 where there is no mask. */
   readonly mask: Tensor;
   readonly masking: { readonly causal: boolean; readonly masked: boolean };
-  /** Shape of the result. */
+  /** Shape of the result, and its type where that is not the one of the operands: they are f32 in place of f16. */
   readonly shape: Shape;
+  readonly dtype: DType;
 }
 
 const op = "scaledDotProductAttention";
@@ -50,7 +52,8 @@ export function attentionArguments(
   const batch = checkedShapes(query, key, value);
   if (mask !== undefined) checkMask(mask, [...batch, query.shape.at(-2) ?? 0, key.shape.at(-2) ?? 0]);
   const floats = mask !== undefined && mask.dtype !== "bool" ? [query, key, value, mask] : [query, key, value];
-  const dtype = floatOf(floats.map((tensor) => tensor.dtype).reduce(promote));
+  const common = floatOf(floats.map((tensor) => tensor.dtype).reduce(promote));
+  const dtype = computedIn(common);
   return () => {
     const merged = (tensor: Tensor): Tensor => {
       if (batch.length <= 2) return tensor;
@@ -67,6 +70,7 @@ export function attentionArguments(
       mask: mask === undefined ? reshaped(zero, [1, 1]) : merged(asBias(mask, dtype)),
       masking: { causal, masked: mask !== undefined },
       shape: [...batch, query.shape.at(-2) ?? 0, value.shape.at(-1) ?? 0],
+      dtype: common,
     };
   };
 }

@@ -6,7 +6,7 @@ import type { AttentionOptions } from "./attention-arguments.ts";
 import { attentionArguments } from "./attention-arguments.ts";
 import { attentionGradientScratch, attentionScratch } from "./attention-scratch.ts";
 import { reshaped, sum, sumTo } from "./broadcasting.ts";
-import { equal, greater, isFinite, where } from "./comparison.ts";
+import { converted, equal, greater, isFinite, where } from "./comparison.ts";
 import { matmul, strideOf } from "./contraction.ts";
 import type { KernelCall, KernelOp, KernelOperand } from "./descriptor.ts";
 import { exp } from "./exponential.ts";
@@ -199,7 +199,7 @@ export function scaledDotProductAttention(
 ): Tensor {
   const checked = attentionArguments(query, key, value, options);
   return query.recorder.compose("scaledDotProductAttention", () => {
-    const { query: q, key: k, value: v, mask, shape, masking } = checked();
+    const { query: q, key: k, value: v, mask, shape, masking, dtype } = checked();
     if (q.dtype !== "f32") return reshaped(composed(q, k, v, mask, masking), shape);
     const { batch0, batch1, queries, width } = lengthsOf([q, k, v, mask]);
     const batch = [batch0, batch1].slice(2 - Math.max(q.rank, k.rank, v.rank, mask.rank) + 2);
@@ -207,6 +207,6 @@ export function scaledDotProductAttention(
       { shape: [...batch, queries, width], dtype: "f32" },
       { shape: [...batch, queries], dtype: "f32" },
     ]);
-    return reshaped(result ?? q, shape);
+    return converted(reshaped(result ?? q, shape), dtype);
   });
 }

@@ -161,9 +161,10 @@ export const where: TernaryFunction = elementwise("where", {
 });
 
 const castTo = (dtype: DType): UnaryFunction =>
-  /* @__PURE__ */ elementwise("cast", { operands: ["x"], dtypes: "any", expression: (x) => scalar.cast(x, dtype) });
+  /* @__PURE__ */ elementwise("cast", { operands: ["x"], dtypes: "own", expression: (x) => scalar.cast(x, dtype) });
 
 const casts: Readonly<Record<DType, UnaryFunction>> = {
+  f16: /* @__PURE__ */ castTo("f16"),
   f32: /* @__PURE__ */ castTo("f32"),
   f64: /* @__PURE__ */ castTo("f64"),
   i32: /* @__PURE__ */ castTo("i32"),
@@ -174,7 +175,8 @@ const casts: Readonly<Record<DType, UnaryFunction>> = {
 
 /**
  * x converted to another element type. Floats become integers by dropping the fraction; what is out of range takes the
- * nearest bound, NaN 0. Wider integers keep their low bits. Anything but 0 is true.
+ * nearest bound, NaN 0. Wider integers keep their low bits. Anything but 0 is true. Numbers become floats by rounding to the
+ * nearest one, ties to the even; from 65520 on to f16 that is infinity.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   requireArguments("cast", { x });

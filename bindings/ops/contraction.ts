@@ -2,7 +2,7 @@
 // Transposes and broadcasts are layouts, so they reach the kernel as strides and cost nothing.
 // Read next: einsum.ts; epilogue.ts for bias and activation; assembly/matmul.ts for the kernel.
 import type { DType } from "../core/dtype.ts";
-import { bytesOf, isFloating, promote } from "../core/dtype.ts";
+import { bytesOf, computedIn, isFloating, promote } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { Layout } from "../core/layout.ts";
 import type { Shape } from "../core/shape.ts";
@@ -15,6 +15,7 @@ import type { EpilogueOptions } from "./epilogue.ts";
 import { applyEpilogue, checkEpilogue } from "./epilogue.ts";
 import { flatten, permuted } from "./movement.ts";
 import { matmulPreparation, matmulScratch } from "./scratch.ts";
+import { inSingle } from "./single.ts";
 import type { Tensor } from "./tensor.ts";
 import { recorderOf, requireArguments, requireList } from "./tensor.ts";
 
@@ -107,8 +108,13 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const columns = b.rank === 1 ? [] : [right.shape.at(-1) ?? 1];
   const shape = [...batch, ...rows, ...columns];
   checkEpilogue("matmul", shape, options);
+  const operands: [Tensor, Tensor, Tensor | undefined] = [left, right, options.bias];
+  const inner = computedIn(dtype);
   return a.recorder.compose("matmul", () =>
-    applyEpilogue(reshaped(batched(converted(left, dtype), converted(right, dtype), batch), shape), options),
+    inSingle(operands, (x, y, bias) => {
+      const product = reshaped(batched(converted(x, inner), converted(y, inner), batch), shape);
+      return applyEpilogue(product, bias === undefined ? options : { ...options, bias });
+    }),
   );
 }
 

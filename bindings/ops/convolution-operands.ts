@@ -1,6 +1,7 @@
 // What the convolutions of sequences, images and volumes check alike about their operands, and how channels come last.
 // Knows no windows. Read next: convolution.ts, sequence-convolution.ts, volume-convolution.ts.
-import { floatOf, promote, requireDType } from "../core/dtype.ts";
+import type { DType } from "../core/dtype.ts";
+import { computedIn, floatOf, promote, requireDType } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import { show } from "../core/shape.ts";
 import { converted } from "./comparison.ts";
@@ -23,8 +24,11 @@ export function fromLast(x: Tensor, format: string): Tensor {
 
 /** Both operands, in f32, images with their channels last. */
 export interface Operands {
+  /** In f32, like the filter. */
   readonly x: Tensor;
   readonly filter: Tensor;
+  /** Rounds what was computed from halves, and with a bias of halves if there is one, to halves. */
+  readonly rounded: (result: Tensor, bias: Tensor | undefined) => Tensor;
 }
 
 const counts = ["no", "one", "two", "three", "four", "five"] as const;
@@ -52,10 +56,13 @@ export function prepared(
     }
   }
   const dtype = floatOf(promote(x.dtype, filter.dtype));
-  requireDType(op, floatOf(x.dtype) === "f32" ? "filter" : "x", dtype, ["f32"]);
+  const isSingle = (of: DType): boolean => computedIn(floatOf(of)) === "f32";
+  if (!isSingle(dtype)) requireDType(op, isSingle(x.dtype) ? "filter" : "x", dtype, ["f16", "f32"]);
   if (filter.shape.slice(0, -2).includes(0))
     throw new ShapeError(op, `the filter's window must not be empty, got ${show(filter.shape)}`);
-  return { x: converted(toLast(x, format), "f32"), filter: converted(filter, "f32") };
+  const rounded = (result: Tensor, bias: Tensor | undefined): Tensor =>
+    dtype === "f16" && (bias === undefined || bias.dtype === "f16") ? converted(result, "f16") : result;
+  return { x: converted(toLast(x, format), "f32"), filter: converted(filter, "f32"), rounded };
 }
 
 export function requireDivisible(op: string, groups: number, inputs: number, outputs: number): void {

@@ -64,7 +64,7 @@ function convolve(op: string, x: Tensor, filter: Tensor, options: Conv2dOptions)
   const stride = pairOf(op, "stride", options.stride ?? 1, 1);
   const dilation = pairOf(op, "dilation", options.dilation ?? 1, 1);
   requireInteger(op, "groups", groups, 1);
-  const { x: images, filter: taps } = prepared(op, x, filter, dataFormat, formats, axes);
+  const { x: images, filter: taps, rounded } = prepared(op, x, filter, dataFormat, formats, axes);
   const [n = 0, h = 0, w = 0, c = 0] = images.shape;
   const [kh = 0, kw = 0, , o = 0] = taps.shape;
   requireDivisible(op, groups, c, o);
@@ -77,7 +77,10 @@ function convolve(op: string, x: Tensor, filter: Tensor, options: Conv2dOptions)
   });
   const geometry: Geometry = { batch: n, inputs: c, outputs: o, groups, height, width, strict };
   checkEpilogue(op, outputShape(geometry), options);
-  return x.recorder.compose(op, () => fromLast(applyEpilogue(convolved(images, taps, geometry), options), dataFormat));
+  return x.recorder.compose(op, () => {
+    const y = applyEpilogue(convolved(images, taps, geometry), options);
+    return fromLast(rounded(y, options.bias), dataFormat);
+  });
 }
 
 /**
@@ -125,7 +128,7 @@ export function convTranspose2d(x: Tensor, filter: Tensor, options: ConvTranspos
   const dilation = pairOf(op, "dilation", options.dilation ?? 1, 1);
   const extra = pairOf(op, "outputPadding", options.outputPadding ?? 0, 0);
   requireInteger(op, "groups", groups, 1);
-  const { x: images, filter: taps } = prepared(op, x, filter, dataFormat, formats, axes);
+  const { x: images, filter: taps, rounded } = prepared(op, x, filter, dataFormat, formats, axes);
   const [n = 0, h = 0, w = 0, c = 0] = images.shape;
   const [kh = 0, kw = 0, depth = 0, channels = 0] = taps.shape;
   if (channels !== c) {
@@ -161,7 +164,8 @@ export function convTranspose2d(x: Tensor, filter: Tensor, options: ConvTranspos
     strict,
   };
   checkEpilogue(op, inputShape(geometry), options);
-  return x.recorder.compose(op, () =>
-    fromLast(applyEpilogue(inputGradient(images, taps, geometry), options), dataFormat),
-  );
+  return x.recorder.compose(op, () => {
+    const y = applyEpilogue(inputGradient(images, taps, geometry), options);
+    return fromLast(rounded(y, options.bias), dataFormat);
+  });
 }

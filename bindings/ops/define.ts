@@ -2,9 +2,9 @@
 // The only file that knows how ops of kind "map" become callables and how their gradients are derived.
 // Knows no engine: recording goes through the tensor's recorder. Read next: arithmetic.ts for what a definition looks like.
 import type { DType } from "../core/dtype.ts";
-import { dtypeOfNumber, floatOf, isFloating, promote, requireDType } from "../core/dtype.ts";
+import { computedIn, dtypeOfNumber, floatOf, isFloating, promote, requireDType } from "../core/dtype.ts";
 import { ParameterError } from "../core/errors.ts";
-import { broadcastShapes } from "../core/shape.ts";
+import { broadcastShapes, sameShape } from "../core/shape.ts";
 import { differentiate } from "../expr/differentiate.ts";
 import type { Expression } from "../expr/expression.ts";
 import { apply, input, inputCount, substitute, topological } from "../expr/expression.ts";
@@ -20,9 +20,10 @@ export interface ElementwiseDefinition<Operands extends readonly Expression[]> {
   readonly operands: { readonly [I in keyof Operands]: string };
   /**
    * The types the op computes in. With "floating", integers are converted to the float that holds them (`floatOf`).
-   * "any" leaves types to the expression. A list refuses the rest.
+   * "any" leaves types to the expression. A list refuses the rest. Halves are computed in f32 and the result is rounded to a
+   * half; with "own" the expression sees them as they are and says itself what becomes of them.
    */
-  readonly dtypes: "any" | "floating" | readonly DType[];
+  readonly dtypes: "any" | "floating" | "own" | readonly DType[];
   /** Indexes of operands that must be bool and take no part in promotion. */
   readonly conditions?: readonly number[];
   /** One element of the result. */
@@ -45,8 +46,11 @@ export interface ElementwiseFunction<Arguments extends readonly TensorLike[] = r
   (...operands: Arguments): Tensor;
   readonly op: MapOp;
   readonly arity: number;
-  /** The expression for operands of these types, before any fusion. Used by the kernel generator and by tests. */
-  readonly build: (dtypes: readonly DType[]) => Expression;
+  /**
+   * The expression for operands of these types, before any fusion. Used by the kernel generator and by tests. `isHalf` tells
+   * whether a float result is a half, where that is not to be seen from the types: a number beside halves is an f32.
+   */
+  readonly build: (dtypes: readonly DType[], isHalf?: boolean) => Expression;
 }
 
 export type UnaryFunction = ElementwiseFunction<[x: TensorLike]>;
@@ -65,9 +69,10 @@ export function elementwise<Arguments extends readonly TensorLike[]>(
   definition: NoInfer<ElementwiseDefinition<Expressions<Arguments>>>,
 ): ElementwiseFunction<Arguments> {
   const names: readonly string[] = definition.operands;
-  const build = (dtypes: readonly DType[]): Expression => {
+  const build = (dtypes: readonly DType[], isHalf = commonOf(dtypes, definition.conditions) === "f16"): Expression => {
     const operands = dtypes.map((dtype, index) => input(index, dtype));
-    return definition.expression(...(convert(name, names, operands, definition) as Expressions<Arguments>));
+    const result = definition.expression(...(convert(name, names, operands, definition) as Expressions<Arguments>));
+    return isHalf && definition.dtypes !== "own" && result.dtype === "f32" ? cast(result, "f16") : result;
   };
   const custom = definition.gradient;
   const op: MapOp = {
@@ -95,12 +100,31 @@ export function elementwise<Arguments extends readonly TensorLike[]>(
     }
     const tensors = toTensors(name, operands, names, definition.conditions);
     const dtypes = tensors.map((tensor) => tensor.dtype);
-    const key = dtypes.join();
+    const isHalf =
+      dtypes.includes("f16") && commonOf(typesOfTensors(operands, dtypes, definition.conditions)) === "f16";
+    const key = `${dtypes.join()}${isHalf ? " half" : ""}`;
     let expression = cache.get(key);
-    if (expression === undefined) cache.set(key, (expression = build(dtypes)));
+    if (expression === undefined) cache.set(key, (expression = build(dtypes, isHalf)));
     return recordMap(op, tensors, expression);
   };
   return Object.assign(call, { op, arity: names.length, build });
+}
+
+/** The type in which values of these types meet, those at the indexes of conditions not counted; undefined for none. */
+function commonOf(dtypes: readonly DType[], conditions: readonly number[] = []): DType | undefined {
+  let common: DType | undefined;
+  for (const [index, dtype] of dtypes.entries())
+    if (!conditions.includes(index)) common = common === undefined ? dtype : promote(common, dtype);
+  return common;
+}
+
+/** Of all types those of operands that are tensors and no conditions. */
+function typesOfTensors(
+  operands: readonly TensorLike[],
+  dtypes: readonly DType[],
+  conditions: readonly number[] = [],
+): DType[] {
+  return dtypes.filter((_, index) => !conditions.includes(index) && typeof operands[index] !== "number");
 }
 
 /** Operand expressions in the one type the op computes in. */
@@ -110,17 +134,23 @@ function convert<Operands extends readonly Expression[]>(
   operands: readonly Expression[],
   definition: ElementwiseDefinition<Operands>,
 ): readonly Expression[] {
+  if (definition.dtypes === "own") return operands;
   const conditions = definition.conditions ?? [];
-  const values = operands.filter((_, index) => !conditions.includes(index));
-  const common = values.map((operand) => operand.dtype).reduce(promote, values[0]?.dtype ?? "bool");
-  const target = definition.dtypes === "floating" ? floatOf(common) : common;
-  if (typeof definition.dtypes !== "string") requireDType(name, names[0] ?? "x", target, definition.dtypes);
+  const common = commonOf(
+    operands.map(({ dtype }) => dtype),
+    conditions,
+  );
+  const target = computedIn((definition.dtypes === "floating" ? floatOf : same)(common ?? "bool"));
+  if (typeof definition.dtypes !== "string" && !definition.dtypes.includes(target))
+    requireDType(name, names[0] ?? "x", common ?? target, definition.dtypes);
   return operands.map((operand, index) => cast(operand, conditions.includes(index) ? "bool" : target));
 }
 
+const same = (dtype: DType): DType => dtype;
+
 /**
  * Numbers become scalars of the type they take beside the tensors, conditions not counted. Several numbers take one type:
- * a float if one of them has a fraction.
+ * a float if one of them has a fraction. Beside halves they are f32, so that they are not rounded before the result is.
  */
 export function toTensors(
   name: string,
@@ -143,7 +173,7 @@ export function toTensors(
         `${names[index] ?? "operand"} must be a tensor or a number, got ${describe(operand)}. Wrap it: tensor(value)`,
       );
     }
-    return recorder.scalar(operand, shared ?? dtypeOfNumber(operand, common));
+    return recorder.scalar(operand, computedIn(shared ?? dtypeOfNumber(operand, common)));
   });
 }
 
@@ -186,11 +216,12 @@ function mapGradient(
   const [cotangent] = cotangents;
   if (output === undefined || cotangent === undefined || !isFloating(output.dtype)) return [];
   const seed = input(inputs.length + 1, cotangent.dtype);
-  const result = input(inputs.length, output.dtype);
+  // What was rounded to a half is computed again: 1 − y, say, would be wrong by all that rounding took from y.
+  const result = unrounded(attributes.expression) ?? input(inputs.length, output.dtype);
   const indexes = inputs
     .map((_, index) => index)
     .filter((index) => wanted[index] === true && isFloating(inputs[index]?.dtype ?? "bool"));
-  const own = custom(result, seed);
+  const own = custom(result, cast(seed, result.dtype));
   const derived =
     own === undefined ? differentiate(attributes.expression, seed, indexes) : indexes.map((index) => own[index]);
   const gradients = new Array<Tensor | undefined>(inputs.length).fill(undefined);
@@ -203,9 +234,26 @@ function mapGradient(
     const pruned = prune([...inputs, output, cotangent], reused);
     if (pruned.tensors.length === 0) return;
     const op: MapOp = { kind: "map", name: `${name}Gradient`, gradient: derivedGradient };
-    gradients[index] = sumTo(recordMap(op, pruned.tensors, pruned.expression), operand.shape);
+    const isSummed = !sameShape(operand.shape, output.shape);
+    // Sums over halves are sums of what has not been rounded yet.
+    const summand = isSummed ? (unrounded(pruned.expression) ?? pruned.expression) : pruned.expression;
+    const sum = sumTo(recordMap(op, pruned.tensors, summand), operand.shape);
+    gradients[index] = sum.dtype === operand.dtype ? sum : recordCast(sum, operand.dtype);
   });
   return gradients;
+}
+
+/** What an expression rounds to a half; undefined where it does not. */
+function unrounded(expression: Expression): Expression | undefined {
+  if (expression.dtype !== "f16" || expression.kind !== "apply") return undefined;
+  const [value] = expression.operands;
+  return value?.dtype === "f32" ? value : undefined;
+}
+
+/** Records a conversion; comparison.ts has the one that users call. */
+function recordCast(x: Tensor, dtype: DType): Tensor {
+  const op: MapOp = { kind: "map", name: "cast", gradient: derivedGradient };
+  return recordMap(op, [x], cast(input(0, x.dtype), dtype));
 }
 
 const derivedGradient = (context: GradientContext<MapAttributes>): (Tensor | undefined)[] =>

@@ -1,6 +1,6 @@
 // What ops on matrices share: how their operands are checked, how a batch is counted, and the words for what their kernels
 // report (assembly/linalg/status.ts). Knows no decomposition. Read next: eigh.ts; ../linalg/cholesky.ts.
-import { floatOf } from "../core/dtype.ts";
+import { computedIn, floatOf } from "../core/dtype.ts";
 import { LinAlgError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { broadcastPair, show, sizeOf } from "../core/shape.ts";
@@ -28,12 +28,12 @@ export function matricesOf({ shape }: Spec): Matrices {
   return { batch, count: sizeOf(batch), rows: shape.at(-2) ?? 1, columns: shape.at(-1) ?? 1 };
 }
 
-/** A matrix or a batch of them as floats. Throws a ShapeError naming `op` for anything of less than two axes. */
+/** A matrix or a batch of them as floats, halves as f32. Throws a ShapeError naming `op` for anything of less than two axes. */
 export function requireMatrices(op: string, a: Tensor, name = "a"): Tensor {
   requireArguments(op, { [name]: a });
   if (a.rank < 2)
     throw new ShapeError(op, `${name} must be a matrix [..., m, n], got ${show(a.shape)}. Reshape it or add axes`);
-  return converted(a, floatOf(a.dtype));
+  return converted(a, computedIn(floatOf(a.dtype)));
 }
 
 /** The same for square matrices. */
@@ -41,7 +41,7 @@ export function requireSquare(op: string, a: Tensor, name = "a"): Tensor {
   requireArguments(op, { [name]: a });
   if (a.rank < 2 || a.shape.at(-2) !== a.shape.at(-1))
     throw new ShapeError(op, `expects square matrices, got ${show(a.shape)}`);
-  return converted(a, floatOf(a.dtype));
+  return converted(a, computedIn(floatOf(a.dtype)));
 }
 
 /** Two operands with their batch axes broadcast to each other. */

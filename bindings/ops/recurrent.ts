@@ -2,7 +2,8 @@
 // matrix products and a few passes over [batch, hidden]; the planner pastes the sum of the products behind the second.
 // A layer computes the product with the inputs of all time steps at once and calls the functions on gates.
 // Knows no time and no layers. Read next: ../engine/scan.ts, which walks over time; ../nn/recurrent.ts.
-import { floatOf, promote } from "../core/dtype.ts";
+import type { DType } from "../core/dtype.ts";
+import { computedIn, floatOf, promote } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { sameShape, show } from "../core/shape.ts";
 import { sigmoid } from "./activation.ts";
@@ -65,10 +66,11 @@ export function lstmCell(x: Tensor, state: LstmState, weights: CellWeights): [hi
   const [hidden, cell] = state;
   requireArguments("lstmCell", { x, h: hidden, c: cell });
   check("lstmCell", x, { h: hidden, c: cell }, weights, 4);
-  const [input, h, c, w] = floats(x, hidden, cell, weights);
-  return x.recorder.compose("lstmCell", () => {
+  const [input, h, c, w, dtype] = floats(x, hidden, cell, weights);
+  return x.recorder.compose("lstmCell", (): [Tensor, Tensor] => {
     const fromInput = biased(matmul(input, w.inputWeight), w.inputBias);
-    return lstmFromGates(add(biased(matmul(h, w.hiddenWeight), w.hiddenBias), fromInput), c);
+    const [said, remembered] = lstmFromGates(add(biased(matmul(h, w.hiddenWeight), w.hiddenBias), fromInput), c);
+    return [converted(said, dtype), converted(remembered, dtype)];
   });
 }
 
@@ -80,23 +82,24 @@ export function lstmCell(x: Tensor, state: LstmState, weights: CellWeights): [hi
 export function gruCell(x: Tensor, hidden: Tensor, weights: CellWeights): Tensor {
   requireArguments("gruCell", { x, h: hidden });
   check("gruCell", x, { h: hidden }, weights, 3);
-  const [input, h, , w] = floats(x, hidden, hidden, weights);
-  return x.recorder.compose("gruCell", () =>
-    gruFromGates(biased(matmul(input, w.inputWeight), w.inputBias), biased(matmul(h, w.hiddenWeight), w.hiddenBias), h),
-  );
+  const [input, h, , w, dtype] = floats(x, hidden, hidden, weights);
+  return x.recorder.compose("gruCell", () => {
+    const fromInput = biased(matmul(input, w.inputWeight), w.inputBias);
+    return converted(gruFromGates(fromInput, biased(matmul(h, w.hiddenWeight), w.hiddenBias), h), dtype);
+  });
 }
 
-/** Everything in the type that holds all of it. */
+/** Everything in the type that holds all of it, halves in f32; and that type. */
 function floats(
   x: Tensor,
   hidden: Tensor,
   cell: Tensor,
   weights: CellWeights,
-): readonly [x: Tensor, hidden: Tensor, cell: Tensor, weights: CellWeights] {
+): readonly [x: Tensor, hidden: Tensor, cell: Tensor, weights: CellWeights, dtype: DType] {
   const { inputWeight, hiddenWeight, inputBias, hiddenBias } = weights;
   const all = [x, hidden, cell, inputWeight, hiddenWeight, inputBias, hiddenBias].flatMap((tensor) => tensor ?? []);
   const dtype = floatOf(all.map((tensor) => tensor.dtype).reduce(promote));
-  const to = (tensor: Tensor): Tensor => converted(tensor, dtype);
+  const to = (tensor: Tensor): Tensor => converted(tensor, computedIn(dtype));
   return [
     to(x),
     to(hidden),
@@ -107,6 +110,7 @@ function floats(
       ...(inputBias === undefined ? {} : { inputBias: to(inputBias) }),
       ...(hiddenBias === undefined ? {} : { hiddenBias: to(hiddenBias) }),
     },
+    dtype,
   ];
 }
 

@@ -13,6 +13,7 @@ import { productOfOthers } from "./cumulative.ts";
 import type { UnaryFunction } from "./define.ts";
 import { elementwise } from "./define.ts";
 import type { Gradient, ReduceAttributes, ReduceOp } from "./descriptor.ts";
+import { inSingle } from "./single.ts";
 import { stopGradient } from "./stop-gradient.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
 import { requireArguments } from "./tensor.ts";
@@ -109,7 +110,9 @@ export function any(x: Tensor, options: AxisOptions = {}): Tensor {
 export function mean(x: Tensor, options: AxisOptions = {}): Tensor {
   requireArguments("mean", { x }, options);
   const length = lengthOf("mean", x, options);
-  return x.recorder.compose("mean", () => div(sum(converted(x, floatOf(x.dtype)), options), length));
+  return x.recorder.compose("mean", () =>
+    inSingle([x], (own) => div(sum(converted(own, floatOf(own.dtype)), options), length)),
+  );
 }
 
 /** Options of `variance` and `std`: the divisor is the number of elements less `ddof`. */
@@ -123,13 +126,13 @@ export interface VarianceOptions extends AxisOptions {
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   requireArguments("variance", { x }, options);
-  return spreadAround("variance", x, options);
+  return x.recorder.compose("variance", () => inSingle([x], (own) => spreadAround("variance", own, options)));
 }
 
 /** √variance. The gradient where it is 0 is 0. */
 export function std(x: Tensor, options: VarianceOptions = {}): Tensor {
   requireArguments("std", { x }, options);
-  return x.recorder.compose("std", () => flatRoot(spreadAround("std", x, options)));
+  return x.recorder.compose("std", () => inSingle([x], (own) => flatRoot(spreadAround("std", own, options))));
 }
 
 function spreadAround(op: string, x: Tensor, options: VarianceOptions): Tensor {
@@ -173,9 +176,11 @@ export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   if (ord !== 1 && ord !== 2 && ord !== Infinity)
     throw new ParameterError("norm", `ord must be 1, 2 or Infinity, got ${String(ord)}`);
   if (ord === Infinity) requireElements("norm", x, options);
-  return x.recorder.compose("norm", () => {
-    const values = converted(x, floatOf(x.dtype));
-    if (ord === 1) return sum(abs(values), options);
-    return ord === 2 ? flatRoot(sum(square(values), options)) : max(abs(values), options);
-  });
+  return x.recorder.compose("norm", () =>
+    inSingle([x], (own) => {
+      const values = converted(own, floatOf(own.dtype));
+      if (ord === 1) return sum(abs(values), options);
+      return ord === 2 ? flatRoot(sum(square(values), options)) : max(abs(values), options);
+    }),
+  );
 }

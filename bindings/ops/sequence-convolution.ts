@@ -55,7 +55,7 @@ export function conv1d(x: Tensor, filter: Tensor, options: Conv1dOptions = {}): 
   requireArguments(op, { x, filter }, options);
   const { padding = "valid", dataFormat = "NLC", strict = false } = options;
   const { stride, dilation, groups } = numbersOf(op, options);
-  const { x: sequences, filter: taps } = prepared(op, x, filter, dataFormat, formats, ["length"]);
+  const { x: sequences, filter: taps, rounded } = prepared(op, x, filter, dataFormat, formats, ["length"]);
   const [n = 0, length = 0, c = 0] = sequences.shape;
   const [window = 0, , o = 0] = taps.shape;
   requireDivisible(op, groups, c, o);
@@ -66,7 +66,7 @@ export function conv1d(x: Tensor, filter: Tensor, options: Conv1dOptions = {}): 
   checkEpilogue(op, shape, options);
   return x.recorder.compose(op, () => {
     const y = forward(widened(sequences), heightened(taps), geometry);
-    return fromLast(finished(y, shape, options), dataFormat);
+    return fromLast(rounded(finished(y, shape, options), options.bias), dataFormat);
   });
 }
 
@@ -81,7 +81,7 @@ export function convTranspose1d(x: Tensor, filter: Tensor, options: ConvTranspos
   const { padding = "valid", dataFormat = "NLC", outputPadding = 0, strict = false } = options;
   const { stride, dilation, groups } = numbersOf(op, options);
   requireInteger(op, "outputPadding", outputPadding, 0);
-  const { x: sequences, filter: taps } = prepared(op, x, filter, dataFormat, formats, ["length"]);
+  const { x: sequences, filter: taps, rounded } = prepared(op, x, filter, dataFormat, formats, ["length"]);
   const [n = 0, length = 0, c = 0] = sequences.shape;
   const [window = 0, depth = 0, channels = 0] = taps.shape;
   if (channels !== c) {
@@ -110,6 +110,6 @@ export function convTranspose1d(x: Tensor, filter: Tensor, options: ConvTranspos
   checkEpilogue(op, shape, options);
   return x.recorder.compose(op, () => {
     const y = inputGradient(widened(sequences), heightened(taps), geometry);
-    return fromLast(finished(y, shape, options), dataFormat);
+    return fromLast(rounded(finished(y, shape, options), options.bias), dataFormat);
   });
 }

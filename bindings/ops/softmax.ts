@@ -9,6 +9,7 @@ import { reshaped, sum } from "./broadcasting.ts";
 import { converted, isFinite, where } from "./comparison.ts";
 import { exp, log } from "./exponential.ts";
 import { max } from "./reduction.ts";
+import { inSingle } from "./single.ts";
 import { stopGradient } from "./stop-gradient.ts";
 import type { AxisOptions, Tensor } from "./tensor.ts";
 import { requireArguments } from "./tensor.ts";
@@ -24,28 +25,32 @@ function shifted(op: string, x: Tensor, axis: number): { readonly values: Tensor
 /** e^x / Σ e^x along an axis, the last by default. */
 export function softmax(x: Tensor, options: { readonly axis?: number } = {}): Tensor {
   requireArguments("softmax", { x }, options);
-  return x.recorder.compose("softmax", () => {
-    const { values, axis } = shifted("softmax", x, options.axis ?? -1);
-    const powers = exp(values);
-    // One division for each sum: as many as elements would take a quarter of the time.
-    return mul(powers, div(1, sum(powers, { axis, keepDims: true })));
-  });
+  return x.recorder.compose("softmax", () =>
+    inSingle([x], (own) => {
+      const { values, axis } = shifted("softmax", own, options.axis ?? -1);
+      const powers = exp(values);
+      // One division for each sum: as many as elements would take a quarter of the time.
+      return mul(powers, div(1, sum(powers, { axis, keepDims: true })));
+    }),
+  );
 }
 
 /** log(softmax(x)), accurate where the softmax itself would be rounded to 0. */
 export function logSoftmax(x: Tensor, options: { readonly axis?: number } = {}): Tensor {
   requireArguments("logSoftmax", { x }, options);
-  return x.recorder.compose("logSoftmax", () => {
-    const { values, axis } = shifted("logSoftmax", x, options.axis ?? -1);
-    return sub(values, log(sum(exp(values), { axis, keepDims: true })));
-  });
+  return x.recorder.compose("logSoftmax", () =>
+    inSingle([x], (own) => {
+      const { values, axis } = shifted("logSoftmax", own, options.axis ?? -1);
+      return sub(values, log(sum(exp(values), { axis, keepDims: true })));
+    }),
+  );
 }
 
 /** log Σ e^x over axes (all by default) without overflow. −∞ where all elements are −∞ or there are none. */
 export function logSumExp(x: Tensor, options: AxisOptions = {}): Tensor {
   requireArguments("logSumExp", { x }, options);
   const axes = normalizeAxes("logSumExp", options.axis, x.rank);
-  return x.recorder.compose("logSumExp", () => logOfSum(x, axes, options.keepDims ?? false));
+  return x.recorder.compose("logSumExp", () => inSingle([x], (own) => logOfSum(own, axes, options.keepDims ?? false)));
 }
 
 function logOfSum(x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {

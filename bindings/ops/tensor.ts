@@ -23,7 +23,7 @@ export interface Recorder {
   compose<T>(op: string, body: () => T): T;
   /** A scalar known to the host. Its value is data, not structure: plans are reused when only scalars change. */
   scalar(value: number, dtype: DType): Tensor;
-  /** A tensor holding a copy of host data. */
+  /** A tensor holding a copy of host data. For f16 a Uint16Array holds bits, any other array numbers. */
   fromArray(data: TypedArray, shape: Shape, dtype: DType): Tensor;
 }
 
@@ -47,7 +47,7 @@ export interface Tensor extends TensorMethods {
   readonly T: Tensor;
   /** True after `dispose`. */
   readonly isDisposed: boolean;
-  /** Computes the tensor and copies its elements to the host, row-major. */
+  /** Computes the tensor and copies its elements to the host, row-major. Those of f16 come as a Float32Array. */
   data(): Promise<TypedArray>;
   /** The same, at once. Throws a BackendError where the work involves the GPU. */
   dataSync(): TypedArray;
@@ -170,5 +170,5 @@ export function requireList(op: string, name: string, value: unknown): asserts v
   if (!Array.isArray(value)) throw new ParameterError(op, `${name} must be an array, got ${describe(value)}`);
 }
 
-/** The elements a read of dtype `D` returns. */
-export type DataOf<D extends DType> = ArrayOf[D];
+/** The elements a read of dtype `D` returns: of halves their values. */
+export type DataOf<D extends DType> = D extends "f16" ? Float32Array : ArrayOf[D];

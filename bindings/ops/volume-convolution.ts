@@ -56,7 +56,7 @@ export function conv3d(x: Tensor, filter: Tensor, options: Conv3dOptions = {}): 
   const strides = entriesOf(op, "stride", options.stride ?? 1, axes, 1);
   const dilations = entriesOf(op, "dilation", options.dilation ?? 1, axes, 1);
   requireInteger(op, "groups", groups, 1);
-  const { x: volumes, filter: taps } = prepared(op, x, filter, dataFormat, formats, axes);
+  const { x: volumes, filter: taps, rounded } = prepared(op, x, filter, dataFormat, formats, axes);
   const [n = 0, , , , c = 0] = volumes.shape;
   const o = taps.shape[4] ?? 0;
   requireDivisible(op, groups, c, o);
@@ -75,7 +75,7 @@ export function conv3d(x: Tensor, filter: Tensor, options: Conv3dOptions = {}): 
   checkEpilogue(op, shape, options);
   return x.recorder.compose(op, () => {
     const y = forward(planesOf(volumes, depth, groups), turned(taps), geometry);
-    return fromLast(finished(y, shape, options), dataFormat);
+    return fromLast(rounded(finished(y, shape, options), options.bias), dataFormat);
   });
 }
 

@@ -52,6 +52,16 @@ export const randomUniform: Draw = elementwise("randomUniform", {
   expression: (index, key0, key1) => fraction(threefryExpression(key0, key1, index)[0]),
 });
 
+/** Uniform in [0, 1) with the 11 bits that every f16 there can have. */
+export const randomUniformHalf: Draw = elementwise("randomUniformHalf", {
+  operands,
+  dtypes: ["u32"],
+  expression: (index, key0, key1) => {
+    const [bits] = threefryExpression(key0, key1, index);
+    return scalar.cast(scalar.mul(scalar.cast(scalar.shiftRight(bits, 21), "f32"), 2 ** -11), "f16");
+  },
+});
+
 /**
  * Standard normal, f32, after Box and Muller: √(−2 ln u) · cos 2πv with u in (0, 1] and v in [0, 1) from the two words
  * of one threefry value. With 24 bits in u no value lies beyond 5.77.

@@ -1,14 +1,23 @@
 // The functions that draw random tensors, each from one key of a generator (the default one where none is given).
 // Values are pending like any op's. Under jit every call of the compiled function draws anew.
 // Knows no bit mixing and no stream arithmetic. Read next: distributions.ts, generator.ts.
-import { ParameterError } from "../core/errors.ts";
+import type { DType } from "../core/dtype.ts";
+import { checkDType, isFloating } from "../core/dtype.ts";
+import { DTypeError, ParameterError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { checkShape, requireInteger, sizeOf } from "../core/shape.ts";
 import { add, mul } from "../ops/arithmetic.ts";
 import { reshape } from "../ops/broadcasting.ts";
-import { cast, less } from "../ops/comparison.ts";
+import { cast, converted, less } from "../ops/comparison.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { normalQuantile, randomBelow, randomBits, randomNormal, randomUniform } from "./distributions.ts";
+import {
+  normalQuantile,
+  randomBelow,
+  randomBits,
+  randomNormal,
+  randomUniform,
+  randomUniformHalf,
+} from "./distributions.ts";
 import type { Generator } from "./generator.ts";
 import { defaultGenerator, shuffled } from "./generator.ts";
 import { hostTensor, indexes, splitKey } from "./source.ts";
@@ -17,6 +26,20 @@ import { hostTensor, indexes, splitKey } from "./source.ts";
 export interface DrawOptions {
   /** The default generator when absent. */
   readonly generator?: Generator;
+}
+
+/** Options of draws of floats. */
+export interface FloatDrawOptions extends DrawOptions {
+  /** f32 when absent. In f64 the numbers are those of f32, in f16 they are rounded. */
+  readonly dtype?: DType;
+}
+
+/** The type asked for. Throws a DTypeError for one that is no float. */
+function typeOf(op: string, { dtype = "f32" }: FloatDrawOptions): DType {
+  checkDType(op, dtype);
+  if (!isFloating(dtype))
+    throw new DTypeError(op, `dtype must be f16, f32 or f64, got ${dtype}. Whole numbers: randint(low, high, shape)`);
+  return dtype;
 }
 
 type Kernel = (index: Tensor, key0: Tensor, key1: Tensor) => Tensor;
@@ -32,35 +55,40 @@ export function bits(shape: Shape, options: DrawOptions = {}): Tensor {
   return draw("bits", shape, options, randomBits);
 }
 
-/** Uniform in [0, 1), f32: multiples of 2^-24, the same on every device. */
-export function rand(shape: Shape, options: DrawOptions = {}): Tensor {
-  return draw("rand", shape, options, randomUniform);
+/** Uniform in [0, 1), f32: multiples of 2^-24, in f16 of 2^-11, the same on every device. */
+export function rand(shape: Shape, options: FloatDrawOptions = {}): Tensor {
+  const dtype = typeOf("rand", options);
+  if (dtype === "f16") return draw("rand", shape, options, randomUniformHalf);
+  return converted(draw("rand", shape, options, randomUniform), dtype);
 }
 
 /** Standard normal, f32, after Box and Muller. */
-export function randn(shape: Shape, options: DrawOptions = {}): Tensor {
-  return draw("randn", shape, options, randomNormal);
+export function randn(shape: Shape, options: FloatDrawOptions = {}): Tensor {
+  const dtype = typeOf("randn", options);
+  return converted(draw("randn", shape, options, randomNormal), dtype);
 }
 
-/** Uniform in [low, high), f32: low + (high − low) · rand. */
+/** Uniform in [low, high), f32: low + (high − low) · rand. Rounding to f16 may make `high` of the numbers next to it. */
 export function uniform(
   shape: Shape,
-  options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
+  options: FloatDrawOptions & { readonly low?: number; readonly high?: number } = {},
 ): Tensor {
   const { low = 0, high = 1 } = options;
   requireFinite("uniform", { low, high });
-  return add(mul(rand(shape, options), high - low), low);
+  const dtype = typeOf("uniform", options);
+  return converted(add(mul(draw("uniform", shape, options, randomUniform), high - low), low), dtype);
 }
 
 /** Normal with the given mean and standard deviation, f32. */
 export function normal(
   shape: Shape,
-  options: DrawOptions & { readonly mean?: number; readonly std?: number } = {},
+  options: FloatDrawOptions & { readonly mean?: number; readonly std?: number } = {},
 ): Tensor {
   const { mean = 0, std = 1 } = options;
   requireFinite("normal", { mean, std });
   if (std < 0) throw new ParameterError("normal", `std must be ≥ 0, got ${std}`);
-  return add(mul(randn(shape, options), std), mean);
+  const dtype = typeOf("normal", options);
+  return converted(add(mul(draw("normal", shape, options, randomNormal), std), mean), dtype);
 }
 
 /**
@@ -69,7 +97,7 @@ export function normal(
  */
 export function truncatedNormal(
   shape: Shape,
-  options: DrawOptions & {
+  options: FloatDrawOptions & {
     readonly mean?: number;
     readonly std?: number;
     readonly low?: number;
@@ -81,9 +109,10 @@ export function truncatedNormal(
   if (low >= high) throw new ParameterError("truncatedNormal", `low must be below high, got ${low} and ${high}`);
   const [from, to] = [erf(low / Math.SQRT2), erf(high / Math.SQRT2)];
   // One step of 2^-24 inside the bounds: ±1 itself has no quantile.
-  const position = add(mul(rand(shape, options), to - from), from);
+  const dtype = typeOf("truncatedNormal", options);
+  const position = add(mul(draw("truncatedNormal", shape, options, randomUniform), to - from), from);
   const inside = position.maximum(-1 + 2 ** -24).minimum(1 - 2 ** -24);
-  return add(mul(normalQuantile(inside).maximum(low).minimum(high), std), mean);
+  return converted(add(mul(normalQuantile(inside).maximum(low).minimum(high), std), mean), dtype);
 }
 
 /** Whole numbers in [low, high), i32. The bias of any value is below (high − low) / 2^32. */

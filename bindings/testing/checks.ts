@@ -4,7 +4,7 @@
 // which judges.
 import { grad } from "../autodiff/index.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
-import { isFloating, newArray } from "../core/dtype.ts";
+import { isFloating } from "../core/dtype.ts";
 import { evaluate, explain, scope, tensor, withDevice } from "../engine/index.ts";
 import { add, logicalNot, mul, sum } from "../ops/index.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -218,7 +218,7 @@ async function fuse(backend: OpenedBackend, sample: Case, inputs: Results, { mag
   const factors = new Map<string, Tensor>();
   for (const dtype of new Set([...inputs.map((x) => x.dtype), ...typesOf(sample)])) {
     for (const value of [1, 2]) {
-      const factor = tensor(newArray(dtype, 1).fill(value), { shape: [], dtype });
+      const factor = tensor(value, { dtype });
       factors.set(`${dtype} ${value}`, factor);
       held.push(factor);
     }
@@ -245,6 +245,7 @@ async function fuse(backend: OpenedBackend, sample: Case, inputs: Results, { mag
           tolerance,
           magnitude,
           flushes: backend.device === "webgpu",
+          isRounded: true,
         });
       }),
     );
@@ -252,6 +253,9 @@ async function fuse(backend: OpenedBackend, sample: Case, inputs: Results, { mag
     letGo(held, inputs);
   }
 }
+
+/** What roundings to halves may add up to in a gradient, in units of 2^-10 of its size. */
+const halfRoundings = 4;
 
 async function checkGradient(
   backend: OpenedBackend,
@@ -264,7 +268,7 @@ async function checkGradient(
   const { argnums } = expected;
   if (argnums.length === 0) return passed;
   const constants = (list: readonly NdArray[], dtype: Tensor["dtype"]): Tensor[] =>
-    list.map((x) => tensor(dtype === "f64" ? new Float64Array(x.data) : new Float32Array(x.data), { shape: x.shape }));
+    list.map((x) => tensor(new Float64Array(x.data), { shape: x.shape, dtype: isFloating(dtype) ? dtype : "f32" }));
   const factors = constants(expected.weights, sample.result);
   const along = constants(expected.directions, inputs[argnums[0]!]!.dtype);
   const total = (terms: readonly Tensor[]): Tensor => terms.map((term) => sum(term)).reduce((a, b) => add(a, b));
@@ -279,8 +283,10 @@ async function checkGradient(
     );
     const got = await readAll(results);
     const want = isSecond ? expected.secondGradient : expected.gradient;
-    const precision = sample.result === "f64" ? 2 ** -26 : 2 ** -23;
-    const allowed = (rule.ulps ?? 16) * (isSecond ? 4 : 1);
+    // Halves are rounded at every op that a gradient consists of, each time by half of 2^-10 at most.
+    const isHalf = sample.operands.some(({ dtype }) => dtype === "f16");
+    const precision = isHalf ? 2 ** -10 : sample.result === "f64" ? 2 ** -26 : 2 ** -23;
+    const allowed = isHalf ? halfRoundings : (rule.ulps ?? 16) * (isSecond ? 4 : 1);
     // Second derivatives are sums whose terms cancel: they are exact to the size of the largest.
     const floor = isSecond ? Math.max(rule.floor ?? 0, 0.2) : (rule.floor ?? 0.05);
     return worst(want.map((slope, i) => near(results[i]!, got[i]!, slope, allowed, precision, floor, isSecond)));
@@ -306,7 +312,9 @@ function near(
   for (const [i, value] of want.data.entries()) {
     const unit = precision * Math.max(Math.abs(value), floor * largest);
     const distance = Math.abs(got[i]! - value);
-    const noise = (isSecond ? 1e-8 : 1e-10) * Math.max(largest, 1);
+    // Among the smallest halves roundings are of one size.
+    const smallest = result.dtype === "f16" ? 2 ** -24 : 0;
+    const noise = (isSecond ? 1e-8 : 1e-10) * Math.max(largest, 1) + smallest;
     if (!(distance <= allowed * unit + noise)) {
       return failed(
         `element ${i}: got ${got[i]}, differences give ${value} (${(distance / unit).toPrecision(3)} ulp, allowed ${allowed})`,

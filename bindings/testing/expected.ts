@@ -4,6 +4,7 @@
 import type { DType } from "../core/dtype.ts";
 import { isFloating } from "../core/dtype.ts";
 import type { NdArray } from "./array.ts";
+import { representable } from "./compare.ts";
 import { gradientOf, secondGradientOf } from "./differences.ts";
 import { drawFrom } from "./random.ts";
 import type { Case } from "./samples.ts";
@@ -76,9 +77,10 @@ export class Expected {
   get #drawn(): { readonly weights: Arrays; readonly directions: Arrays } {
     return this.#once("drawn", () => {
       const source = drawFrom(`${this.#sample.op} ${this.#sample.label} cotangent`);
+      const dtype = this.#sample.operands.some((operand) => operand.dtype === "f16") ? "f16" : "f32";
       const random = (x: NdArray): NdArray => ({
         shape: x.shape,
-        data: Array.from({ length: x.data.length }, () => Math.fround(source.between([-1, 1]))),
+        data: Array.from({ length: x.data.length }, () => representable(source.between([-1, 1]), dtype)),
       });
       // Only floats have slopes; what else an op returns counts for nothing.
       const weights = this.values.map((y, i) =>

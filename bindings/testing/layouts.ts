@@ -2,7 +2,7 @@
 // What surrounds a sliced operand is NaN (or a large number), so that a kernel which reads it is found out.
 // Read next: samples.ts, checks.ts.
 import type { DType } from "../core/dtype.ts";
-import { newArray } from "../core/dtype.ts";
+import { isFloating } from "../core/dtype.ts";
 import { tensor } from "../engine/index.ts";
 import { broadcastTo, permute, slice } from "../ops/index.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -11,9 +11,7 @@ import type { Operand } from "./samples.ts";
 import { stretchedAxes } from "./samples.ts";
 
 function fromList(values: ArrayLike<number>, shape: readonly number[], dtype: DType): Tensor {
-  const data = newArray(dtype, values.length);
-  for (let i = 0; i < values.length; i++) data[i] = values[i]!;
-  return tensor(data, { shape, dtype });
+  return tensor(Float64Array.from(values), { shape, dtype });
 }
 
 /** The tensor of an operand. Call it inside a scope: it makes intermediate tensors. */
@@ -37,9 +35,7 @@ function transposed({ shape, dtype, values }: Operand): Tensor {
 
 function sliced({ shape, dtype, values }: Operand): Tensor {
   const outer = shape.map((extent) => 2 * extent + 3);
-  const list = new Array<number>(countOf(outer)).fill(
-    dtype === "f32" || dtype === "f64" ? NaN : dtype === "bool" ? 1 : 201,
-  );
+  const list = new Array<number>(countOf(outer)).fill(isFloating(dtype) ? NaN : dtype === "bool" ? 1 : 201);
   eachIndex(shape, (index) => {
     const place = index.map((i) => 2 + 2 * i);
     list[positionOf(outer, place)] = values[positionOf(shape, index)]!;

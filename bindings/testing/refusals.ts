@@ -1,5 +1,4 @@
 // Calls that must be refused, with the error to the letter. Read next: spec.ts (ErrorRow); checks.ts for what must work.
-import { newArray } from "../core/dtype.ts";
 import { tensor, withDevice } from "../engine/index.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { countOf } from "./array.ts";
@@ -12,7 +11,7 @@ import type { ErrorRow } from "./spec.ts";
 export function checkRefusal(backend: OpenedBackend, row: ErrorRow): Verdict {
   const tensors: Tensor[] = (row.shapes ?? []).map((shape, i) => {
     const dtype = row.dtypes?.[i] ?? "f32";
-    return tensor(newArray(dtype, countOf(shape)), { shape, dtype });
+    return tensor(new Float64Array(countOf(shape)), { shape, dtype });
   });
   const verdict = withDevice(backend.device, () => refusal(row, tensors));
   for (const operand of tensors) operand.dispose();

@@ -3,6 +3,7 @@
 // In Node the GPU runs everything as the least device that WebGPU allows, and a few ops as what it is; a page (test/browser) runs
 // everything as what it is. Several files call it, so that two processes share the work. Read next: run.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isFloating } from "../../bindings/core/dtype.ts";
 import type { BackendName, GPUTier, OpenedBackend } from "../../bindings/testing/backends.ts";
 import { backendNames, openBackend } from "../../bindings/testing/backends.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
@@ -27,8 +28,7 @@ function checksOf(op: string, name: BackendName): Check[] {
     // Factorisations run on the CPU alone: their rows say so, sample by sample.
     if (here.length === 0) return false;
     if (check === "guards") return name !== "webgpu";
-    if (check === "gradient")
-      return here.some(({ gradient, result }) => gradient !== false && (result === "f32" || result === "f64"));
+    if (check === "gradient") return here.some(({ gradient, result }) => gradient !== false && isFloating(result));
     return check === "fusion" ? here.some(({ fusion }) => fusion) : true;
   });
 }

@@ -9,6 +9,7 @@ import { beyond, structured, withOptions } from "../specs/structured.ts";
 import { refusals } from "../specs/refusals.ts";
 import type { ErrorRow, StructuredSpec } from "../specs/spec.ts";
 import type { Case } from "../../bindings/testing/samples.ts";
+import { halfCases } from "./halves.ts";
 import { domainsOf, elementwiseCases, structuredCases } from "../../bindings/testing/samples.ts";
 
 export interface OpRows {
@@ -29,9 +30,13 @@ const expanded = new Map<string, OpRows>();
 
 /** The same cases whenever they are asked for: what they should give is then computed once for all backends. */
 export function rowsOf(op: string): OpRows {
-  const rows = expanded.get(op) ?? expand(op);
+  const rows = expanded.get(op) ?? withHalves(op, expand(op));
   expanded.set(op, rows);
   return rows;
+}
+
+function withHalves(op: string, { cases, errors }: OpRows): OpRows {
+  return { cases: [...cases, ...halfCases(op, cases)], errors };
 }
 
 function expand(op: string): OpRows {

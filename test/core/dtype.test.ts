@@ -21,6 +21,7 @@ const reach: Record<DType, readonly [number, number]> = {
   u8: [0, 255],
   u32: [0, 2 ** 32 - 1],
   i32: [-(2 ** 31), 2 ** 31 - 1],
+  f16: [-(2 ** 11), 2 ** 11],
   f32: [-(2 ** 24), 2 ** 24],
   f64: [-(2 ** 53), 2 ** 53],
 };
@@ -50,7 +51,10 @@ describe("promotion", () => {
     expect(promote("i32", "f32")).toBe("f64");
     expect(promote("i32", "u32")).toBe("f64");
     expect(promote("u8", "f32")).toBe("f32");
-    expect(dtypes.map(floatOf)).toEqual(["f32", "f32", "f64", "f64", "f32", "f64"]);
+    expect(promote("f16", "f32")).toBe("f32");
+    expect(promote("u8", "f16")).toBe("f16");
+    expect(promote("i32", "f16")).toBe("f64");
+    expect(dtypes.map(floatOf)).toEqual(["f32", "f32", "f64", "f64", "f16", "f32", "f64"]);
   });
 });
 
@@ -58,6 +62,7 @@ describe("numbers beside tensors", () => {
   test.each([
     [1, "i32", "i32"],
     [1.5, "f32", "f32"],
+    [0.1, "f16", "f16"],
     [1.5, "i32", "f64"],
     [1.5, "u8", "f32"],
     [-1, "u8", "i32"],
@@ -72,7 +77,7 @@ describe("numbers beside tensors", () => {
 
 describe("arrays", () => {
   test("have the type's size and name", () => {
-    expect(dtypes.map(bytesOf)).toEqual([1, 1, 4, 4, 4, 8]);
+    expect(dtypes.map(bytesOf)).toEqual([1, 1, 4, 4, 2, 4, 8]);
     expect(newArray("i32", 3)).toEqual(new Int32Array(3));
     expect(viewArray("f32", new Float32Array([1, 2, 3]).buffer, 4, 2)).toEqual(new Float32Array([2, 3]));
     expect(dtypeOfArray(new Float64Array(1))).toBe("f64");

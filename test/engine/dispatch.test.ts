@@ -20,7 +20,7 @@ import type { Rate } from "../../bindings/engine/profile.ts";
 import { works } from "../../bindings/engine/profile.ts";
 import type { Work } from "../../bindings/ops/descriptor.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { partElements } from "../../bindings/backends/webgpu/parts.ts";
+import { partWords } from "../../bindings/backends/webgpu/parts.ts";
 import { createEngine } from "../../bindings/engine/default.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";
@@ -188,7 +188,7 @@ describe("guards", () => {
   test("the GPU refuses by its own limits", () => {
     const gpu = defaultEngine().backends.get("webgpu") as WebGPUBackend;
     // A tensor may lie in four buffers.
-    const most = 4 * partElements(gpu.limits);
+    const most = 4 * partWords(gpu.limits);
     expect(gpu.refusesSizes?.([most], true)).toBeUndefined();
     expect(gpu.refusesSizes?.([most + 1], true)).toMatch(/^a tensor of .* is more than this GPU allows/);
   });

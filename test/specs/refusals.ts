@@ -325,9 +325,9 @@ export const refusals: Readonly<Record<string, readonly ErrorRow[]>> = {
     refuse(
       "unknown type",
       [[2]],
-      (x) => athanor.cast(x, asAny("f16")),
+      (x) => athanor.cast(x, asAny("f8")),
       "ParameterError",
-      "cast: dtype must be one of bool, u8, u32, i32, f32, f64, got f16",
+      "cast: dtype must be one of bool, u8, u32, i32, f16, f32, f64, got f8",
     ),
   ],
   gelu: [

@@ -5,6 +5,7 @@ import type { ArrayOf, DType } from "../../core/dtype.ts";
 import { bytesOf, viewArray } from "../../core/dtype.ts";
 import { showBytes } from "../../core/bytes.ts";
 import { BackendError } from "../../core/errors.ts";
+import { halfBits } from "../../core/half.ts";
 import type { MemoryReport } from "../backend.ts";
 
 const alignment = 64;
@@ -89,6 +90,11 @@ export class Heap {
   /** A fresh view of `length` elements. Use it at once: the next allocation may detach it. */
   view<D extends DType>(dtype: D, pointer: number, length: number): ArrayOf[D] {
     return viewArray(dtype, this.memory.buffer, pointer, length);
+  }
+
+  /** Writes a number as an element. */
+  put(dtype: DType, pointer: number, value: number): void {
+    this.view(dtype, pointer, 1)[0] = dtype === "f16" ? halfBits(value) : value;
   }
 
   /** The most bytes there can be. */

@@ -168,7 +168,7 @@ export class WasmProgram implements Program {
         this.point(this.places.outputs[index], storage.pointer);
       }
       for (const { dtype, index } of this.scalars)
-        this.heap.view(dtype, this.scalarBase + index * scalarBytes, 1)[0] = scalars[index] ?? 0;
+        this.heap.put(dtype, this.scalarBase + index * scalarBytes, scalars[index] ?? 0);
       const run = (from: number, to: number): void => {
         const company = clock === undefined && to - from === this.recordCount ? this.company : undefined;
         this.backend.run(this.records + 4 * recordWords * from, to - from, this.isShared, company);

@@ -13,7 +13,7 @@ import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { shaders } from "./generated/shaders.ts";
-import { elementBytes, refusesSizes } from "./parts.ts";
+import { refusesSizes, wordBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
@@ -22,6 +22,7 @@ import { GPUStorage, widen } from "./storage.ts";
 import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
 import type { Tuned, Variant } from "./variants.ts";
+import { wordsFor } from "./words.ts";
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
@@ -155,7 +156,7 @@ class GPUBackend implements WebGPUBackend {
   upload(data: TypedArray, dtype: DType): Storage {
     const reason = refusal(dtype);
     if (reason !== undefined) throw new BackendError("tensor", reason);
-    const bytes = data.length * elementBytes;
+    const bytes = wordsFor(dtype, data.length) * wordBytes;
     // A large buffer that collected work still reads is rather waited for than doubled.
     const parts = this.#pool.acquireParts("tensor", bytes, bytes < largeUpload ? "written" : "any");
     if (!parts.every((part) => this.#pool.isFreeToWrite(part))) this.#batches.submit();
@@ -165,7 +166,7 @@ class GPUBackend implements WebGPUBackend {
       const own = (widened.buffer instanceof ArrayBuffer ? widened : widened.slice()) as Uint32Array<ArrayBuffer>;
       let from = 0;
       for (const part of parts) {
-        const count = part.bytes / elementBytes;
+        const count = part.bytes / wordBytes;
         this.#device.gpu.queue.writeBuffer(part.buffer, 0, own, from, count);
         from += count;
       }

@@ -3,6 +3,7 @@
 // Knows buffers by slot and no storage. Read next: program.ts, uniform-ring.ts, pipelines.ts.
 import { BackendError } from "../../core/errors.ts";
 import type { DType } from "../../core/dtype.ts";
+import { roundToHalf } from "../../core/half.ts";
 import { bitsOfFloat } from "../../expr/to-wgsl.ts";
 import type { PassFor } from "./batches.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
@@ -136,9 +137,10 @@ function movingBlock(block: readonly Word[]): MovingBlock {
   };
 }
 
-/** A number of the host as the 32-bit word of a type. */
+/** A number of the host as the 32-bit word in which a shader finds it: of a half its value, which is an f32. */
 export function wordOf(value: number, dtype: DType): number {
   if (dtype === "f32") return bitsOfFloat(value);
+  if (dtype === "f16") return bitsOfFloat(roundToHalf(value));
   if (dtype === "bool") return value === 0 ? 0 : 1;
   return dtype === "u8" ? value & 255 : value >>> 0;
 }

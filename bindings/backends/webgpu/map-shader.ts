@@ -1,14 +1,18 @@
 // Writes the shader of a map step: one invocation an element, out[place] = expression(inputs[place]…), for every result.
+// Where a result is stored in halves an invocation computes two elements, since it has to write a whole word of them.
 // Its text depends on the expressions, the types and the layout classes; sizes are in the uniform block.
 // Read next: operands.ts, which finds the elements, and expr/to-wgsl.ts, which prints the expressions.
+import type { DType } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { allToWGSL, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { MapStep, Slot, SlotView } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import type { Binding, Dispatch } from "./operands.ts";
 import { Block, isLinear, Operands } from "./operands.ts";
-import { partCount, partElements } from "./parts.ts";
+import { partCount, partWords } from "./parts.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
+import { elementsOfWord, wordsOf } from "./words.ts";
 
 /** Invocations of a workgroup of generated shaders. */
 const workgroupSize = 256;
@@ -29,17 +33,18 @@ export function mapDispatches(
   for (const slot of new Set(cut.map((view) => view.slot))) bindings += partsOf(slots[slot], limits) - 1;
   if (bindings <= limits.maxStorageBuffers) return [mapDispatch(step, slots, library, [0, size])];
   // Cut where any operand that is walked element by element goes over to its next part.
-  const whole = partElements(limits);
   const ends = new Set([size]);
-  for (const { strides, offset } of cut) {
+  for (const { strides, offset, dtype } of cut) {
     if (!isLinear(step.shape, strides)) continue;
-    for (let end = whole - (offset % whole); end < size; end += whole) ends.add(end);
+    const whole = elementsOfPart(dtype, limits);
+    // Words of halves stay whole.
+    for (let end = whole - (offset % whole); end < size; end += whole) ends.add(end - (end % 2));
   }
   const sorted = [0, ...[...ends].sort((a, b) => a - b)];
   return sorted.slice(1).map((end, at): Dispatch => {
     const range = [sorted[at] ?? 0, end] as const;
     const dispatch = mapDispatch(step, slots, library, range);
-    return { ...dispatch, bindings: dispatch.bindings.map((binding) => within(binding, step, views, range, whole)) };
+    return { ...dispatch, bindings: dispatch.bindings.map((binding) => within(binding, step, views, range, limits)) };
   });
 }
 
@@ -49,17 +54,20 @@ function within(
   { shape }: MapStep,
   views: readonly SlotView[],
   [from, to]: readonly [number, number],
-  whole: number,
+  limits: GPULimits,
 ): Binding {
   const own = binding.access === "uniform" ? [] : views.filter(({ slot }) => slot === binding.source);
   if (own.length === 0 || !own.every(({ strides }) => isLinear(shape, strides))) return binding;
+  const whole = elementsOfPart(own[0]?.dtype ?? "f32", limits);
   const first = Math.min(...own.map(({ offset }) => Math.floor((offset + from) / whole)));
   const last = Math.max(...own.map(({ offset }) => Math.floor((offset + to - 1) / whole)));
   return { ...binding, range: [first, last] };
 }
 
 const partsOf = (slot: Slot | undefined, limits: GPULimits): number =>
-  slot === undefined || slot.kind === "scalar" ? 1 : partCount(slot.size, limits);
+  slot === undefined ? 1 : partCount(wordsOf(slot), limits);
+
+const elementsOfPart = (dtype: DType, limits: GPULimits): number => partWords(limits) * elementsOfWord(dtype);
 
 const resultsOf = (step: MapStep): Pick<MapStep, "expression" | "output">[] => [
   { expression: step.expression, output: step.output },
@@ -92,14 +100,21 @@ function mapDispatch(
     return `@group(0) @binding(${String(count + at)}) var<storage, read_write> ${nameOf(slot)}: array<${wgslStorageType(dtype)}>;`;
   });
   const last = count + outputs.length;
+  const isPaired = results.some(({ output }) => output.dtype === "f16");
   const statements = [
     ...operands.coordinates(),
     ...body.lines,
-    ...results.map(
-      ({ expression, output }, at) =>
-        `${nameOf(output.slot)}[${places[at] ?? ""}] = ${toStorage(body.results[at] ?? "", expression.dtype)};`,
-    ),
+    ...results.map(({ expression, output }, at) => {
+      const value = toStorage(body.results[at] ?? "", expression.dtype);
+      const name = nameOf(output.slot);
+      return output.dtype === "f16"
+        ? `${name}Word |= ${value} << (16u * side);`
+        : `${name}[${places[at] ?? ""}] = ${value};`;
+    }),
   ];
+  const elements = isPaired ? 2 : 1;
+  const words = results.flatMap(({ output }) => (output.dtype === "f16" ? [nameOf(output.slot)] : []));
+  for (const { output } of results) if (output.dtype === "f16") requireWhole(step, output);
   const text = `${operands.declare(0)}
 ${declarations.join("\n")}
 ${block.declare("parameters", last)}
@@ -109,18 +124,14 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = parameters.start + linear_workgroup(group, groups) * ${String(workgroupSize)}u + lane;
-  if (index >= parameters.size) {
-    return;
-  }
-${statements.map((line) => `  ${line}`).join("\n")}
+${isPaired ? pairBody(statements, words) : singleBody(statements)}
 }
 `;
   return {
     label: step.label,
     text: library.link(text, step.output.dtype),
     entry: "main",
-    groups: Math.ceil((to - from) / workgroupSize),
+    groups: Math.ceil((to - from) / (elements * workgroupSize)),
     bindings: [
       ...operands.bindings(0),
       ...outputs.map((slot, at): Binding => ({ binding: count + at, access: "write", source: slot })),
@@ -128,4 +139,41 @@ ${statements.map((line) => `  ${line}`).join("\n")}
     ],
     blocks: [block.words],
   };
+}
+
+const position = `linear_workgroup(group, groups) * ${String(workgroupSize)}u + lane`;
+
+/** One element for an invocation. */
+function singleBody(statements: readonly string[]): string {
+  return `  let index = parameters.start + ${position};
+  if (index >= parameters.size) {
+    return;
+  }
+${statements.map((line) => `  ${line}`).join("\n")}`;
+}
+
+/** Two elements for an invocation; it gathers the bits of halves for the arrays `words` and writes each a word. */
+function pairBody(statements: readonly string[], words: readonly string[]): string {
+  return `  let first = parameters.start + 2u * (${position});
+  if (first >= parameters.size) {
+    return;
+  }
+${words.map((name) => `  var ${name}Word = 0u;`).join("\n")}
+  for (var side = 0u; side < 2u; side++) {
+    let index = first + side;
+    if (index >= parameters.size) {
+      break;
+    }
+${statements.map((line) => `    ${line}`).join("\n")}
+  }
+${words.map((name) => `  ${name}[first >> 1u] = ${name}Word;`).join("\n")}`;
+}
+
+/** Results in halves are whole buffers: lowering sees to it. */
+function requireWhole(step: MapStep, { offset, strides }: SlotView): void {
+  if (offset === 0 && isLinear(step.shape, strides)) return;
+  throw new BackendError(
+    step.label,
+    "halves are written in whole words: this is a defect of athanor; please report it",
+  );
 }

@@ -8,6 +8,7 @@ import type { Workshop } from "./dispatches.ts";
 import { templateDispatch } from "./kernel-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
+import { wordsOf } from "./words.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
@@ -113,7 +114,7 @@ function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Worksh
 /** Whether an input is one buffer: only such a one can be an array of vectors. */
 export function isWholeArray(step: KernelStep, slots: readonly Slot[], limits: GPULimits, at: number): boolean {
   const slot = slots[step.inputs[at]?.slot ?? -1];
-  return slot !== undefined && slot.kind !== "scalar" && partCount(slot.size, limits) === 1;
+  return slot !== undefined && slot.kind !== "scalar" && partCount(wordsOf(slot), limits) === 1;
 }
 
 /** A whole number of staged steps, so that slices begin with a vector. */

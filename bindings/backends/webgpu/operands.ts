@@ -99,15 +99,19 @@ export class Operands {
     if (slot?.kind === "scalar") {
       const name = `${this.#prefix}Scalar${String(this.#views.length)}`;
       this.#views.push({ view, place: "" });
-      this.#block.add(name, wgslStorageType(slot.dtype), { scalar: slot.index, dtype: slot.dtype });
-      return fromStorage(`${this.#blockName}.${name}`, slot.dtype);
+      const own = slot.dtype === "f16" ? "f32" : slot.dtype;
+      this.#block.add(name, wgslStorageType(own), { scalar: slot.index, dtype: slot.dtype });
+      return fromStorage(`${this.#blockName}.${name}`, own);
     }
     let at = this.slots.indexOf(view.slot);
     if (at < 0) {
       at = this.slots.push(view.slot) - 1;
       this.#dtypes.push(view.dtype);
     }
-    return fromStorage(`${this.#prefix}${String(at)}[${this.place(view)}]`, view.dtype);
+    const name = `${this.#prefix}${String(at)}`;
+    const place = this.place(view);
+    if (view.dtype !== "f16") return fromStorage(`${name}[${place}]`, view.dtype);
+    return fromStorage(`${name}[(${place}) >> 1u] >> (16u * ((${place}) & 1u))`, "f16");
   }
 
   /** The position of the current element in a view, as u32 text. */

@@ -1,4 +1,4 @@
-// Tensors larger than a buffer may be lie in several: parts of a power of two of elements each, the last one shorter. This is
+// Tensors larger than a buffer may be lie in several: parts of a power of two of words each, the last one shorter. This is
 // how a tensor is cut, and how a shader that was written for one array sees the parts.
 // Knows WGSL only as far as the declaration of an array and its use `name[index]`. Read next: dispatches.ts, storage.ts.
 import { showBytes } from "../../core/bytes.ts";
@@ -7,28 +7,29 @@ import type { Slot } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import { largestBuffer } from "./limits.ts";
 import type { Binding, Dispatch } from "./operands.ts";
+import { wordsOf } from "./words.ts";
 
-/** Bytes of an element of any type. */
-export const elementBytes = 4;
+/** Bytes of a word: an element, or two halves. */
+export const wordBytes = 4;
 
 /** Parts of a tensor at most: a shader sees few buffers. */
 export const mostParts = 4;
 
-/** Elements of a whole part. */
-export function partElements(limits: GPULimits): number {
-  return 2 ** Math.floor(Math.log2(largestBuffer(limits) / elementBytes));
+/** Words of a whole part. */
+export function partWords(limits: GPULimits): number {
+  return 2 ** Math.floor(Math.log2(largestBuffer(limits) / wordBytes));
 }
 
-/** In how many parts `size` elements lie. */
-export function partCount(size: number, limits: GPULimits): number {
-  return size * elementBytes <= largestBuffer(limits) ? 1 : Math.ceil(size / partElements(limits));
+/** In how many parts so many words lie. */
+export function partCount(words: number, limits: GPULimits): number {
+  return words * wordBytes <= largestBuffer(limits) ? 1 : Math.ceil(words / partWords(limits));
 }
 
 /** Bytes of each part of a tensor. Throws a BackendError for one that is too large in parts, too. */
 export function partBytes(op: string, bytes: number, limits: GPULimits): number[] {
-  const count = partCount(bytes / elementBytes, limits);
+  const count = partCount(bytes / wordBytes, limits);
   if (count === 1) return [bytes];
-  const whole = partElements(limits) * elementBytes;
+  const whole = partWords(limits) * wordBytes;
   if (count > mostParts) {
     throw new BackendError(
       op,
@@ -38,12 +39,12 @@ export function partBytes(op: string, bytes: number, limits: GPULimits): number[
   return Array.from({ length: count }, (_, part) => Math.min(whole, bytes - part * whole));
 }
 
-/** Why a kernel cannot see tensors of these sizes at once; undefined if it can. */
+/** Why a kernel cannot see tensors of so many words at once; undefined if it can. */
 export function refusesSizes(sizes: readonly number[], isElementwise: boolean, limits: GPULimits): string | undefined {
   const counts = sizes.map((size) => partCount(size, limits));
   const largest = Math.max(...sizes);
   if (counts.some((count) => count > mostParts))
-    return `a tensor of ${showBytes(largest * elementBytes)} is more than this GPU allows`;
+    return `a tensor of ${showBytes(largest * wordBytes)} is more than this GPU allows`;
   const all = counts.reduce((sum, count) => sum + count, 0);
   // With nothing in parts the limit was kept when kernels were put together.
   if (isElementwise || all === sizes.length || all <= limits.maxStorageBuffers) return undefined;
@@ -57,7 +58,7 @@ export function inParts(dispatch: Dispatch, slots: readonly Slot[], limits: GPUL
   let next = Math.max(...dispatch.bindings.map(({ binding }) => binding)) + 1;
   for (const own of dispatch.bindings) {
     const slot = own.access === "uniform" ? undefined : slots[own.source];
-    const count = slot === undefined || slot.kind === "scalar" ? 1 : partCount(slot.size, limits);
+    const count = slot === undefined ? 1 : partCount(wordsOf(slot), limits);
     if (count === 1) {
       bindings.push(own);
       continue;
@@ -68,7 +69,7 @@ export function inParts(dispatch: Dispatch, slots: readonly Slot[], limits: GPUL
       part: first + at,
     }));
     for (const part of parts) bindings.push({ ...own, ...part });
-    text = cut(text, own, parts, Math.log2(partElements(limits)));
+    text = cut(text, own, parts, Math.log2(partWords(limits)));
   }
   return text === dispatch.text ? dispatch : { ...dispatch, text, bindings };
 }

@@ -14,7 +14,7 @@ import type { Choose } from "./dispatches.ts";
 import { dispatchesOf } from "./dispatches.ts";
 import type { Bound, Numbers } from "./launch.ts";
 import { Launch, wordOf } from "./launch.ts";
-import { elementBytes, partBytes } from "./parts.ts";
+import { partBytes, wordBytes } from "./parts.ts";
 import type { Pipelines } from "./pipelines.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 import { GPUStorage } from "./storage.ts";
@@ -22,6 +22,7 @@ import type { Submission } from "./submission.ts";
 import type { Temporaries } from "./temporaries.ts";
 import { assignTemporaries } from "./temporaries.ts";
 import type { UniformRing } from "./uniform-ring.ts";
+import { wordsOf } from "./words.ts";
 
 /** What a program needs of its backend. */
 export interface Machine {
@@ -184,14 +185,14 @@ export class GPUProgram implements Program {
       for (const bytes of this.#temporaries.bytes) temporaries.push(this.#again(temporaries.length, bytes));
       const numbers = new Map<number, readonly PooledBuffer[]>();
       for (const { slot, index, dtype } of this.#scalarOperands) {
-        const buffer = pool.acquire(this.#label, elementBytes, "written");
+        const buffer = pool.acquire(this.#label, wordBytes, "written");
         temporaries.push([buffer]);
         numbers.set(slot, [buffer]);
         if (!pool.isFreeToWrite(buffer)) batches.submit();
         device.gpu.queue.writeBuffer(buffer.buffer, 0, Uint32Array.of(wordOf(scalars[index] ?? 0, dtype)));
       }
       const before = this.#temporaries.bytes.length;
-      for (const { size } of this.#outputs) outputs.push(this.#again(before + outputs.length, size * elementBytes));
+      for (const slot of this.#outputs) outputs.push(this.#again(before + outputs.length, wordsOf(slot) * wordBytes));
       for (const { allocation } of [...outputs, ...temporaries].flat())
         if (allocation !== undefined) parents.push(allocation);
       const bound: Bound = this.#slots.map((slot, number) => {

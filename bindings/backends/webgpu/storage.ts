@@ -1,13 +1,14 @@
 // Storage on the GPU: a pooled buffer, the count of its holders, and how the work that fills it went.
-// Elements take four bytes whatever their type: bytes and booleans are 32-bit words here, widened and narrowed at the border.
+// Bytes and booleans are 32-bit words here, widened and narrowed at the border; two halves share a word, as on the host.
 // Knows no shaders. Read next: buffer-pool.ts, readback.ts.
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { newArray } from "../../core/dtype.ts";
 import { DisposedError } from "../../core/errors.ts";
 import type { Backend, Storage } from "../backend.ts";
 import type { BufferPool, PooledBuffer } from "./buffer-pool.ts";
-import { elementBytes } from "./parts.ts";
+import { wordBytes } from "./parts.ts";
 import type { Submission } from "./submission.ts";
+import { wordsFor } from "./words.ts";
 
 export class GPUStorage implements Storage {
   readonly backend: Backend;
@@ -31,7 +32,7 @@ export class GPUStorage implements Storage {
   }
 
   get bytes(): number {
-    return this.size * elementBytes;
+    return wordsFor(this.dtype, this.size) * wordBytes;
   }
 
   get origin(): Submission | undefined {
@@ -80,6 +81,11 @@ export function widen(data: TypedArray, dtype: DType): Float32Array | Int32Array
       return data instanceof Int32Array ? data : Int32Array.from(data);
     case "bool":
       return Uint32Array.from(data, (value) => (value === 0 ? 0 : 1));
+    case "f16": {
+      const words = new Uint32Array(wordsFor(dtype, data.length));
+      new Uint16Array(words.buffer).set(data);
+      return words;
+    }
     default:
       return data instanceof Uint32Array ? data : Uint32Array.from(data);
   }
@@ -94,6 +100,8 @@ export function narrow(mapped: ArrayBuffer, offset: number, size: number, dtype:
       return new Int32Array(mapped, offset, size).slice();
     case "u32":
       return new Uint32Array(mapped, offset, size).slice();
+    case "f16":
+      return new Uint16Array(mapped, offset, size).slice();
     default: {
       const array = newArray(dtype, size);
       array.set(new Uint32Array(mapped, offset, size));

@@ -4,7 +4,8 @@
 import type { Slot } from "../../graph/step.ts";
 import type { Dispatch } from "./operands.ts";
 import type { GPULimits } from "./description.ts";
-import { elementBytes, partCount } from "./parts.ts";
+import { partCount, wordBytes } from "./parts.ts";
+import { wordsOf } from "./words.ts";
 
 /** Which buffer each temporary slot lies in, and the bytes of each buffer. */
 export interface Temporaries {
@@ -31,10 +32,11 @@ export function assignTemporaries(
     for (const { access, source } of bindings) {
       const slot = slots[source];
       if (access === "uniform" || slot?.kind !== "temporary" || bufferOf.has(source)) continue;
-      const needed = slot.size * elementBytes;
+      const words = wordsOf(slot);
+      const needed = words * wordBytes;
       // What lies in parts does not share with what lies in fewer.
-      const count = partCount(slot.size, limits);
-      const fitting = free.filter((buffer) => partCount((bytes[buffer] ?? 0) / elementBytes, limits) === count);
+      const count = partCount(words, limits);
+      const fitting = free.filter((buffer) => partCount((bytes[buffer] ?? 0) / wordBytes, limits) === count);
       const chosen = chooseFree(fitting, bytes, needed) ?? bytes.push(0) - 1;
       free = free.filter((buffer) => buffer !== chosen);
       bytes[chosen] = Math.max(bytes[chosen] ?? 0, needed);

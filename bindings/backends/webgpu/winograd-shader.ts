@@ -15,7 +15,7 @@ import { templateDispatch } from "./kernel-shader.ts";
 import { largestBuffer } from "./limits.ts";
 import { tiledDispatch } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
-import { elementBytes } from "./parts.ts";
+import { wordBytes } from "./parts.ts";
 import type { Tile } from "./tile.ts";
 import { without } from "./tile.ts";
 import type { WinogradShape } from "./variants.ts";
@@ -89,14 +89,14 @@ export function winogradOf(kernel: string, words: readonly number[], limits: GPU
   const [inputs, outputs] = [read[2], written[2]];
   const tiles = batch * Math.ceil(written[0] / 4) * Math.ceil(written[1] / 4);
   const most = Math.min(tiles, tilesAtOnce(convolution, limits));
-  const fits = values * inputs * outputs * elementBytes <= largestBuffer(limits) && most > 0;
+  const fits = values * inputs * outputs * wordBytes <= largestBuffer(limits) && most > 0;
   return fits ? { convolution, tiles, inputs, outputs, most } : undefined;
 }
 
 /** Tiles whose values lie in one buffer. */
 function tilesAtOnce({ read, written }: Convolution, limits: GPULimits): number {
   const bytes = Math.min(scratchBytes, largestBuffer(limits));
-  return Math.floor(bytes / (values * Math.max(read[2], written[2]) * elementBytes));
+  return Math.floor(bytes / (values * Math.max(read[2], written[2]) * wordBytes));
 }
 
 /** The launches for a convolution that is done by the method. */

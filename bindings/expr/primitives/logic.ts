@@ -2,6 +2,7 @@
 // In registers a bool is a mask (all ones or all zeros) on the CPU and a WGSL bool on the GPU.
 // Derivatives here are zero, but for `select`, which passes them through. Read next: arithmetic.ts.
 import type { DType } from "../../core/dtype.ts";
+import { isFloating } from "../../core/dtype.ts";
 import type { Code, Expression, Operand, Primitive } from "../expression.ts";
 import { apply, constant } from "../expression.ts";
 import type { Binary, Unary } from "./define.ts";
@@ -179,7 +180,9 @@ export function select(condition: Expression, x: Operand, y: Operand): Expressio
   return apply(selectPrimitive, [condition, typed(x), typed(y)]);
 }
 
+// A half is an f32 in registers: rounded where it becomes one.
 const wgslTypes: Readonly<Record<DType, string>> = {
+  f16: "f32",
   f32: "f32",
   f64: "f64",
   i32: "i32",
@@ -195,20 +198,30 @@ const castPrimitive = (from: DType, to: DType): Primitive => ({
   cost: 1,
   wasm: {},
   wgsl: ([x = ""]) => {
-    if (from === "f32" && to !== "bool") return `${to}_from_f32(${x})`;
-    if (to === "bool") return from === "f32" ? `(${x} != 0.0 || is_nan(${x}))` : `bool(${x})`;
+    const isFraction = from === "f32" || from === "f16";
+    if (to === "f16") return `half_from_f32(${from === "f32" ? x : `f32(${x})`})`;
+    if (isFraction && to === "f32") return x;
+    if (isFraction && to !== "bool") return `${to}_from_f32(${x})`;
+    if (to === "bool") return isFraction ? `(${x} != 0.0 || is_nan(${x}))` : `bool(${x})`;
     if (to === "u8") return `(u32(${x}) & 255u)`;
     return `${wgslTypes[to]}(${x})`;
   },
-  derivative: () => (isFloat(from) && isFloat(to) ? [1] : []),
+  derivative: () => (isFloating(from) && isFloating(to) ? [1] : []),
 });
 
-const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
+/** Whether every number of the smaller type is one of the larger type: nothing is lost on the way there and back. */
+const widens = (from: DType, to: DType): boolean =>
+  (from === "f16" && (to === "f32" || to === "f64")) || (from === "f32" && to === "f64");
 
 /**
  * x as another type. Floats become integers by truncation and saturate (NaN gives 0); wider integers become u8 modulo
- * 256; anything but zero is true.
+ * 256; anything but zero is true. Floats become smaller ones by rounding to the nearest, once.
  */
 export function cast(x: Expression, dtype: DType): Expression {
-  return x.dtype === dtype ? x : apply(castPrimitive(x.dtype, dtype), [x], dtype);
+  if (x.dtype === dtype) return x;
+  if (x.kind === "apply" && x.primitive.result === "cast") {
+    const [source] = x.operands;
+    if (source?.dtype === dtype && widens(dtype, x.dtype)) return source;
+  }
+  return apply(castPrimitive(x.dtype, dtype), [x], dtype);
 }

@@ -2,7 +2,7 @@
 // Everything a rule gets wrong is told under the op's name. Read next: wasm-module.ts; ../descriptor.ts (OwnKernels), what the
 // graph and the devices see of it.
 import type { DType } from "../../core/dtype.ts";
-import { isDType, isFloating, requireDType } from "../../core/dtype.ts";
+import { computedIn, isDType, isFloating, requireDType } from "../../core/dtype.ts";
 import { DTypeError, ParameterError, ShapeError } from "../../core/errors.ts";
 import { checkShape, sameShape, show } from "../../core/shape.ts";
 import { bitsOfFloat } from "../../expr/to-wgsl.ts";
@@ -123,7 +123,8 @@ class OwnOp {
     const allowed = Array.isArray(dtypes)
       ? (dtypes as readonly DType[])
       : ((dtypes as Readonly<Partial<Record<string, readonly DType[]>>>)[input] ?? ["f32"]);
-    requireDType(this.#name, input, dtype, allowed);
+    // Halves are given to kernels as f32.
+    if (!allowed.includes(computedIn(dtype))) requireDType(this.#name, input, dtype, allowed);
   }
 
   #requireSpec(spec: unknown): Spec {
