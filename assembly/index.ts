@@ -16,6 +16,7 @@ export * from "./pooling-gradient";
 export { avgPool2d_f32, avgPool2d_f64 } from "./pooling-average";
 export * from "./pooling-average-gradient";
 export * from "./indexing";
+export * from "./sort";
 export { cholesky_f32, cholesky_f64 } from "./linalg/cholesky";
 export { eig_f32, eig_f64 } from "./linalg/eig";
 export { eigh_f32, eigh_f64, eigvalsh_f32, eigvalsh_f64 } from "./linalg/eigh";

@@ -162,6 +162,8 @@ const rows: Readonly<Record<keyof typeof structured, Row>> = {
   take: indexed(false, (x, indices) => ops.take(x, indices)),
   gather: indexed(true, (x, indices) => ops.gather(x, 1, indices)),
   scatterAdd: indexed(true, (x, indices, source) => ops.scatterAdd(x, 1, indices, source)),
+  sort: ofOne((x) => ops.sort(x)),
+  argSort: ofOne((x) => ops.argSort(x, { axis: 0 })),
   oneHot: (scale) =>
     work([{ shape: [edges[scale]], dtype: "i32", range: [0, edges[scale] - 1] }], (x) => ops.oneHot(x, edges[scale])),
   searchSorted: (scale) => work([[edges[scale]], [edges[scale], edges[scale]]], (x, y) => ops.searchSorted(x, y)),

@@ -78,5 +78,7 @@ export type { CellWeights, LstmState } from "./recurrent.ts";
 export { gruCell, lstmCell } from "./recurrent.ts";
 export type { NormOptions, VarianceOptions } from "./reduction.ts";
 export { all, any, max, mean, min, norm, prod, std, sum, variance } from "./reduction.ts";
+export type { SortOptions } from "./sorting.ts";
+export { argSort, sort } from "./sorting.ts";
 export { stopGradient } from "./stop-gradient.ts";
 export type { AxisOptions } from "./tensor.ts";

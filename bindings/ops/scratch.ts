@@ -1,5 +1,5 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, quantized.ts,
-// convolution.ts, convolution-gradient.ts, winograd-plan.ts and fourier.ts, as functions of the parameter words. Too little
+// convolution.ts, convolution-gradient.ts, winograd-plan.ts, fourier.ts and sort-rows.ts, as functions of the parameter words. Too little
 // here is memory corruption there. Knows nothing of tensors. Read next: those files; matrix-scratch.ts for linalg/.
 import type { Preparation } from "./descriptor.ts";
 
@@ -243,4 +243,17 @@ export function fourierScratch(n: number, size: number): (workers: number) => nu
       ? up((2 * size + 96) * n + stage(n) + 64, 64)
       : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
   return (workers) => workers * bytes;
+}
+
+/** Length from which a row is sorted by all workers together: CREW_FROM of assembly/sort-rows.ts. */
+const sortCrewFrom = 32768;
+/** One worker's tables: TABLE_BYTES of assembly/sort-radix.ts. */
+const sortTables = 2 * 4 * 2048 + 64;
+
+/** sort, argSort and topK by sorting: two buffers of entries for each row that is sorted at a time, and everybody's tables. */
+export function sortScratch(rows: number, length: number, entry: number): (workers: number) => number {
+  return (workers) => {
+    const pieces = rows < workers && length >= sortCrewFrom ? 1 : Math.min(rows, workers);
+    return pieces * 2 * up(length * entry, 64) + workers * sortTables;
+  };
 }

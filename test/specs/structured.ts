@@ -19,6 +19,7 @@ import { pooling } from "./pooling.ts";
 import { quantization } from "./quantization.ts";
 import { reduction } from "./reduction.ts";
 import { loops, sequence } from "./sequence.ts";
+import { sorting } from "./sorting.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
 import { singular } from "./singular.ts";
 import { systems } from "./systems.ts";
@@ -42,6 +43,7 @@ const families = {
   ...movement,
   ...assembling,
   ...indexing,
+  ...sorting,
   ...contraction,
   ...convolution,
   ...convolutionRanks,

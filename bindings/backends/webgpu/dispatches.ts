@@ -17,6 +17,7 @@ import { inParts } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import { rowDispatch } from "./row-shader.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
+import { isSorting, placeDispatches, sortDispatches } from "./sort-shader.ts";
 import type { ProductShape, Variant } from "./variants.ts";
 
 /** A number of the run that a hand-written shader reads as a buffer of one element. */
@@ -84,6 +85,9 @@ function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dis
       const isOurs = !isNothing && step.own === undefined && library.has(step.kernel, step.dtype);
       if (isOurs && step.kernel === "matmul") return matmulDispatches(step, slots, workshop);
       if (isOurs && isConvolution(step.kernel)) return convolutionDispatches(step, slots, workshop);
+      if (isSorting(step.kernel) && library.has(step.kernel, step.dtype))
+        return isNothing ? [] : sortDispatches(step, workshop);
+      if (isOurs && step.kernel === "place") return placeDispatches(step, slots, workshop);
       const make = step.own === undefined ? kernelDispatch : ownDispatch;
       const dispatch = make(step, slots, library);
       return isNothing ? [] : [dispatch];

@@ -24,12 +24,21 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
   indexAdd: ["f32", "i32", "u32"],
   scatterAdd: ["f32", "i32", "u32"],
   iota: ["i32"],
+  sort: generic,
 };
 
 /** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
-const parts: readonly string[] = ["prelude", "matmulRows", "winograd"];
+const parts: readonly string[] = ["prelude", "matmulRows", "winograd", "sortMerge"];
 
-const foldKernels: readonly string[] = ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"];
+/** Kernels that are made from the file of another name. */
+const fileOf: Readonly<Record<string, string>> = {
+  reduce_sum: "reduce",
+  reduce_prod: "reduce",
+  reduce_max: "reduce",
+  reduce_min: "reduce",
+  argSort: "sort",
+  topK: "sort",
+};
 
 const packedDot = "fn dot_bytes(a: u32, b: u32) -> i32 { return dot4I8Packed(a, b); }";
 // A signed byte is what an arithmetic shift leaves of a word that begins with it.
@@ -55,7 +64,7 @@ export class ShaderLibrary {
 
   /** Whether a kernel of this name can be made for this type. */
   has(kernel: string, dtype: DType): boolean {
-    const name = foldKernels.includes(kernel) ? "reduce" : kernel;
+    const name = fileOf[kernel] ?? kernel;
     return !parts.includes(name) && name in this.#shaders && (genericKernels[name] ?? ["f32"]).includes(dtype);
   }
 
