@@ -12,6 +12,7 @@ import type { Device, DeviceOptions } from "./device.ts";
 import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
+import { folds } from "./fold-variants.ts";
 import { shaders } from "./generated/shaders.ts";
 import { refusesSizes, wordBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
@@ -19,10 +20,15 @@ import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
 import { ShaderLibrary } from "./shader-library.ts";
 import { GPUStorage, widen } from "./storage.ts";
+import type { Bench } from "./tuner.ts";
 import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
-import type { Tuned, Variant } from "./variants.ts";
+import type { Tuned } from "./variants.ts";
+import { productVariants } from "./variants.ts";
 import { wordsFor } from "./words.ts";
+
+const isVariant = (name: string): boolean =>
+  [productVariants, folds].some(({ variantOf }) => variantOf(name) !== undefined);
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
@@ -111,7 +117,7 @@ class GPUBackend implements WebGPUBackend {
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
     this.#library = new ShaderLibrary(shaders, device.adapter.features);
-    this.#tuner = new Tuner(device.limits);
+    this.#tuner = new Tuner(device.limits, isVariant);
     if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }
 
@@ -189,7 +195,7 @@ class GPUBackend implements WebGPUBackend {
   }
 
   compile(segment: Segment): WebGPUProgram {
-    return this.#compile(segment, (...product) => this.#tuner.choose(...product));
+    return this.#compile(segment, (...kernel) => this.#tuner.choose(...kernel));
   }
 
   get tuned(): Tuned {
@@ -202,7 +208,7 @@ class GPUBackend implements WebGPUBackend {
 
   async tune({ milliseconds = 200, evenInSoftware = false } = {}): Promise<number> {
     if (this.#device.adapter.isFallback && !evenInSoftware) return 0;
-    const compile = (segment: Segment, variant: Variant): WebGPUProgram => this.#compile(segment, () => variant);
+    const compile: Bench["compile"] = (segment, choose) => this.#compile(segment, choose);
     return await this.#tuner.measure({ backend: this, compile, time: this.timings }, milliseconds);
   }
 

@@ -11,7 +11,7 @@ import { sampleSegment } from "./sample.ts";
 import type { Loads } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, TileName, Variant } from "./variants.ts";
-import { tiles } from "./variants.ts";
+import { productVariants, tiles } from "./variants.ts";
 import { winogradDispatches, winogradOf } from "./winograd-shader.ts";
 
 /** One of the three as a product: a row for each pixel or tap. */
@@ -113,7 +113,7 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   const winograd = winogradOf(step.kernel, step.words, workshop.limits);
   const shape = { batches: words.groups, ...sizes, winograd };
   const sample = (): Segment => sampleSegment(step.kernel, step.words, product.elements(words));
-  const variant = fitting(product, workshop.choose(step.kernel, shape, sample));
+  const variant = fitting(product, workshop.choose(productVariants, step.kernel, shape, sample));
   if (winograd !== undefined && variant.isWinograd === true)
     return winogradDispatches(step, slots, workshop, tiles[variant.tile], winograd);
   const tile = tiles[variant.tile];

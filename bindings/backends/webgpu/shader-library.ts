@@ -55,9 +55,13 @@ export class ShaderLibrary {
   /** The function `dot_bytes`, in one instruction where the shading language has it. */
   readonly dotText: string;
 
+  /** Whether the shading language has the numbers of subgroups. */
+  readonly hasSubgroupId: boolean;
+
   /** `features`: optional features of the device and of its shading language. */
   constructor(shaders: Readonly<Record<string, string>>, features: readonly string[]) {
     this.dotText = features.includes("packed_4x8_integer_dot_product") ? packedDot : plainDot;
+    this.hasSubgroupId = features.includes("subgroup_id");
     this.#shaders = shaders;
     this.#prelude = declarationsOf(shaders.prelude ?? "");
   }
