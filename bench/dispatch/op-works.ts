@@ -225,15 +225,27 @@ export function opWorks(scale: Scale): ReadonlyMap<string, OpWork> {
   return found;
 }
 
+/** Numbers that were drawn before, by shape, type, range and seed: the same work is prepared for every device. */
+const known = new Map<string, TypedArray>();
+
 /** Values of a fixed generator. */
-export function drawn(
-  { shape, dtype = "f32", range = dtype === "bool" ? [0, 1] : [-1, 1] }: Draw,
-  seed: number,
-): Tensor {
+export function drawn(draw: Draw, seed: number): Tensor {
+  const { shape, dtype = "f32", range = dtype === "bool" ? [0, 1] : [-1, 1] } = draw;
+  const key = [sizeOf(shape), dtype, ...range, seed].join();
+  let data = known.get(key);
+  if (data === undefined) {
+    // Of the work that is prepared now, and no more.
+    if (known.size > 8) known.clear();
+    known.set(key, (data = numbers(sizeOf(shape), dtype, range, seed)));
+  }
+  return tensor(data, { shape, dtype });
+}
+
+function numbers(count: number, dtype: DType, range: Range, seed: number): TypedArray {
   const [low, high] = range.map((end) => Math.max(-1e6, Math.min(1e6, end))) as [number, number];
   const source = generator(seed + 1);
   const next = (): number => low + ((high - low) * (source() + 1)) / 2;
-  const data: TypedArray = dtype === "f32" ? new Float32Array(sizeOf(shape)) : new Int32Array(sizeOf(shape));
-  for (let index = 0; index < data.length; index++) data[index] = dtype === "f32" ? next() : Math.round(next());
-  return tensor(data, { shape, dtype });
+  const data: TypedArray = dtype === "f32" ? new Float32Array(count) : new Int32Array(count);
+  for (let index = 0; index < count; index++) data[index] = dtype === "f32" ? next() : Math.round(next());
+  return data;
 }
