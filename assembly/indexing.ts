@@ -2,6 +2,7 @@
 // scatterAdd have an index for every element. A negative index counts from the end. Reading out of range gives NaN
 // (0 for integers), adding out of range does nothing. Adding goes in the order of the indices on every worker split,
 // because workers share target rows, never sources: the same bits on every run. place only puts elements where nothing is.
+import { Half } from "./halves";
 import { Share, Words } from "./words";
 
 class Index {
@@ -116,6 +117,31 @@ function gather<T extends number>(args: usize, worker: i32, workers: i32): void 
   }
 }
 
+/**
+ * take, and with an index for every element gather, of halves; the result is f32. Words as theirs. Workers share output rows.
+ */
+function pickHalves(args: usize, worker: i32, workers: i32, isEach: bool): void {
+  const x = Words.pointer(args, 0);
+  const indices = Words.pointer(args, 1);
+  const out = Words.pointer(args, 2);
+  const outer = Words.integer(args, 3);
+  const size = Words.integer(args, 4);
+  const inner = Words.integer(args, 5);
+  const count = Words.integer(args, 6);
+  const end = Share.from(outer * count, worker + 1, workers);
+  for (let row = Share.from(outer * count, worker, workers); row < end; row++) {
+    const base = ((row / count) as usize) * (size as usize);
+    for (let j = 0; j < inner; j++) {
+      const element = (row as usize) * (inner as usize) + (j as usize);
+      const place = isEach ? element : ((row % count) as usize);
+      const index = Index.resolve(load<i32>(indices + (place << 2)), size);
+      const source = (base + (index as usize)) * (inner as usize) + (j as usize);
+      const value = index >= 0 ? Half.value(load<u16>(x + (source << 1))) : f32.NaN;
+      store<f32>(out + (element << 2), value);
+    }
+  }
+}
+
 /** Words: x, indices, source, out, outer, size, inner, count. Workers share the rows of out. */
 function scatterAdd<T extends number>(args: usize, worker: i32, workers: i32): void {
   const x = Words.pointer(args, 0);
@@ -172,6 +198,12 @@ function place<T extends number>(args: usize, worker: i32, workers: i32): void {
   }
 }
 
+export function take_f16(args: usize, worker: i32, workers: i32): void {
+  pickHalves(args, worker, workers, false);
+}
+export function gather_f16(args: usize, worker: i32, workers: i32): void {
+  pickHalves(args, worker, workers, true);
+}
 export function take_f32(args: usize, worker: i32, workers: i32): void {
   take<f32>(args, worker, workers);
 }

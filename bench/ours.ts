@@ -25,7 +25,8 @@ export function ours(device: DeviceName): Contender {
     backend: nameOf(backend),
     threads: backend.workers,
     // The GPU has no f64, and no kernel for weights of eight bits.
-    supports: (task) => !(device === "webgpu" && task.op === "matmul" && task.dtype !== "f32"),
+    supports: (task) =>
+      !(device === "webgpu" && task.op === "matmul" && (task.dtype === "f64" || task.dtype === "int8")),
     prepare: (task, inputs) => {
       const prepared = withDevice(device, () => prepare(task, inputs));
       // With one device there is nothing to ask for, and small work is timed as a user would write it.
@@ -45,7 +46,10 @@ function nameOf(backend: Backend): string {
 
 function prepare(task: Task, inputs: readonly Operand[]): Prepared {
   const shapes = inputShapes(task);
-  const operands = inputs.map((data, index) => tensor(data, { shape: shapes[index] ?? [] }));
+  const isHalf = "dtype" in task && task.dtype === "f16";
+  const operands = inputs.map((data, index) =>
+    tensor(data, { shape: shapes[index] ?? [], ...(isHalf ? { dtype: "f16" } : {}) }),
+  );
   if (task.op === "train") return training(task, operands);
   if (task.op === "matmul" && task.dtype === "int8") return quantized(operands);
   return single(operands, task.op === "infer" ? inference(task) : forward(task));

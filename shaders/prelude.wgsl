@@ -1000,6 +1000,18 @@ fn half_value(bits: u32) -> f32 {
   return bitcast<f32>(((magnitude << 13u) + offset) | sign);
 }
 
+// @function half_quad
+// The numbers that the four halves in two words stand for.
+fn half_quad(words: vec2<u32>) -> vec4<f32> {
+  let bits = vec4<u32>(words.x & 0xffffu, words.x >> 16u, words.y & 0xffffu, words.y >> 16u);
+  let sign = (bits & vec4<u32>(0x8000u)) << vec4<u32>(16u);
+  let magnitude = bits & vec4<u32>(0x7fffu);
+  let near = bitcast<vec4<u32>>(vec4<f32>(magnitude) * 5.9604644775390625e-8);
+  let offset = select(vec4<u32>(0x38000000u), vec4<u32>(0x70000000u), magnitude >= vec4<u32>(0x7c00u));
+  let far = (magnitude << vec4<u32>(13u)) + offset;
+  return bitcast<vec4<f32>>(select(far, near, magnitude < vec4<u32>(0x400u)) | sign);
+}
+
 // @function half_from_f32
 // x rounded to a half.
 fn half_from_f32(x: f32) -> f32 {

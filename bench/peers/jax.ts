@@ -152,7 +152,7 @@ export async function jaxjs(): Promise<Contender> {
         task.op === "linalg" &&
         (task.name === "solve" || task.name === "qr" || (task.name === "eigh" && task.rows > 256))
       ) &&
-      !(task.op === "matmul" && task.dtype !== "f32") &&
+      !((task.op === "matmul" || task.op === "map") && task.dtype !== "f32") &&
       !(task.op === "train" && task.net === "resblock" && task.batch > 4),
     prepare: (task, operands) => {
       const inputs = operands as readonly Float32Array[];

@@ -16,7 +16,7 @@ export function onnxruntime(threads: number): Contender {
   return {
     ...{ name: "ort-web", version: versionOf("onnxruntime-web"), backend: "wasm", threads },
     supports: (task) => {
-      if (task.op === "matmul") return task.dtype === "f32";
+      if (task.op === "matmul" || task.op === "map") return task.dtype === "f32";
       if (task.op === "conv") return task.gives !== "filterGradient";
       return (
         !["linalg", "layer", "convAxes", "train"].includes(task.op) &&

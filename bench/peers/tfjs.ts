@@ -49,6 +49,7 @@ function isPatient(task: Task): boolean {
   if (task.op === "matmul") return task.dtype === "f32" && task.m * task.k * task.n <= 2 ** 27;
   if (task.op === "train") return task.net !== "resblock";
   if (task.op === "conv") return task.gives === "output" || task.inputs === 1 || task.depthwise;
+  if (task.op === "map" && task.dtype !== "f32") return false;
   if (task.op === "map" || task.op === "sum") return task.count <= 2 ** 20;
   return !["linalg", "infer", "attention", "layer", "convAxes"].includes(task.op);
 }

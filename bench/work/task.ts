@@ -7,7 +7,7 @@ export type Task =
   | MatmulTask
   | ConvolutionTask
   | PoolingTask
-  | { readonly op: "map"; readonly name: MapName; readonly count: number }
+  | MapTask
   | { readonly op: "sum"; readonly count: number }
   | RowsTask
   | LinalgTask
@@ -19,15 +19,23 @@ export type Task =
 
 /**
  * The product [m, k] · [k, n] of operands that lie in memory as they are or, where named, transposed. int8: f32 by weights that
- * were quantised to eight bits before.
+ * were quantised to eight bits before. f16: operands and result stored in halves.
  */
 export interface MatmulTask {
   readonly op: "matmul";
   readonly m: number;
   readonly k: number;
   readonly n: number;
-  readonly dtype: "f32" | "f64" | "int8";
+  readonly dtype: "f16" | "f32" | "f64" | "int8";
   readonly transposed: "none" | "a" | "b";
+}
+
+/** An elementwise function of so many elements; f16 is how they are stored. */
+export interface MapTask {
+  readonly op: "map";
+  readonly name: MapName;
+  readonly count: number;
+  readonly dtype: "f16" | "f32";
 }
 
 /** add: x + y; gelu: the tanh form of x · 1.1 + 0.1; the others of x. */

@@ -8,6 +8,7 @@ import type {
   ConvolutionTask,
   LinalgTask,
   MapName,
+  MapTask,
   MatmulTask,
   PoolingTask,
   RowsTask,
@@ -83,9 +84,10 @@ function pooling(kind: PoolingTask["kind"], window: number, gives: PoolingTask["
 
 const mega = 2 ** 20;
 
-function map(name: MapName, count: number): Work {
-  const bytes = 4 * count * (name === "add" ? 3 : 2);
-  return moving(`map/${name}-${count / mega}M`, { op: "map", name, count }, bytes, count > mega);
+function map(name: MapName, count: number, dtype: MapTask["dtype"] = "f32"): Work {
+  const bytes = (dtype === "f16" ? 2 : 4) * count * (name === "add" ? 3 : 2);
+  const suffix = dtype === "f32" ? "" : `-${dtype}`;
+  return moving(`map/${name}-${count / mega}M${suffix}`, { op: "map", name, count, dtype }, bytes, count > mega);
 }
 
 const sum = (count: number): Work => moving(`sum/${count / mega}M`, { op: "sum", count }, 4 * count, count > mega);
@@ -136,6 +138,8 @@ export const works: readonly Work[] = [
   matmul(512, 512, 512, { transposed: "a" }),
   matmul(512, 512, 512, { transposed: "b" }),
   matmul(512, 512, 512, { dtype: "f64" }),
+  matmul(512, 512, 512, { dtype: "f16" }),
+  matmul(1, 1024, 1024, { dtype: "f16" }),
   matmul(512, 512, 512, { dtype: "int8" }),
   matmul(1, 1024, 1024, { dtype: "int8" }),
   ...[matmul(512, 512, 2048), matmul(4096, 64, 64)].map(layer),
@@ -155,6 +159,7 @@ export const works: readonly Work[] = [
   ...[mega, 10 * mega].flatMap((count) => [
     ...(["add", "exp", "tanh", "sigmoid", "gelu"] as const).map((name) => map(name, count)),
     sum(count),
+    ...(["add", "gelu"] as const).map((name) => map(name, count, "f16")),
   ]),
   rows("softmax", 1000, 1000),
   rows("layerNorm", 1000, 1000),

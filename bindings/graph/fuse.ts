@@ -19,6 +19,7 @@ import type { Capture, CapturedNode } from "./capture.ts";
 import type { Buffer, BufferView, Fused, Group, Tile } from "./group.ts";
 import { attachEpilogue } from "./epilogue.ts";
 import { foldAxes } from "./fold-axes.ts";
+import { halvesOf, operandOf, widenedView } from "./half-operands.ts";
 
 /** A portable GPU offers eight storage buffers a kernel: seven operands and a result; one more is kept for a kernel's own. */
 const maxOperands = 6;
@@ -174,7 +175,8 @@ class Fuser {
     const tile = this.tile(value);
     if (isIdentity(tile)) return tile;
     const sameDevice = this.makers[value]?.device === reader.device;
-    return this.uses[value] === 1 && sameDevice ? tile : this.asView(value);
+    const isOnly = this.uses[value] === 1 || widenedView(tile) !== undefined;
+    return isOnly && sameDevice ? tile : this.asView(value);
   }
 
   private visitMap(node: CapturedNode): void {
@@ -245,21 +247,19 @@ class Fuser {
   }
 
   private visitKernel(node: CapturedNode, op: KernelOp<unknown>): void {
+    const accepts = (view: BufferView | undefined, index: number): view is BufferView =>
+      view !== undefined &&
+      (op.wholeBuffers !== true || view.layout.offset === 0) &&
+      (isContiguous(view.layout) || op.accepts?.(view.layout, index) === true);
     const inputs = node.inputs.map((value, index): BufferView => {
+      const halves = op.readsHalves === undefined ? undefined : halvesOf(this.tile(value), this.buffers);
+      if (accepts(halves, index)) return halves;
       const [operand] = this.asView(value).operands;
-      const accepts =
-        operand !== undefined &&
-        (op.wholeBuffers !== true || operand.layout.offset === 0) &&
-        (isContiguous(operand.layout) || op.accepts?.(operand.layout, index) === true);
-      if (accepts && this.buffers[operand.buffer]?.scalar === undefined) return operand;
+      if (accepts(operand, index) && this.buffers[operand.buffer]?.scalar === undefined) return operand;
       const buffer = this.materialise(value);
       return { buffer, layout: contiguous(this.capture.values[value]?.shape ?? []) };
     });
-    const specs = inputs.map(({ buffer, layout }) => ({
-      shape: layout.shape,
-      dtype: this.buffers[buffer]?.dtype ?? "f32",
-      layout,
-    }));
+    const specs = inputs.map((view) => operandOf(view, this.buffers));
     const results = node.outputs.map((value) => this.capture.values[value] ?? { shape: [], dtype: "f32" as const });
     const outputs = node.outputs.map((value) => this.newBuffer(value));
     this.groups.push({
@@ -269,6 +269,7 @@ class Fuser {
       outputs,
       call: op.call(specs, results, node.attributes),
       inputs,
+      readsHalves: op.readsHalves,
       pasteable: op.epilogue === true && results.length === 1 && results[0]?.dtype === "f32",
       // A user's kernel on the CPU knows nothing of what follows.
       columns: op.epilogue === true && op.identity === undefined ? (results[0]?.shape.at(-1) ?? 1) : undefined,

@@ -66,6 +66,8 @@ export interface KernelGroup extends GroupBase {
   readonly kind: "kernel";
   readonly call: KernelCall;
   readonly inputs: readonly BufferView[];
+  /** Where its kernel reads inputs in halves. */
+  readonly readsHalves: "gpu" | "everywhere" | undefined;
   readonly pasteable: boolean;
   /** Elements of a row of the result, if its kernel knows how to go on with what it has finished. */
   readonly columns: number | undefined;

@@ -259,12 +259,14 @@ class Lowering {
     });
     const [target] = group.outputs.map((buffer) => this.slot(buffer));
     const raw = isGpu || target === undefined ? target : this.rawSlot(group.epilogue, target);
+    const inputs = group.inputs.map((operand) => this.kernelOperand(operand, group));
+    const isOfHalves = !isGpu && inputs.some(({ dtype }) => dtype === "f16");
     this.steps.push({
       kind: "kernel",
       label,
       kernel: call.kernel,
-      dtype: call.dtype,
-      inputs: group.inputs.map((operand) => this.view(operand, operand.layout.strides)),
+      dtype: isOfHalves ? "f16" : call.dtype,
+      inputs,
       outputs: raw === target ? outputs : outputs.map((view) => ({ ...view, slot: raw ?? view.slot })),
       words: call.words,
       workgroups: call.workgroups,
@@ -278,6 +280,23 @@ class Lowering {
       own: call.own,
     });
     if (!isGpu && target !== undefined) this.epilogueApart(label, group.epilogue, raw ?? target, target);
+  }
+
+  /** An operand of a kernel. Halves that it does not read are converted: all that lies in the buffer, in its order. */
+  private kernelOperand(operand: BufferView, { label, readsHalves }: KernelGroup): SlotView {
+    const view = this.view(operand, operand.layout.strides);
+    if (view.dtype !== "f16" || this.device === "webgpu" || readsHalves === "everywhere") return view;
+    const size = this.drafts[view.slot]?.size ?? 0;
+    const slot = this.temporary("f32", size);
+    this.steps.push({
+      kind: "map",
+      label: `${label}: cast`,
+      shape: [size],
+      expression: cast(input(0, "f16"), "f32"),
+      inputs: [{ ...view, offset: 0, strides: [1] }],
+      output: { slot, dtype: "f32", offset: 0, strides: [1] },
+    });
+    return { ...view, slot, dtype: "f32" };
   }
 
   /** Elements that a kernel reads and writes. */

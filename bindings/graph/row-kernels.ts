@@ -112,6 +112,8 @@ function fits(
     }
   }
   const stored = [...made.keys()].filter((slot) => !isHidden(slot, all));
+  // Two halves share a word, and neighbours in a row have different invocations.
+  if (steps.flatMap(writesOf).some(({ slot, dtype }) => dtype === "f16" && stored.includes(slot))) return false;
   const folds = steps.filter(({ kind }) => kind === "reduce").length;
   return read.size + stored.length <= maxBuffers && folds <= maxFolds && nodesOf(steps) <= maxNodes;
 }

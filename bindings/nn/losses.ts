@@ -117,7 +117,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (!isFloating(logits.dtype))
     throw new DTypeError(
       "crossEntropy",
-      `logits must be f32 or f64, got ${logits.dtype}. Convert them: cast(logits, "f32")`,
+      `logits must be f16, f32 or f64, got ${logits.dtype}. Convert them: cast(logits, "f32")`,
     );
   const logProbabilities = logSoftmax(logits);
   const isDense = logits.rank > 0 && sameShape(logits.shape, target.shape);

@@ -1,7 +1,7 @@
 // Modules: functions with parameters. A module is a class with `forward`; its parameters and submodules are found by
 // looking at its properties, and named by the path of properties that leads to them.
 // Knows no layer and no training. Read next: linear.ts for a small one, sequential.ts for a chain.
-import type { TypedArray } from "../core/dtype.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
 import { FormatError } from "../core/errors.ts";
 import { sameShape, show } from "../core/shape.ts";
 import type { Tensor } from "../ops/tensor.ts";
@@ -89,6 +89,15 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     };
     visit(this, "");
     return found;
+  }
+
+  /**
+   * Holds all parameters below in another floating type: `to("f16")` halves their memory, as torch's `half()`. Before an
+   * optimiser is made of them: its state keeps the type that they had. Throws a DTypeError for a type that is no float.
+   */
+  to(dtype: DType): this {
+    for (const parameter of this.parameters()) parameter.to(dtype);
+    return this;
   }
 
   /** Excludes (or includes again) all parameters below from training. */

@@ -1,12 +1,14 @@
 // A parameter: the one mutable thing in the library, a cell whose tensor an optimiser replaces.
 // Knows no module and no optimiser. Read next: module.ts.
 import type { DType } from "../core/dtype.ts";
+import { isFloating } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { sameShape, show } from "../core/shape.ts";
+import { converted } from "../ops/comparison.ts";
 import type { Tensor } from "../ops/tensor.ts";
 
-/** A cell holding a tensor that training changes. Shape and element type stay as they were made. */
+/** A cell holding a tensor that training changes. Its shape stays as it was made, its element type until `to`. */
 export class Parameter {
   #value: Tensor;
   /** False for a parameter that optimisers pass by (a frozen layer). */
@@ -36,6 +38,13 @@ export class Parameter {
       );
     }
     this.#value = next;
+  }
+
+  /** Holds the same numbers in another floating type from now on; the tensor of before is not disposed. */
+  to(dtype: DType): this {
+    if (!isFloating(dtype)) throw new DTypeError("Parameter", `must hold floats: f16, f32 or f64, got ${dtype}`);
+    this.#value = converted(this.#value, dtype);
+    return this;
   }
 
   get shape(): Shape {

@@ -47,6 +47,7 @@ const matmulOp: KernelOp<null> = {
   // At most two batch axes were recorded, so all strides can be told to the kernel; it walks forwards only.
   accepts: (layout) => layout.strides.every((stride) => stride >= 0),
   epilogue: true,
+  readsHalves: "gpu",
   gradient: ({ inputs: [a, b], cotangents: [dy], wanted: [forA, forB] }) => {
     if (a === undefined || b === undefined || dy === undefined || !isFloating(a.dtype)) return [];
     return [

@@ -191,6 +191,11 @@ export interface KernelOp<A> extends OpBase<A> {
    * WASM export finds in two words behind its parameters its prepared input, 0 without, and what follows (assembly/finish.ts).
    */
   readonly epilogue?: boolean;
+  /**
+   * Where the kernel reads operands that are stored in halves as they are, and gives f32; elsewhere they become f32 before. The
+   * WASM export for them ends in `_f16`.
+   */
+  readonly readsHalves?: "gpu" | "everywhere";
   /** Floating-point operations; bytes follow from the operands. */
   readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;
   /** Class of work for the cost model. */

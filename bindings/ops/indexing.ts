@@ -47,6 +47,7 @@ const takeOp: KernelOp<AxisAttributes> = {
     words: words(x?.shape ?? [], axis, sizeOf(indices?.shape ?? [])),
     workgroups: threads(sizeOf(output?.shape ?? [])),
   }),
+  readsHalves: "everywhere",
   gradient: ({ inputs: [x, indices], cotangents: [dy], attributes: { axis } }) =>
     x && indices && dy && isFloating(x.dtype) ? [indexAdd(dy, indices, axis, x.shape[axis] ?? 0), undefined] : [],
   flops: () => 0,
@@ -124,6 +125,7 @@ const gatherOp: KernelOp<AxisAttributes> = {
     words: words(x?.shape ?? [], axis, index?.shape[axis] ?? 1),
     workgroups: threads(sizeOf(output?.shape ?? [])),
   }),
+  readsHalves: "everywhere",
   gradient: ({ inputs: [x, index], cotangents: [dy], attributes: { axis } }) =>
     x && index && dy && isFloating(x.dtype) ? [scatterInto(zerosOf(dy, x.shape), axis, index, dy), undefined] : [],
   flops: () => 0,

@@ -2,17 +2,20 @@
 // `step` is the plain loop; train/fit takes the same object and compiles the step. Knows no data and no loss.
 // Read next: rule.ts, ../train/step.ts.
 import { valueAndGrad } from "../autodiff/index.ts";
+import { computedIn } from "../core/dtype.ts";
 import { ParameterError } from "../core/errors.ts";
 import { engineOf, scope } from "../engine/default.ts";
 import type { Tree } from "../engine/scopes.ts";
 import { tensorsOf } from "../engine/scopes.ts";
 import type { Parameter } from "../nn/index.ts";
 import { withValues } from "../nn/index.ts";
+import { converted } from "../ops/comparison.ts";
 import type { Tensor, TensorLike } from "../ops/tensor.ts";
 import type { AdamOptions } from "./adam.ts";
 import { adam, adamW } from "./adam.ts";
 import { clipGradients } from "./clip.ts";
 import type { Rule, RuleState } from "./rule.ts";
+import { mapTrees } from "./rule.ts";
 import type { Schedule } from "./schedule.ts";
 import { asSchedule } from "./schedule.ts";
 import type { SgdOptions } from "./sgd.ts";
@@ -25,7 +28,11 @@ export interface OptimizerOptions {
   readonly clipNorm?: number;
 }
 
-/** A rule applied to cells. Cells that are not trainable are left out. */
+/**
+ * A rule applied to cells. Cells that are not trainable are left out. For cells of f16 state and updates are f32, and what
+ * comes of them is rounded once: a change below half a unit of the parameter is lost, so long training wants f32 cells, cast
+ * where they are used.
+ */
 export class Optimizer {
   /** The cells that are trained. */
   readonly parameters: readonly Parameter[];
@@ -62,7 +69,7 @@ export class Optimizer {
 
   /** The rule's state, made at first use. */
   get state(): RuleState {
-    return (this.#state ??= this.rule.initialState(this.parameters.map((parameter) => parameter.value)));
+    return (this.#state ??= scope(() => this.rule.initialState(this.parameters.map(({ value }) => inSingle(value)))));
   }
 
   /** The pure update with this optimiser's clipping: what `step` and a compiled step have in common. */
@@ -72,9 +79,13 @@ export class Optimizer {
     state: RuleState,
     rate: TensorLike,
   ): { parameters: readonly Tensor[]; state: RuleState } {
-    const clipped = this.clipNorm === undefined ? gradients : clipGradients(gradients, this.clipNorm);
-    const next = this.rule.update(values, clipped, state, rate);
-    return { parameters: next.parameters as readonly Tensor[], state: next.state };
+    const single = mapTrees([gradients], inSingle);
+    const clipped = this.clipNorm === undefined ? single : clipGradients(single, this.clipNorm);
+    const next = this.rule.update(values.map(inSingle), clipped, state, rate);
+    const parameters = (next.parameters as readonly Tensor[]).map((value, index) =>
+      converted(value, values[index]?.dtype ?? value.dtype),
+    );
+    return { parameters, state: next.state };
   }
 
   /** Takes the results of one update over: new tensors into the cells, new state, one more step. */
@@ -103,6 +114,9 @@ export class Optimizer {
     return next.value;
   }
 }
+
+/** Halves as f32, the rest as it is. */
+const inSingle = (x: Tensor): Tensor => converted(x, computedIn(x.dtype));
 
 /** Computes the results of a step, so that a loop that never reads keeps one step's work and not all. */
 function run(results: readonly Tensor[]): void {

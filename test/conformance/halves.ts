@@ -11,7 +11,7 @@ import type { Case } from "../../bindings/testing/samples.ts";
 const named: readonly string[] = ["cast"];
 
 /**
- * Not tried here. Factorisations and transforms of halves are those of the same numbers in f32 (test/halves.test.ts), and their
+ * Not tried here. Factorisations and transforms of halves are those of the same numbers in f32 (test/halves/host.test.ts), and their
  * rows make the matrices that they take by products, which round. A loop rounds at every step. What stores weights in bytes
  * takes f32 and says so.
  */

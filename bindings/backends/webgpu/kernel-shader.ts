@@ -5,6 +5,7 @@ import { BackendError } from "../../core/errors.ts";
 import type { KernelStep, Slot } from "../../graph/step.ts";
 import { insert, pasteEpilogue, retypeOutput } from "./attachment.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
+import { withReads } from "./reads.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
 /** Rows at least this long are searched by a whole workgroup where the file has an entry point for it. */
@@ -25,7 +26,8 @@ export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library
       `the kernel ${step.kernel} writes whole buffers; an output at an offset was asked for`,
     );
   }
-  return templateDispatch(step, slots, library, insert(template, "dot", library.dotText), launchOf(step, template));
+  const text = withReads(insert(template, "dot", library.dotText), [{ name: "x", view: step.inputs[0] }]);
+  return templateDispatch(step, slots, library, text, launchOf(step, template));
 }
 
 /** The launch of a text: inputs, outputs, offsets with the words, and what the epilogue needs, bound in this order. */

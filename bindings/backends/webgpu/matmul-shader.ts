@@ -9,6 +9,7 @@ import { templateDispatch } from "./kernel-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { wordsOf } from "./words.ts";
+import { withReads } from "./reads.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
@@ -65,7 +66,9 @@ export function tiledDispatch(
     { name: "a", loads: loadsAt(0), isClose: "parameters.aColumn == 1" },
     { name: "b", loads: loadsAt(1), isClose: "parameters.bRow == 1" },
   ] as const;
-  const text = tiled(workshop.library.template("matmul") ?? "", tile, operands, isBlocked);
+  const reads = operands.map(({ name, loads }, at) => ({ name, view: step.inputs[at], isVector: loads !== "loose" }));
+  const template = withReads(workshop.library.template("matmul") ?? "", reads);
+  const text = tiled(template, tile, operands, isBlocked);
   const slices = Math.max(1, Math.ceil(k / slice));
   const groups = slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
   return finished(step, slots, workshop, text, { entry: "main", groups, slice });
@@ -104,7 +107,12 @@ export function sumOfSlices(
 function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch {
   const { batches, n, k } = productShape(step.words);
   const isAlong = step.words[9] === 1 && step.words[10] !== 1;
-  return finished(step, slots, workshop, workshop.library.template("matmulRows") ?? "", {
+  const [a, b] = step.inputs;
+  const text = withReads(workshop.library.template("matmulRows") ?? "", [
+    { name: "a", view: a },
+    { name: "b", view: b },
+  ]);
+  return finished(step, slots, workshop, text, {
     entry: isAlong ? "along" : "across",
     groups: batches * Math.ceil(n / (isAlong ? 4 : 64)),
     slice: Math.max(1, k),

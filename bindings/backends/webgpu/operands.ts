@@ -60,6 +60,24 @@ export function isLinear(shape: readonly number[], strides: readonly number[]): 
   return isContiguous({ shape, strides, offset: 0 });
 }
 
+/** Adds a number of the run to a block; returns the text of its value. A half is told as the f32 that it is. */
+export function addScalar(
+  block: Block,
+  blockName: string,
+  name: string,
+  slot: Slot & { readonly kind: "scalar" },
+): string {
+  const dtype = slot.dtype === "f16" ? "f32" : slot.dtype;
+  block.add(name, wgslStorageType(dtype), { scalar: slot.index, dtype: slot.dtype });
+  return fromStorage(`${blockName}.${name}`, dtype);
+}
+
+/** The text of the element at a place of an array, as a register value. Two halves share a word. */
+export function elementText(name: string, place: string, dtype: DType): string {
+  if (dtype !== "f16") return fromStorage(`${name}[${place}]`, dtype);
+  return fromStorage(`${name}[(${place}) >> 1u] >> (16u * ((${place}) & 1u))`, dtype);
+}
+
 type LayoutClass = "single" | "linear" | "strided";
 
 function classOf(shape: readonly number[], view: SlotView): LayoutClass {
@@ -99,19 +117,14 @@ export class Operands {
     if (slot?.kind === "scalar") {
       const name = `${this.#prefix}Scalar${String(this.#views.length)}`;
       this.#views.push({ view, place: "" });
-      const own = slot.dtype === "f16" ? "f32" : slot.dtype;
-      this.#block.add(name, wgslStorageType(own), { scalar: slot.index, dtype: slot.dtype });
-      return fromStorage(`${this.#blockName}.${name}`, own);
+      return addScalar(this.#block, this.#blockName, name, slot);
     }
     let at = this.slots.indexOf(view.slot);
     if (at < 0) {
       at = this.slots.push(view.slot) - 1;
       this.#dtypes.push(view.dtype);
     }
-    const name = `${this.#prefix}${String(at)}`;
-    const place = this.place(view);
-    if (view.dtype !== "f16") return fromStorage(`${name}[${place}]`, view.dtype);
-    return fromStorage(`${name}[(${place}) >> 1u] >> (16u * ((${place}) & 1u))`, "f16");
+    return elementText(`${this.#prefix}${String(at)}`, this.place(view), view.dtype);
   }
 
   /** The position of the current element in a view, as u32 text. */

@@ -2,11 +2,12 @@
 // Offsets, strides and extents are numbers of the uniform block, as in operands.ts; what depends on the row alone is computed
 // once for a row. Knows no expressions. Read next: row-shader.ts; ../../graph/row-view.ts, which cuts views into rows.
 import type { DType } from "../../core/dtype.ts";
-import { fromStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
+import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { Rows, Walk } from "../../graph/row-view.ts";
 import { isDense, isStill, splitView } from "../../graph/row-view.ts";
 import type { Slot, SlotView } from "../../graph/step.ts";
 import type { Binding, Block } from "./operands.ts";
+import { addScalar, elementText } from "./operands.ts";
 
 /** An operand as text, and whether it differs within a row. */
 export interface RowOperand {
@@ -56,13 +57,11 @@ export class RowOperands {
   #read(view: SlotView, shape: readonly number[], slot: Slot | undefined): RowOperand {
     if (slot?.kind === "scalar") {
       const name = `scalar${String(this.#places++)}`;
-      this.#block.add(name, wgslStorageType(slot.dtype), { scalar: slot.index, dtype: slot.dtype });
-      return { text: fromStorage(`numbers.${name}`, slot.dtype), dtype: view.dtype, isWide: false };
+      return { text: addScalar(this.#block, "numbers", name, slot), dtype: view.dtype, isWide: false };
     }
     const name = this.#bind(view, false);
     const isWide = !isStill(this.#split(view, shape).trail);
-    const text = fromStorage(`${name}[${this.#place(view, shape)}]`, view.dtype);
-    return { text, dtype: view.dtype, isWide };
+    return { text: elementText(name, this.#place(view, shape), view.dtype), dtype: view.dtype, isWide };
   }
 
   #split(view: SlotView, shape: readonly number[]): { readonly lead: Walk; readonly trail: Walk } {

@@ -1,120 +1,18 @@
-// Halves: their bits on the host, conversions from and to every type on every backend, what is rounded and when, views that
-// begin in the middle of a word, and their memory. Compared with a table of all halves made from the definition of the format.
-// Read next: docs/types.md for the rules; bindings/core/half.ts, bindings/expr/wasm-halves.ts, shaders/prelude.wgsl.
+// Halves on every backend: conversions from and to every type, what is rounded and when, views that begin in the middle of a word,
+// sums and products in f32, gradients, compiled functions, random numbers, memory.
+// Read next: nearest.ts for what is right; docs/types.md for the rules; conformance/halves.ts for every op.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import * as athanor from "../bindings/index.ts";
-import { promote } from "../bindings/core/dtype.ts";
-import { halfBits, halfValue, halfValues, halvesOf } from "../bindings/core/half.ts";
-import type { OpenedBackend } from "../bindings/testing/backends.ts";
-import { backendNames, openBackend } from "../bindings/testing/backends.ts";
+import { halfValues } from "../../bindings/core/half.ts";
+import * as athanor from "../../bindings/index.ts";
+import type { OpenedBackend } from "../../bindings/testing/backends.ts";
+import { backendNames, openBackend } from "../../bindings/testing/backends.ts";
+import { awkward, expectSame, nearest, table } from "./nearest.ts";
 
 const { cast, grad, jit, matmul, tensor, withDevice } = athanor;
 const mustHaveAll = process.env.CI !== undefined || process.env.ATHANOR_REQUIRE_ALL !== undefined;
 
-/** The value of every half by its bits, from the definition: sign, five bits of exponent, ten of fraction. */
-const table = Float64Array.from({ length: 65536 }, (_, bits) => {
-  const text = bits.toString(2).padStart(16, "0");
-  const exponent = Number.parseInt(text.slice(1, 6), 2);
-  const fraction = Number.parseInt(text.slice(6), 2) / 1024;
-  const sign = text.startsWith("1") ? -1 : 1;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15);
-});
-
-/** The nearest half, found by search among all of them; of two that are equally near the one with even bits. */
-function nearest(value: number): number {
-  if (Number.isNaN(value)) return NaN;
-  const magnitude = Math.abs(value);
-  let [low, high] = [0, 0x7c00];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if ((table[middle] ?? 0) <= magnitude) low = middle;
-    else high = middle;
-  }
-  // Infinity stands where the next power of two would.
-  const [below, above] = [table[low] ?? 0, high === 0x7c00 ? 65536 : (table[high] ?? 0)];
-  const isUp = magnitude - below > above - magnitude || (magnitude - below === above - magnitude && high % 2 === 0);
-  const found = table[isUp ? high : low] ?? 0;
-  return value < 0 || Object.is(value, -0) ? -found : found;
-}
-
-/** Numbers around halves and around the middles between them, over the whole range of f32, with signs. */
-function awkward(): Float32Array {
-  const list = [
-    0,
-    -0,
-    NaN,
-    Infinity,
-    -Infinity,
-    65504,
-    65519.99,
-    65520,
-    65535,
-    65536,
-    1e9,
-    3e38,
-    2 ** -25,
-    2 ** -26,
-    1e-45,
-  ];
-  for (let bits = 1; bits < 0x7c00; bits += 37) {
-    const [a = 0, b = 0] = [table[bits], table[bits + 1] === Infinity ? 65536 : table[bits + 1]];
-    const middle = (a + b) / 2;
-    for (const x of [a, middle, middle * (1 + 2 ** -22), middle * (1 - 2 ** -22)]) list.push(x, -x);
-  }
-  return Float32Array.from(list);
-}
-
-/** Equal numbers, NaN beside NaN, zeros of equal sign. */
-function expectSame(got: ArrayLike<number>, want: ArrayLike<number>): void {
-  expect(got.length).toBe(want.length);
-  const wrong: string[] = [];
-  for (let i = 0; i < want.length; i++)
-    if (!Object.is(got[i], want[i])) wrong.push(`[${String(i)}] ${String(got[i])} for ${String(want[i])}`);
-  expect(wrong.slice(0, 5)).toEqual([]);
-}
-
 const total = (values: ArrayLike<number>, term: (value: number) => number): number =>
   Array.from(values, term).reduce((sum, value) => sum + value, 0);
-
-describe("on the host", () => {
-  test("all 65536 halves have the value of their bits, and give them back", () => {
-    expectSame(halfValues(Uint16Array.from({ length: 65536 }, (_, bits) => bits)), table);
-    for (let bits = 0; bits < 65536; bits++) {
-      const value = table[bits] ?? 0;
-      if (!Object.is(halfValue(bits), value)) throw new Error(`bits ${String(bits)}`);
-      if (halfBits(value) !== (Number.isNaN(value) ? 0x7e00 : bits)) throw new Error(`value of bits ${String(bits)}`);
-    }
-  });
-
-  test("numbers become the nearest half, ties the even one, in one rounding", () => {
-    expectSame(halfValues(halvesOf(awkward())), Array.from(awkward(), nearest));
-    // Above the middle by less than f32 can tell: by way of f32 it would be a tie.
-    expect(halfValue(halfBits(1 + 2 ** -11 + 2 ** -40))).toBe(1 + 2 ** -10);
-  });
-
-  test("types meet without loss, and numbers do not change them", () => {
-    expect(promote("f16", "f32")).toBe("f32");
-    for (const [other, both] of Object.entries({
-      f64: "f64",
-      i32: "f64",
-      u32: "f64",
-      u8: "f16",
-      bool: "f16",
-    } as const)) {
-      expect(promote("f16", other as athanor.DType)).toBe(both);
-      expect(promote(other as athanor.DType, "f16")).toBe(both);
-    }
-    using x = tensor([1, 2], { dtype: "f16" });
-    expect([x.add(1).dtype, x.mul(0.1).dtype, x.div(3).dtype, x.sum().dtype, x.less(2).dtype]).toEqual([
-      "f16",
-      "f16",
-      "f16",
-      "f16",
-      "bool",
-    ]);
-  });
-});
 
 for (const name of backendNames) {
   describe(name, () => {
@@ -300,6 +198,40 @@ for (const name of backendNames) {
       }
     });
 
+    if (name === "webgpu")
+      on("products read halves as they are stored, also for gradients", async (here) => {
+        const x = tensor(new Float32Array(64 * 32).fill(0.5), { shape: [64, 32], dtype: "f16" });
+        const w = tensor(new Float32Array(32 * 16).fill(0.25), { shape: [32, 16], dtype: "f16" });
+        const product = await athanor.explain(here(() => matmul(x, w)));
+        expect(product.kernels.map(({ op }) => op)).toEqual(["matmul", "cast"]);
+        expect(product.kernels[0]?.bytes).toBe(2 * (64 * 32 + 32 * 16) + 4 * 64 * 16);
+        const slope = await athanor.explain(
+          here(() => grad((v: athanor.Tensor) => cast(matmul(x, v), "f32").sum())(w)),
+        );
+        const converted = slope.kernels.filter(({ op, bytes }) => op === "cast" && bytes > 2 * 64 * 32);
+        expect(converted).toEqual([]);
+      });
+
+    on("elements are picked out of a table of halves as it is stored", async (here) => {
+      const all = tensor(halfValues(Uint16Array.from({ length: 65535 }, (_, bits) => bits)), {
+        dtype: "f16",
+        shape: [21845, 3],
+      });
+      const want = [0, 21844, 7, -1, 21845].flatMap((row) =>
+        [0, 1, 2].map((column) => (row === 21845 ? NaN : (table[(row < 0 ? row + 21845 : row) * 3 + column] ?? 0))),
+      );
+      const rows = here(() => athanor.take(all, [0, 21844, 7, -1, 21845]));
+      const { kernels } = await athanor.explain(rows);
+      expect(kernels.map(({ op }) => op)).toEqual(["take", "cast"]);
+      expectSame(await rows.data(), want);
+      const each = Int32Array.from({ length: 65535 }, (_, index) => (index * 37) % 21845);
+      const picked = here(() => athanor.gather(all, 0, tensor(each, { shape: [21845, 3] })));
+      expectSame(
+        await picked.data(),
+        Array.from(each, (row, index) => table[row * 3 + (index % 3)] ?? 0),
+      );
+    });
+
     on("gradients of halves are halves", async (here) => {
       const x = tensor([0.5, -1, 2, 3], { dtype: "f16" });
       const w = tensor(
@@ -371,44 +303,3 @@ for (const name of backendNames) {
     });
   });
 }
-
-describe("on the CPU", () => {
-  test("factorisations and transforms of halves are those of the same numbers in f32", async () => {
-    const opened = await openBackend("wasm");
-    if ("missing" in opened) throw new Error(opened.missing);
-    try {
-      const a = tensor(
-        [
-          [4, 1, 0.3],
-          [1, 3, -0.7],
-          [0.3, -0.7, 2],
-        ],
-        { dtype: "f16" },
-      );
-      const single = cast(a, "f32");
-      const { linalg } = athanor;
-      const ways = [linalg.cholesky, linalg.inv, linalg.det, linalg.trace, linalg.svdvals, linalg.eigvalsh];
-      for (const way of ways) {
-        expect(way(a).dtype).toBe("f32");
-        expectSame(await way(a).data(), await way(single).data());
-      }
-      expectSame(await linalg.fft(a).real.data(), await linalg.fft(single).real.data());
-      // The gradient goes back through the conversion.
-      expect(grad((x: athanor.Tensor) => linalg.det(x))(a).dtype).toBe("f16");
-    } finally {
-      await opened.close();
-    }
-  });
-
-  test("f64 is rounded once, not by way of f32", async () => {
-    const opened = await openBackend("wasm");
-    if ("missing" in opened) throw new Error(opened.missing);
-    try {
-      const values = Float64Array.from(awkward()).map((value, index) => value * (1 + (index % 3) * 2 ** -40));
-      expectSame(await cast(tensor(values), "f16").data(), Array.from(values, nearest));
-      expectSame(await cast(cast(tensor(values), "f16"), "f64").data(), Array.from(values, nearest));
-    } finally {
-      await opened.close();
-    }
-  });
-});
