@@ -60,6 +60,10 @@ export class Entry {
     }
   }
 
+  @inline static key<E, K extends number>(entry: usize): K {
+    return load<K>(entry, sizeof<E>() == 8 ? 4 : 0);
+  }
+
   @inline static position<E>(entry: usize): i32 {
     return load<i32>(entry, sizeof<E>() == 8 ? 0 : 8);
   }

@@ -28,18 +28,6 @@ const ENTRIES = 1024;
 var<workgroup> keys: array<u32, 1024>;
 var<workgroup> places: array<u32, 1024>;
 
-fn exchange(low: i32, high: i32) {
-  let key = keys[low];
-  let other = keys[high];
-  if (key > other || (key == other && places[low] > places[high])) {
-    keys[low] = other;
-    keys[high] = key;
-    let place = places[low];
-    places[low] = places[high];
-    places[high] = place;
-  }
-}
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -66,17 +54,21 @@ fn main(
   }
   // Pairs of sorted parts become one: the second is met from its end, so both halves of the outcome are again to be sorted.
   for (var size = 2; size <= span; size *= 2) {
-    workgroupBarrier();
-    for (var pair = lane; pair < ENTRIES / 2; pair += 256) {
-      let begin = pair / (size / 2) * size;
-      let i = pair % (size / 2);
-      exchange(begin + i, begin + size - 1 - i);
-    }
-    for (var reach = size / 4; reach > 0; reach /= 2) {
+    for (var reach = size / 2; reach > 0; reach /= 2) {
       workgroupBarrier();
       for (var pair = lane; pair < ENTRIES / 2; pair += 256) {
-        let low = pair / reach * 2 * reach + pair % reach;
-        exchange(low, low + reach);
+        let low = pair + (pair & ~(reach - 1));
+        let high = low ^ select(reach, size - 1, 2 * reach == size);
+        let key = keys[low];
+        let other = keys[high];
+        let place = places[low];
+        let otherPlace = places[high];
+        if (key > other || (key == other && place > otherPlace)) {
+          keys[low] = other;
+          keys[high] = key;
+          places[low] = otherPlace;
+          places[high] = place;
+        }
       }
     }
   }

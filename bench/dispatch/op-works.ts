@@ -128,6 +128,7 @@ const rows: Readonly<Record<keyof typeof structured, Row>> = {
   argMax: ofOne((x) => ops.argMax(x, last)),
   argMin: ofOne((x) => ops.argMin(x, last)),
   cumSum: ofOne((x) => ops.cumSum(x, last)),
+  cumProd: ofOne((x) => ops.cumProd(x, last), { range: [0.9, 1.1] }),
   softmax: ofOne((x) => ops.softmax(x)),
   logSoftmax: ofOne((x) => ops.logSoftmax(x)),
   maxout: ofOne((x) => ops.maxout(x, { groups: 4 })),
@@ -164,6 +165,7 @@ const rows: Readonly<Record<keyof typeof structured, Row>> = {
   scatterAdd: indexed(true, (x, indices, source) => ops.scatterAdd(x, 1, indices, source)),
   sort: ofOne((x) => ops.sort(x)),
   argSort: ofOne((x) => ops.argSort(x, { axis: 0 })),
+  topK: ofOne((x) => ops.topK(x, 5).values),
   oneHot: (scale) =>
     work([{ shape: [edges[scale]], dtype: "i32", range: [0, edges[scale] - 1] }], (x) => ops.oneHot(x, edges[scale])),
   searchSorted: (scale) => work([[edges[scale]], [edges[scale], edges[scale]]], (x, y) => ops.searchSorted(x, y)),

@@ -257,3 +257,12 @@ export function sortScratch(rows: number, length: number, entry: number): (worke
     return pieces * 2 * up(length * entry, 64) + workers * sortTables;
   };
 }
+
+/** Up to this part of a row, elements are chosen in a heap: HEAP_SHARE of assembly/sort-top.ts. */
+const heapShare = 8;
+
+/** topK, which sorts where a heap would be large. */
+export function topScratch(rows: number, length: number, k: number, entry: number): (workers: number) => number {
+  if (k > Math.floor(length / heapShare)) return sortScratch(rows, length, entry);
+  return (workers) => workers * up(k * entry, 64);
+}

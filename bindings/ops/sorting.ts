@@ -3,13 +3,14 @@
 // Gradients go where elements came from: `picked` and `placed` move elements by positions that are all different, and are each
 // other's gradients. Read next: assembly/sort.ts, shaders/sort.wgsl for the kernels; indexing.ts for positions that repeat.
 import type { DType } from "../core/dtype.ts";
-import { isFloating } from "../core/dtype.ts";
-import { ParameterError } from "../core/errors.ts";
+import { isFloating, promote } from "../core/dtype.ts";
+import { ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
-import { normalizeAxis, sizeOf } from "../core/shape.ts";
+import { normalizeAxis, show, sizeOf } from "../core/shape.ts";
+import { converted } from "./comparison.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";
 import { permuted } from "./movement.ts";
-import { sortScratch } from "./scratch.ts";
+import { sortScratch, topScratch } from "./scratch.ts";
 import type { Spec, Tensor } from "./tensor.ts";
 import { describe, recorderOf, requireArguments } from "./tensor.ts";
 
@@ -77,6 +78,31 @@ const sortedRows = (x: Tensor, descending: boolean): Tensor =>
 
 const positionsInRows = (x: Tensor, descending: boolean): Tensor =>
   recorderOf("argSort", [x]).record(argSortOp, [x], { descending }, [{ shape: x.shape, dtype: "i32" }])[0] ?? x;
+
+interface TopAttributes {
+  readonly k: number;
+  readonly largest: boolean;
+}
+
+const topOp: KernelOp<TopAttributes> = {
+  kind: "kernel",
+  name: "topK",
+  call: ([x = empty], _, { k, largest }) => {
+    const [rows, length, dtype] = [rowsOf(x.shape), lengthOf(x.shape), carrier(x.dtype)];
+    return {
+      kernel: "topK",
+      dtype,
+      words: [rows, length, largest ? 1 : 0, k],
+      workgroups: rows,
+      scratch: topScratch(rows, length, k, entryBytes(dtype)),
+      ...limited("topK", x.shape),
+    };
+  },
+  gradient: ({ inputs: [x], outputs: [, indices], cotangents: [dValues] }) =>
+    x && indices && dValues && isFloating(x.dtype) ? [placed(dValues, indices, lengthOf(x.shape))] : [],
+  flops: ([x], _, { k }) => sizeOf(x?.shape ?? []) * Math.max(1, Math.log2(k)),
+  work: "stream",
+};
 
 interface SizedAttributes {
   /** Extent of the last axis in the output. */
@@ -167,4 +193,84 @@ export function sort(x: Tensor, options: SortOptions = {}): Tensor {
 /** The positions along an axis that `sort` takes elements from, i32; `gather(x, axis, argSort(x, { axis }))` is sorted. */
 export function argSort(x: Tensor, options: SortOptions = {}): Tensor {
   return ordered("argSort", x, options);
+}
+
+/** Options of `topK`: the largest elements along the last axis unless said otherwise. */
+export interface TopKOptions {
+  readonly axis?: number;
+  /** False chooses the smallest. */
+  readonly largest?: boolean;
+  /** False leaves the order of the elements open; they come in order all the same, as that costs next to nothing. */
+  readonly sorted?: boolean;
+}
+
+/**
+ * The k largest (or smallest) elements along an axis, in order, and their positions, i32: the first k of `sort` and `argSort`,
+ * so NaN is the greatest, and of equal elements the first ones are chosen. Throws a ParameterError unless 1 ≤ k ≤ the axis.
+ */
+export function topK(
+  x: Tensor,
+  k: number,
+  options: TopKOptions = {},
+): { readonly values: Tensor; readonly indices: Tensor } {
+  requireArguments("topK", { x }, options);
+  const { axis = -1, largest = true, sorted = true } = options;
+  requireFlag("topK", "largest", largest);
+  requireFlag("topK", "sorted", sorted);
+  const along = normalizeAxis("topK", axis, x.rank);
+  const length = x.shape[along] ?? 0;
+  const named = `axis ${String(along)} of ${show(x.shape)}`;
+  if (length === 0) throw new ShapeError("topK", `${named} has no elements to choose from. Leave empty slices out`);
+  if (!Number.isInteger(k) || k < 1 || k > length) {
+    throw new ParameterError(
+      "topK",
+      `k must be a whole number in [1, ${String(length)}], the size of ${named}, got ${String(k)}`,
+    );
+  }
+  const rows = axisLast(x, along);
+  const shape = [...rows.shape.slice(0, -1), k];
+  const specs = [
+    { shape, dtype: x.dtype },
+    { shape, dtype: "i32" },
+  ] as const;
+  const [values, indices] = recorderOf("topK", [x]).record(topOp, [rows], { k, largest }, specs);
+  return { values: axisBack(values ?? x, along), indices: axisBack(indices ?? x, along) };
+}
+
+interface SearchAttributes {
+  readonly side: "left" | "right";
+}
+
+const searchOp: KernelOp<SearchAttributes> = {
+  kind: "kernel",
+  name: "searchSorted",
+  call: ([sorted, values = empty], _, { side }) => {
+    const count = sizeOf(values.shape);
+    const words = [lengthOf(sorted?.shape ?? []), count, side === "right" ? 1 : 0];
+    return { kernel: "searchSorted", dtype: values.dtype, words, workgroups: Math.ceil(count / 64) };
+  },
+  flops: ([sorted, values]) => sizeOf(values?.shape ?? []) * Math.log2(2 + sizeOf(sorted?.shape ?? [])),
+  work: "stream",
+};
+
+/**
+ * Where each value would have to be inserted into the ascending vector `sorted` to keep it ascending, i32: before equal
+ * elements with side "left", behind them with "right". The order is that of `sort`: NaN is the greatest. Where `sorted` is not
+ * ascending the positions mean nothing.
+ */
+export function searchSorted(
+  sorted: Tensor,
+  values: Tensor,
+  options: { readonly side?: "left" | "right" } = {},
+): Tensor {
+  requireArguments("searchSorted", { sorted, values }, options);
+  const { side = "left" } = options;
+  if (!["left", "right"].includes(side))
+    throw new ParameterError("searchSorted", `side must be "left" or "right", got ${JSON.stringify(side)}`);
+  if (sorted.rank !== 1) throw new ShapeError("searchSorted", `sorted must be a vector, got ${show(sorted.shape)}`);
+  const common = promote(sorted.dtype, values.dtype);
+  const dtype = common === "bool" || common === "u8" ? "i32" : common;
+  const operands = [converted(sorted, dtype), converted(values, dtype)];
+  const spec = { shape: values.shape, dtype: "i32" } as const;
+  return recorderOf("searchSorted", [values]).record(searchOp, operands, { side }, [spec])[0] ?? values;
 }

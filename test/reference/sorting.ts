@@ -1,7 +1,7 @@
 // Order in the reference: positions sorted by a comparator, one slice at a time. NaN is the greatest, the two zeros are equal,
 // and what is equal keeps its order. Imports nothing from bindings/. Read next: array.ts, indexing.ts.
 import type { NdArray } from "./array.ts";
-import { at, axisOf, eachIndex, positionOf, withEntry } from "./array.ts";
+import { at, axisOf, build, eachIndex, positionOf, withEntry } from "./array.ts";
 
 export interface Order {
   readonly axis?: number;
@@ -39,4 +39,12 @@ export function elementsAt(x: NdArray, index: NdArray, axis = -1): NdArray {
   const data: number[] = [];
   eachIndex(index.shape, (place) => data.push(at(x, withEntry(place, along, at(index, place)))));
   return { shape: index.shape, data };
+}
+
+/** How many of the sorted values come before each value (left), or come before it or are equal (right). */
+export function searchSorted(sorted: NdArray, values: NdArray, side: "left" | "right"): NdArray {
+  return build(values.shape, (index) => {
+    const value = at(values, index);
+    return sorted.data.filter((own) => compareNumbers(own, value) < (side === "left" ? 0 : 1)).length;
+  });
 }

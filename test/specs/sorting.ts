@@ -123,7 +123,91 @@ function refusals(op: "sort" | "argSort"): ErrorRow[] {
   ];
 }
 
-export const sorting: StructuredRows<"sort" | "argSort"> = {
+/** The k first, and where they are; the reference says the same of values alone, which have slopes. */
+function topSample(label: string, operand: OperandSpec, k: number, options: athanor.TopKOptions = {}): Sample[] {
+  const { axis = -1, largest = true } = options;
+  const where = (x: NdArray): NdArray => reference.positions(x, { axis, descending: largest }, k);
+  const shared = { operands: [operand], ...(operand.apart === true ? {} : { gradient: false as const }) };
+  return [
+    {
+      ...shared,
+      label: `${label}: values`,
+      call: (x) => athanor.topK(x, k, options).values,
+      reference: (x) => reference.elementsAt(x, where(x), axis),
+    },
+    {
+      ...shared,
+      label: `${label}: indices`,
+      call: (x) => athanor.topK(x, k, options).indices,
+      reference: where,
+      result: "i32",
+      gradient: false,
+      gpu: false,
+    },
+  ];
+}
+
+const onGpu = (samples: readonly Sample[]): Sample[] => samples.map((sample) => ({ ...sample, gpu: true }));
+
+const topSamples: readonly Sample[] = [
+  ...onGpu(topSample("3 of [2,40]", { shape: [2, 40], apart: true }, 3)),
+  ...topSample("all of [3,7], smallest", { shape: [3, 7], apart: true, layout: "transposed" }, 7, { largest: false }),
+  ...topSample("2 of [5,3] axis 0, unsorted", { shape: [5, 3], apart: true, layout: "sliced" }, 2, {
+    axis: 0,
+    sorted: false,
+  }),
+  ...topSample("1 of [1]", { shape: [1], apart: true }, 1),
+  ...onGpu(topSample("5 of [2,2600] ties", whole([2, 2600], "i32", [-40, 40]), 5)),
+  ...onGpu(topSample("1500 of [2600]", { shape: [2600] }, 1500, { largest: false })),
+  ...topSample("40 of [2,1025]", { shape: [2, 1025] }, 40),
+  ...topSample("9000 of [40000] by all workers", { shape: [40000] }, 9000),
+  ...topSample("4 of odd values", { shape: [12], values: odd }, 4),
+  ...topSample(
+    "2 of odd values 9 times, smallest",
+    { shape: [108], values: Array.from({ length: 9 }, () => odd).flat() },
+    12,
+    {
+      largest: false,
+    },
+  ),
+  ...topSample("f64 3 of [2,60]", { shape: [2, 60], dtype: "f64", apart: true }, 3),
+  ...topSample("f64 50 of [60]", { shape: [60], dtype: "f64", domain: [-3, 3] }, 50),
+  ...topSample("u8 20 of [300]", whole([300], "u8", [0, 255]), 20),
+  ...topSample("u32 20 of [300]", whole([300], "u32", [0, 4294967295]), 20),
+  ...topSample("bool 20 of [30]", whole([30], "bool", [0, 1]), 20),
+];
+
+const ascending = { shape: [7], values: [-3, -1, 0, 0, 0.5, 2, 9] } as const;
+const wanted = { shape: [2, 4], values: [-4, -3, 0, 0.25, 0.5, 8, 9, 10] } as const;
+const oddSorted = [...odd].sort(reference.compareNumbers);
+
+const searches: readonly (readonly [label: string, sorted: OperandSpec, values: OperandSpec, gpu: boolean])[] = [
+  ["[7]", ascending, wanted, true],
+  ["odd values", { shape: [12], values: oddSorted }, { shape: [12], values: odd, layout: "sliced" }, true],
+  ["none", { shape: [0] }, { shape: [3] }, true],
+  ["of none", { shape: [3], values: [1, 2, 3] }, { shape: [0, 2] }, true],
+  [
+    "i32 in u8",
+    { shape: [4], dtype: "u8", values: [1, 1, 5, 255] },
+    { shape: [5], dtype: "i32", values: [-1, 1, 2, 255, 256] },
+    true,
+  ],
+  [
+    "u32",
+    { shape: [3], dtype: "u32", values: [0, 2147483648, 4294967295] },
+    { shape: [3], dtype: "u32", values: [2147483648, 0, 4294967295] },
+    false,
+  ],
+  ["f64 in f32", ascending, { shape: [9], dtype: "f64", domain: [-4, 10] }, false],
+  [
+    "4000 in 1000",
+    { shape: [1000], values: Array.from({ length: 1000 }, (_, i) => Math.floor(i / 2)) },
+    { shape: [4000], domain: [-2, 502] },
+    false,
+  ],
+];
+
+export const sorting: StructuredRows<"sort" | "argSort" | "topK" | "searchSorted"> = {
   sort: {
     tolerance: ulps(0),
     samples: samples(athanor.sort, (x, options) =>
@@ -136,5 +220,53 @@ export const sorting: StructuredRows<"sort" | "argSort"> = {
     gradient: false,
     samples: samples(athanor.argSort, reference.positions, { result: "i32", gradient: false }),
     errors: refusals("argSort"),
+  },
+  topK: {
+    tolerance: ulps(0),
+    samples: topSamples,
+    errors: [
+      {
+        label: "more than there are",
+        shapes: [[2, 3]],
+        call: (x) => athanor.topK(x, 4),
+        error: "ParameterError",
+        message: "topK: k must be a whole number in [1, 3], the size of axis 1 of [2, 3], got 4",
+      },
+      {
+        label: "none",
+        shapes: [[2, 3]],
+        call: (x) => athanor.topK(x, 0, { axis: 0 }),
+        error: "ParameterError",
+        message: "topK: k must be a whole number in [1, 2], the size of axis 0 of [2, 3], got 0",
+      },
+      {
+        label: "of none",
+        shapes: [[2, 0]],
+        call: (x) => athanor.topK(x, 1),
+        error: "ShapeError",
+        message: "topK: axis 1 of [2, 0] has no elements to choose from. Leave empty slices out",
+      },
+      {
+        label: "axis outside",
+        shapes: [[2, 3]],
+        call: (x) => athanor.topK(x, 1, { axis: -3 }),
+        error: "ShapeError",
+        message: "topK: axis -3 does not exist in a tensor of 2 axes: valid axes are -2 to 1",
+      },
+    ],
+  },
+  searchSorted: {
+    tolerance: ulps(0),
+    gradient: false,
+    samples: searches.flatMap(([label, sorted, values, gpu]) =>
+      (["left", "right"] as const).map((side): Sample => ({
+        label: `${label}, ${side}`,
+        operands: [sorted, values],
+        call: (s, v) => athanor.searchSorted(s, v, { side }),
+        reference: (s, v) => reference.searchSorted(s, v, side),
+        result: "i32",
+        gpu,
+      })),
+    ),
   },
 };

@@ -9,6 +9,7 @@ import { convolution } from "./convolution.ts";
 import { convolutionRanks } from "./convolution-ranks.ts";
 import { creation } from "./creation.ts";
 import type { ElementwiseName } from "./elementwise.ts";
+import { cumulative } from "./cumulative.ts";
 import { eig } from "./eig.ts";
 import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
@@ -40,6 +41,7 @@ export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpe
 
 const families = {
   ...reduction,
+  ...cumulative,
   ...movement,
   ...assembling,
   ...indexing,

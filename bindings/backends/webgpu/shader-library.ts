@@ -25,6 +25,7 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
   scatterAdd: ["f32", "i32", "u32"],
   iota: ["i32"],
   sort: generic,
+  searchSorted: ["f32", "i32", "u32"],
 };
 
 /** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
@@ -37,6 +38,7 @@ const fileOf: Readonly<Record<string, string>> = {
   reduce_max: "reduce",
   reduce_min: "reduce",
   argSort: "sort",
+  cumprod: "cumsum",
   topK: "sort",
 };
 
@@ -74,7 +76,7 @@ export class ShaderLibrary {
 
   /** The text of a kernel file, or undefined. */
   template(kernel: string): string | undefined {
-    return kernel === "prelude" ? undefined : this.#shaders[kernel];
+    return kernel === "prelude" ? undefined : (this.#shaders[kernel] ?? this.#shaders[fileOf[kernel] ?? ""]);
   }
 
   /** A complete shader: the alias of `Scalar` where it is used, the prelude declarations that are reached, and the text. */
