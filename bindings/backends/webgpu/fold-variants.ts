@@ -18,7 +18,7 @@ export interface SharedRows extends FoldVariant {
   readonly lanes: number;
 }
 
-const lanesOfAll = [1, 8, 32, 64, 256] as const;
+const lanesOfAll = [1, 4, 8, 32, 64, 256] as const;
 const withSubgroups = " with subgroups";
 
 /** Invocations of a workgroup: rows of fewer invocations share one. */
