@@ -1,7 +1,7 @@
 // Sum, product, maximum and minimum over the middle axis of [outer, length, inner], with room for fused work before and
 // after. The backend replaces the "@insert" lines (README.md shows the texts): operands = more bindings, from 3 on;
 // load = the value at an index of the input; combine = the operation and its neutral value; epilogue = the last word on
-// each result; across, builtins, thread and together = how a workgroup puts its parts together, as `total` from `fold`.
+// each result; size, across, builtins, thread and together = how a workgroup puts its parts together, as `total` from `fold`.
 // Knows no operation itself. Two entry points: `serial`, ceil(outer * inner / 64) workgroups, one
 // invocation a result; `cooperative`, outer * chunks * inner workgroups with chunks = max(1, ceil(length / chunk)), one
 // workgroup for each chunk of a result, output [outer, chunks, inner], to be reduced again.
@@ -61,8 +61,8 @@ fn serial(
   output[index] = epilogue(combine_range(base, 0, parameters.length, 1), u32(index));
 }
 
-// Invocations of a workgroup of `cooperative`, all of which fold one chunk.
-const SIZE = 256u;
+// SIZE: the invocations of a workgroup of `cooperative`, all of which fold one chunk.
+// @insert size
 const LANES = SIZE;
 
 var<workgroup> meeting: array<Scalar, SIZE>;
@@ -89,7 +89,7 @@ fn cooperative(
   let start = (row % chunks) * parameters.chunk;
   let stop = min(start + parameters.chunk, parameters.length);
   let base = (row / chunks) * parameters.length * parameters.inner + column;
-  let fold = combine_range(base, start + i32(lane), stop, 256);
+  let fold = combine_range(base, start + i32(lane), stop, i32(SIZE));
 // @insert together
   if (lane == 0u) {
     output[index] = epilogue(total, u32(index));

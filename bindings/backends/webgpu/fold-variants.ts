@@ -18,7 +18,7 @@ export interface SharedRows extends FoldVariant {
   readonly lanes: number;
 }
 
-const lanesOfAll = [1, 8, 32, 64, 256] as const;
+const lanesOfAll = [1, 4, 8, 32, 64, 256] as const;
 const withSubgroups = " with subgroups";
 
 /** Invocations of a workgroup: rows of fewer invocations share one. */
@@ -57,10 +57,14 @@ function candidates(shape: Rows, limits: GPULimits): FoldVariant[] {
   return all.filter((variant) => isUsual(variant) && suits(variant, shape, limits));
 }
 
+/** With so many rows, small workgroups keep a device as busy as large ones, and meet more quickly. */
+const manyRows = 1024;
+
 /** For a row of few elements one invocation, beyond that about eight elements for each. */
 function byRule(shape: Rows, limits: GPULimits): FoldVariant {
-  const { length } = shape;
-  const lanes = length <= 8 ? 1 : length <= 64 ? 8 : length <= 256 ? 32 : length <= 1024 ? 64 : 256;
+  const { rows, length } = shape;
+  const most = rows >= manyRows ? 64 : 256;
+  const lanes = length <= 8 ? 1 : length <= 64 ? 8 : length <= 256 ? 32 : length <= 1024 ? 64 : most;
   const fast = { lanes, usesSubgroups: true };
   return suits(fast, shape, limits) ? fast : { lanes, usesSubgroups: false };
 }

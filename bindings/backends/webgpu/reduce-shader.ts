@@ -23,7 +23,7 @@ const serialLength = 32;
 const serialColumns = 4096;
 /** The most elements one workgroup folds when there are too few results to keep the GPU busy otherwise. */
 const chunkLength = 4096;
-/** With this many results, rows are not cut. */
+/** With this many results, rows are not cut; with this many workgroups, small ones keep a GPU as busy as large ones. */
 const enoughResults = 1024;
 
 interface Pass {
@@ -81,6 +81,7 @@ export function reduceDispatches(
     text = insert(text, "load", load.text);
     text = insert(text, "combine", combineText(step.combiner, step.dtype));
     text = insert(text, "epilogue", epilogue.text);
+    text = insert(text, "size", `const SIZE = ${results >= enoughResults ? "64u" : "256u"};`);
     text = insertAcross(text, step, library, usesSubgroups && !pass.isSerial && hasSubgroupFold(step.dtype));
     input = { slot: output, offset: 0, dtype: step.dtype };
     return {
