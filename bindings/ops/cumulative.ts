@@ -27,7 +27,7 @@ const cumSumOp: KernelOp<ScanAttributes> = {
     return { kernel: "cumsum", dtype, words: [outer, shape[axis] ?? 1, inner], workgroups: outer * inner };
   },
   flops: ([x]) => sizeOf(x?.shape ?? []),
-  work: "stream",
+  work: "reduction",
   // dx_i collects the cotangents of all sums that x_i is part of: those from i on.
   gradient: ({ inputs: [x], cotangents: [dy], attributes: { axis } }) =>
     x !== undefined && dy !== undefined && isFloating(x.dtype) ? [flip(scan(flip(dy, axis), axis), axis)] : [],

@@ -4,9 +4,11 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
+import type { KernelCall, Work } from "../../ops/descriptor.ts";
 import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
 import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import { isByWinograd } from "./convolution-shader.ts";
 import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
 import type { Choose } from "./dispatches.ts";
@@ -21,7 +23,7 @@ import { ShaderLibrary } from "./shader-library.ts";
 import { GPUStorage, widen } from "./storage.ts";
 import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
-import type { Tuned, Variant } from "./variants.ts";
+import type { ProductShape, Tuned, Variant } from "./variants.ts";
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
@@ -150,6 +152,11 @@ class GPUBackend implements WebGPUBackend {
 
   hasKernel(kernel: string, dtype: DType): boolean {
     return this.#library.has(kernel, dtype);
+  }
+
+  classOf(call: KernelCall): Work | undefined {
+    const choose = (kernel: string, shape: ProductShape): Variant => this.#tuner.variantFor(kernel, shape);
+    return isByWinograd(call, this.#device.limits, choose) ? "winograd" : undefined;
   }
 
   upload(data: TypedArray, dtype: DType): Storage {

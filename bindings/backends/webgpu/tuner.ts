@@ -58,6 +58,12 @@ export class Tuner {
   choose(kernel: string, shape: ProductShape, sample: () => Segment): Variant {
     const bucket = bucketOf(kernel, shape);
     if (!this.#met.has(bucket)) this.#met.set(bucket, { shape, sample });
+    return this.variantFor(kernel, shape);
+  }
+
+  /** The same for somebody who only wants to know. */
+  variantFor(kernel: string, shape: ProductShape): Variant {
+    const bucket = bucketOf(kernel, shape);
     const variant = variantOf(this.#tuned.get(bucket) ?? this.#tuned.get(`${kernel}:*`) ?? "");
     return variant !== undefined && suits(variant, shape, this.#limits) ? variant : byRule(shape, this.#limits);
   }
