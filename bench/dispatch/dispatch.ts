@@ -7,9 +7,10 @@
 // Regret is time where athanor places the work, divided by that on the better single device, less one.
 // It begins with what calibration took, and ends with how well the calibration predicted what was then measured.
 // Read next: works.ts for the work, regret.ts for the measuring, decisions.ts and machines.ts for made-up machines.
+import type { DeviceName } from "../../bindings/backends/backend.ts";
 import { median } from "../../bindings/core/median.ts";
 import { defaultEngine, exportProfile, init, shutdown } from "../../bindings/engine/index.ts";
-import { parseProfile } from "../../bindings/engine/profile.ts";
+import { describeEffort, parseProfile } from "../../bindings/engine/profile.ts";
 import type { Measurement } from "../measurements.ts";
 import { json, part, profile, quick, threads, words } from "../options.ts";
 import type { Row } from "../row.ts";
@@ -62,7 +63,9 @@ interface Result extends Regret {
 async function measured(count: number): Promise<readonly Row[]> {
   const report = await init({ tune: "force", threads: count });
   try {
-    say(`${String(report)}\n${report.profile.detail}\n`);
+    say(`${String(report)}\n${report.profile.detail}`);
+    for (const name of defaultEngine().backends.keys()) say(`${name}: ${calibrationOf(name)}`);
+    say("");
     const places: readonly Where[] = [...defaultEngine().backends.keys(), "auto"];
     if (places.length < 3)
       throw new RangeError("there is one device here, and so no choice. npm run with-gpu has another");
@@ -92,6 +95,12 @@ async function measured(count: number): Promise<readonly Row[]> {
   } finally {
     await shutdown();
   }
+}
+
+/** What calibration took. */
+function calibrationOf(name: DeviceName): string {
+  const { effort } = defaultEngine().costs.profile(name);
+  return effort === undefined ? "not measured" : describeEffort(effort);
 }
 
 /** Milliseconds for one work that is not decided sooner, and for one turn. */

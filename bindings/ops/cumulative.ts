@@ -29,7 +29,7 @@ const cumSumOp: KernelOp<ScanAttributes> = {
   name: "cumSum",
   call: ([x], _, { axis }) => scanCall("cumsum", x, axis),
   flops: ([x]) => sizeOf(x?.shape ?? []),
-  work: "stream",
+  work: "reduction",
   // dx_i collects the cotangents of all sums that x_i is part of: those from i on.
   gradient: ({ inputs: [x], cotangents: [dy], attributes: { axis } }) =>
     x !== undefined && dy !== undefined && isFloating(x.dtype)

@@ -66,7 +66,7 @@ const indexAddOp: KernelOp<SizedAttributes> = {
   gradient: ({ inputs: [source, indices], cotangents: [dy], attributes: { axis } }) =>
     source && indices && dy && isFloating(source.dtype) ? [takeRows(dy, indices, axis), undefined] : [],
   flops: ([source]) => sizeOf(source?.shape ?? []),
-  work: "stream",
+  work: "indexed",
 };
 
 /** take for indices that are an i32 vector. */
@@ -129,7 +129,7 @@ const gatherOp: KernelOp<AxisAttributes> = {
   gradient: ({ inputs: [x, index], cotangents: [dy], attributes: { axis } }) =>
     x && index && dy && isFloating(x.dtype) ? [scatterInto(zerosOf(dy, x.shape), axis, index, dy), undefined] : [],
   flops: () => 0,
-  work: "stream",
+  work: "indexed",
 };
 
 const scatterAddOp: KernelOp<AxisAttributes> = {
@@ -144,7 +144,7 @@ const scatterAddOp: KernelOp<AxisAttributes> = {
   gradient: ({ inputs: [x, index], cotangents: [dy], attributes: { axis } }) =>
     x && index && dy && isFloating(x.dtype) ? [dy, undefined, gatherWhole(dy, axis, index)] : [],
   flops: ([, index]) => sizeOf(index?.shape ?? []),
-  work: "stream",
+  work: "indexed",
 };
 
 const zerosOf = (like: Tensor, shape: Shape): Tensor => broadcasted(like.recorder.scalar(0, like.dtype), shape);

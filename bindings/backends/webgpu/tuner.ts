@@ -70,9 +70,15 @@ export class Tuner {
 
   /** The variant for a shape; `sample` gives a segment of it alone. */
   choose<Shape, Variant>(family: Family<Shape, Variant>, kernel: string, shape: Shape, sample: () => Segment): Variant {
-    const { suits, byRule, variantOf } = family;
     const bucket = family.bucketOf(kernel, shape);
     if (!this.#met.has(bucket)) this.#met.set(bucket, (bench) => this.#fastest(bench, family, shape, sample()));
+    return this.variantFor(family, kernel, shape);
+  }
+
+  /** The same for somebody who only wants to know. */
+  variantFor<Shape, Variant>(family: Family<Shape, Variant>, kernel: string, shape: Shape): Variant {
+    const { suits, byRule, variantOf } = family;
+    const bucket = family.bucketOf(kernel, shape);
     const variant = variantOf(this.#tuned.get(bucket) ?? this.#tuned.get(`${kernel}:*`) ?? "");
     return variant !== undefined && suits(variant, shape, this.#limits) ? variant : byRule(shape, this.#limits);
   }
