@@ -1,7 +1,7 @@
 // Reading and adding by index. take and indexAdd move whole inner rows named by one list of indices; gather and
 // scatterAdd have an index for every element. A negative index counts from the end. Reading out of range gives NaN
 // (0 for integers), adding out of range does nothing. Adding goes in the order of the indices on every worker split,
-// because workers share target rows, never sources: the same bits on every run.
+// because workers share target rows, never sources: the same bits on every run. place only puts elements where nothing is.
 import { Half } from "./halves";
 import { Share, Words } from "./words";
 
@@ -171,6 +171,33 @@ function scatterAdd<T extends number>(args: usize, worker: i32, workers: i32): v
   }
 }
 
+/**
+ * Words: source, indices, out, rows, size, count. Elements of rows of source go where their index says, which is in range and
+ * different from all others of the row; elsewhere out is 0. Workers share rows, or the places of few rows.
+ */
+function place<T extends number>(args: usize, worker: i32, workers: i32): void {
+  const rows = Words.integer(args, 3);
+  const size = Words.integer(args, 4);
+  const count = Words.integer(args, 5);
+  const isShared = rows < workers;
+  const begin = isShared ? 0 : Share.from(rows, worker, workers);
+  const end = isShared ? rows : Share.from(rows, worker + 1, workers);
+  const from = isShared ? Share.from(size, worker, workers) : 0;
+  const to = isShared ? Share.from(size, worker + 1, workers) : size;
+  for (let row = begin; row < end; row++) {
+    const first = (row as usize) * (count as usize);
+    const source = Words.pointer(args, 0) + first * sizeof<T>();
+    const indices = Words.pointer(args, 1) + (first << 2);
+    const out = Words.pointer(args, 2) + (row as usize) * (size as usize) * sizeof<T>();
+    if (count < size) memory.fill(out + (from as usize) * sizeof<T>(), 0, ((to - from) as usize) * sizeof<T>());
+    for (let i: usize = 0; i < (count as usize); i++) {
+      const index = load<i32>(indices + (i << 2));
+      if (index < from || index >= to) continue;
+      store<T>(out + (index as usize) * sizeof<T>(), load<T>(source + i * sizeof<T>()));
+    }
+  }
+}
+
 export function take_f16(args: usize, worker: i32, workers: i32): void {
   pickHalves(args, worker, workers, false);
 }
@@ -218,6 +245,13 @@ export function scatterAdd_f64(args: usize, worker: i32, workers: i32): void {
 }
 export function scatterAdd_i32(args: usize, worker: i32, workers: i32): void {
   scatterAdd<i32>(args, worker, workers);
+}
+
+export function place_f32(args: usize, worker: i32, workers: i32): void {
+  place<f32>(args, worker, workers);
+}
+export function place_f64(args: usize, worker: i32, workers: i32): void {
+  place<f64>(args, worker, workers);
 }
 
 /** Words: out, count. out[i] = i. */

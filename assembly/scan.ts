@@ -1,34 +1,42 @@
-// Running sums along one axis: in and out are [outer, length, inner]. f32 accumulates in f64, so a long scan ends in
-// the same digits as reduce_sum. Four columns are carried at once when the axis is not the last one.
+// Running sums and products along one axis: in and out are [outer, length, inner]. f32 accumulates in f64, so a long scan ends
+// in the same digits as reduce_sum. Four columns are carried at once when the axis is not the last one.
 // Knows nothing of reversed or exclusive scans: those are compositions.
+import { Combiner, Product, Sum } from "./fold";
 import { Share, Words } from "./words";
 
 /** Carries W (the accumulator type) down `length` rows that are `step` bytes apart, for one column. */
-function scanColumn<T extends number, W extends number>(source: usize, target: usize, length: i32, step: usize): void {
-  let sum: W = 0 as W;
+function scanColumn<T extends number, W extends number, Op extends Combiner<W>>(
+  source: usize,
+  target: usize,
+  length: i32,
+  step: usize,
+): void {
+  const op = changetype<Op>(0);
+  let sum: W = op.identity();
   for (let i = 0; i < length; i++) {
-    sum = (sum + (load<T>(source) as number as W)) as W;
+    sum = op.scalar(sum, load<T>(source) as number as W);
     store<T>(target, sum as number as T);
     source += step;
     target += step;
   }
 }
 
-function scanFourColumns<T extends number, W extends number>(
+function scanFourColumns<T extends number, W extends number, Op extends Combiner<W>>(
   source: usize,
   target: usize,
   length: i32,
   step: usize,
 ): void {
-  let s0: W = 0 as W;
-  let s1: W = 0 as W;
-  let s2: W = 0 as W;
-  let s3: W = 0 as W;
+  const op = changetype<Op>(0);
+  let s0: W = op.identity();
+  let s1: W = s0;
+  let s2: W = s0;
+  let s3: W = s0;
   for (let i = 0; i < length; i++) {
-    s0 = (s0 + (load<T>(source) as number as W)) as W;
-    s1 = (s1 + (load<T>(source, sizeof<T>()) as number as W)) as W;
-    s2 = (s2 + (load<T>(source, 2 * sizeof<T>()) as number as W)) as W;
-    s3 = (s3 + (load<T>(source, 3 * sizeof<T>()) as number as W)) as W;
+    s0 = op.scalar(s0, load<T>(source) as number as W);
+    s1 = op.scalar(s1, load<T>(source, sizeof<T>()) as number as W);
+    s2 = op.scalar(s2, load<T>(source, 2 * sizeof<T>()) as number as W);
+    s3 = op.scalar(s3, load<T>(source, 3 * sizeof<T>()) as number as W);
     store<T>(target, s0 as number as T);
     store<T>(target, s1 as number as T, sizeof<T>());
     store<T>(target, s2 as number as T, 2 * sizeof<T>());
@@ -39,7 +47,11 @@ function scanFourColumns<T extends number, W extends number>(
 }
 
 /** Words: in, out, outer, length, inner. */
-function cumulate<T extends number, W extends number>(args: usize, worker: i32, workers: i32): void {
+function cumulate<T extends number, W extends number, Op extends Combiner<W>>(
+  args: usize,
+  worker: i32,
+  workers: i32,
+): void {
   const source = Words.pointer(args, 0);
   const target = Words.pointer(args, 1);
   const outer = Words.integer(args, 2);
@@ -53,21 +65,30 @@ function cumulate<T extends number, W extends number>(args: usize, worker: i32, 
     const j = (item - i * groups) << 2;
     const offset = (i as usize) * (length as usize) * step + (j as usize) * sizeof<T>();
     if (inner - j >= 4) {
-      scanFourColumns<T, W>(source + offset, target + offset, length, step);
+      scanFourColumns<T, W, Op>(source + offset, target + offset, length, step);
     } else {
       for (let k: usize = 0; k < ((inner - j) as usize); k++) {
-        scanColumn<T, W>(source + offset + k * sizeof<T>(), target + offset + k * sizeof<T>(), length, step);
+        scanColumn<T, W, Op>(source + offset + k * sizeof<T>(), target + offset + k * sizeof<T>(), length, step);
       }
     }
   }
 }
 
 export function cumsum_f32(args: usize, worker: i32, workers: i32): void {
-  cumulate<f32, f64>(args, worker, workers);
+  cumulate<f32, f64, Sum<f64>>(args, worker, workers);
 }
 export function cumsum_f64(args: usize, worker: i32, workers: i32): void {
-  cumulate<f64, f64>(args, worker, workers);
+  cumulate<f64, f64, Sum<f64>>(args, worker, workers);
 }
 export function cumsum_i32(args: usize, worker: i32, workers: i32): void {
-  cumulate<i32, i32>(args, worker, workers);
+  cumulate<i32, i32, Sum<i32>>(args, worker, workers);
+}
+export function cumprod_f32(args: usize, worker: i32, workers: i32): void {
+  cumulate<f32, f64, Product<f64>>(args, worker, workers);
+}
+export function cumprod_f64(args: usize, worker: i32, workers: i32): void {
+  cumulate<f64, f64, Product<f64>>(args, worker, workers);
+}
+export function cumprod_i32(args: usize, worker: i32, workers: i32): void {
+  cumulate<i32, i32, Product<i32>>(args, worker, workers);
 }

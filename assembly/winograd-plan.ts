@@ -1,10 +1,10 @@
 // How a 3 x 3 convolution is cut for Winograd's method: when it is used at all, which tile, how many tiles, outputs and
 // channels at a time, and where the buffers lie in scratch. bindings/ops/scratch.ts repeats the rule and the bytes.
 //
-// Rounding: F(4x4) stays within 4 ulp of the sum of magnitudes from 64 channels on, if sums over channels are cut into
-// blocks (`depth`); with fewer channels F(4x2) does. Measured, 16 to 512 channels: at most 3.2, root of the mean square
-// 0.15 to 0.4. Paddings wider than 1 would break that, and numbers of one sign do: windows partly in the padding were measured
-// to be off by 7 ulp then (`strict` avoids it). One infinity or NaN in a tile reaches all outputs of the tile.
+// Rounding: F(4x4) stays near 4 ulp of the sum of magnitudes from 64 channels on, if sums over channels are cut into
+// blocks (`depth`); with fewer channels F(4x2) does. Paddings wider than 1 would break that, and numbers of one sign do: they are
+// off by up to 8 ulp, 10 in windows partly in the padding, and with blocks twice as deep by 13. docs/accuracy.md publishes the
+// bounds; `strict` avoids the method. One infinity or NaN in a tile reaches all outputs of the tile.
 // Knows nothing of the transforms. Read next: winograd.ts, which does the work.
 import { ConvolutionShape } from "./convolution-shape";
 
@@ -130,7 +130,7 @@ export class Winograd {
     this.tilesW = (ow + this.columns - 1) / this.columns;
     this.block = Winograd.blockFor(c, images * this.tilesH * this.tilesW);
     this.group = Winograd.groupFor(c, o);
-    this.depth = c >= 256 ? 128 : c >= 128 || c < 64 ? 64 : 32;
+    this.depth = c < 64 || c >= 128 ? 64 : 32;
     this.packedStep = Winograd.spread((this.block + 6) * c);
     this.productStep = Winograd.spread((this.block + 6) * this.group);
     this.weightStep = Winograd.spread(c * this.group);

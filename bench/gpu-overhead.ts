@@ -93,7 +93,7 @@ const row = (name: string, value: number, unit: string, goal: number): Row => ({
 });
 
 /** Rows of one measurement on the GPU, or none where there is none. */
-const onGpu = (name: string, measure: (gpu: WebGPUBackend) => Promise<readonly Row[]>): Measurement => ({
+export const onGpu = (name: string, measure: (gpu: WebGPUBackend) => Promise<readonly Row[]>): Measurement => ({
   name,
   long: false,
   measure: async () => {

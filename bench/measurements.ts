@@ -2,6 +2,7 @@
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
+import { gpuRowMeasurements } from "./gpu-rows.ts";
 import { linalgMeasurements } from "./linalg.ts";
 import { longRuns } from "./long-run.ts";
 import { memoryMeasurements } from "./memory.ts";
@@ -25,6 +26,7 @@ export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
+  ...gpuRowMeasurements,
   ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,
   sizeMeasurement,

@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
     simd: { type: "string", default: "auto" },
     profile: { type: "string" },
     steps: { type: "string" },
+    part: { type: "string", default: "1/1" },
   },
 });
 
@@ -25,6 +26,16 @@ export const words: readonly string[] = positionals;
 export const steps: number | undefined = values.steps === undefined ? undefined : Number(values.steps);
 if (steps !== undefined && !(Number.isInteger(steps) && steps > 0))
   throw new RangeError(`--steps takes a number like 5000, got ${String(values.steps)}`);
+
+/** Which part of how many of the work of `dispatch` is done: each part takes every so-manieth piece. */
+export const part: readonly [number, number] = partOf(values.part);
+
+function partOf(text: string): readonly [number, number] {
+  const [which = 0, count = 0] = text.split("/").map(Number);
+  if (!Number.isInteger(which) || !Number.isInteger(count) || which < 1 || which > count)
+    throw new RangeError(`--part takes one like 2/3, got ${text}`);
+  return [which, count];
+}
 
 /** Threads to run on, one configuration each. */
 export const threads: readonly number[] = values.threads.split(",").map((entry) => {

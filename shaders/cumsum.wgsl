@@ -1,8 +1,9 @@
-// Running sums along the middle axis of [outer, length, inner]. One workgroup a row: outer * inner workgroups of 256
-// invocations. A row is walked in tiles of 2048: each invocation sums 8 neighbours, the workgroup scans the 256 sums,
-// and the total so far is carried in two parts, so the error stays at a few units in the last place of the largest
-// partial sum for rows of 1e5. Works for f32, i32 and u32; knows nothing of reversed or exclusive sums, which the ops
-// above build from this.
+// Running sums or products along the middle axis of [outer, length, inner]. One workgroup a row: outer * inner workgroups of
+// 256 invocations. A row is walked in tiles of 2048: each invocation combines 8 neighbours, the workgroup scans the 256
+// results, and the total so far is carried along: of sums in two parts, so the error stays at a few units in the last place of
+// the largest partial sum for rows of 1e5. At "combine" stand `identity`, `combine`, and `after` and `advance`, which say what
+// follows the carried total and how it goes on. Works for f32, i32 and u32; knows nothing of reversed or exclusive scans, which
+// the ops above build from this.
 
 struct Parameters {
   offset0: u32,
@@ -14,6 +15,8 @@ struct Parameters {
 @group(0) @binding(0) var<storage, read> input: array<Scalar>;
 @group(0) @binding(1) var<storage, read_write> output: array<Scalar>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
+
+// @insert combine
 
 var<workgroup> sums: array<Scalar, 256>;
 
@@ -28,43 +31,39 @@ fn main(
     return;
   }
   let base = (index / parameters.inner) * parameters.length * parameters.inner + index % parameters.inner;
-  var carry = Scalar(0);
-  var carryLow = Scalar(0);
+  var carry = vec2<Scalar>(identity(), Scalar(0));
   for (var tile = 0; tile < parameters.length; tile += 2048) {
     let first = tile + i32(lane) * 8;
     var prefix: array<Scalar, 8>;
-    var sum = Scalar(0);
+    var sum = identity();
     for (var i = 0; i < 8; i++) {
       if (first + i < parameters.length) {
-        sum += input[parameters.offset0 + u32(base + (first + i) * parameters.inner)];
+        sum = combine(sum, input[parameters.offset0 + u32(base + (first + i) * parameters.inner)]);
       }
       prefix[i] = sum;
     }
-    // Inclusive scan of the 256 sums: after each round an element covers twice as many to its left.
+    // Inclusive scan of the 256 results: after each round an element covers twice as many to its left.
     sums[lane] = sum;
     workgroupBarrier();
     for (var distance = 1u; distance < 256u; distance <<= 1u) {
-      var before = Scalar(0);
+      var before = identity();
       if (lane >= distance) {
         before = sums[lane - distance];
       }
       workgroupBarrier();
-      sums[lane] += before;
+      sums[lane] = combine(before, sums[lane]);
       workgroupBarrier();
     }
-    var before = Scalar(0);
+    var before = identity();
     if (lane > 0u) {
       before = sums[lane - 1u];
     }
     for (var i = 0; i < 8; i++) {
       if (first + i < parameters.length) {
-        output[base + (first + i) * parameters.inner] = carry + (carryLow + (before + prefix[i]));
+        output[base + (first + i) * parameters.inner] = after(carry, combine(before, prefix[i]));
       }
     }
-    let total = sums[255] + carryLow;
-    let next = carry + total;
-    carryLow = total - (next - carry);
-    carry = next;
+    carry = advance(carry, sums[255]);
     workgroupBarrier();
   }
 }

@@ -1,7 +1,8 @@
 // Sum, product, maximum and minimum over the middle axis of [outer, length, inner], with room for fused work before and
 // after. The backend replaces the "@insert" lines (README.md shows the texts): operands = more bindings, from 3 on;
 // load = the value at an index of the input; combine = the operation and its neutral value; epilogue = the last word on
-// each result. Knows no operation itself. Two entry points: `serial`, ceil(outer * inner / 64) workgroups, one
+// each result; size, across, builtins, thread and together = how a workgroup puts its parts together, as `total` from `fold`.
+// Knows no operation itself. Two entry points: `serial`, ceil(outer * inner / 64) workgroups, one
 // invocation a result; `cooperative`, outer * chunks * inner workgroups with chunks = max(1, ceil(length / chunk)), one
 // workgroup for each chunk of a result, output [outer, chunks, inner], to be reduced again.
 
@@ -60,14 +61,23 @@ fn serial(
   output[index] = epilogue(combine_range(base, 0, parameters.length, 1), u32(index));
 }
 
-var<workgroup> partials: array<Scalar, 256>;
+// SIZE: the invocations of a workgroup of `cooperative`, all of which fold one chunk.
+// @insert size
+const LANES = SIZE;
 
-@compute @workgroup_size(256)
+var<workgroup> meeting: array<Scalar, SIZE>;
+
+// @insert across
+
+@compute @workgroup_size(SIZE)
 fn cooperative(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) invocation: u32,
+// @insert builtins
 ) {
+// @insert thread
+  let lane = thread;
   let index = i32(linear_workgroup(group, groups));
   let chunks = max(1, (parameters.length + parameters.chunk - 1) / parameters.chunk);
   if (index >= parameters.outer * chunks * parameters.inner) {
@@ -79,14 +89,9 @@ fn cooperative(
   let start = (row % chunks) * parameters.chunk;
   let stop = min(start + parameters.chunk, parameters.length);
   let base = (row / chunks) * parameters.length * parameters.inner + column;
-  partials[lane] = combine_range(base, start + i32(lane), stop, 256);
-  for (var width = 128u; width > 0u; width >>= 1u) {
-    workgroupBarrier();
-    if (lane < width) {
-      partials[lane] = combine(partials[lane], partials[lane + width]);
-    }
-  }
+  let fold = combine_range(base, start + i32(lane), stop, i32(SIZE));
+// @insert together
   if (lane == 0u) {
-    output[index] = epilogue(partials[0], u32(index));
+    output[index] = epilogue(total, u32(index));
   }
 }

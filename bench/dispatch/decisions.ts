@@ -1,6 +1,7 @@
 // What placement decides about a piece of work on a machine that is known only by its profile. No kernel runs.
 // Read next: machines.ts; ../work/work.ts for the work; ../../bindings/graph/place.ts for the deciding.
 import type { DeviceName } from "../../bindings/backends/backend.ts";
+import type { DType } from "../../bindings/core/dtype.ts";
 import { CostModel } from "../../bindings/engine/cost-model.ts";
 import { createEngine, tensorsOf, useEngine } from "../../bindings/engine/index.ts";
 import type { Profile } from "../../bindings/engine/profile.ts";
@@ -16,10 +17,11 @@ import { inputShapes } from "../work/operands.ts";
 import type { Task } from "../work/task.ts";
 
 /**
- * How the work stands in a program. once: operands come from the host and the host reads the result. resident: operands stay
- * the same and the result stays where it is made. A training step is always the latter: its state goes from step to step.
+ * How the work stands in a program. once: operands come from the host and the host reads the result. read: operands stay the
+ * same and the host reads the result. resident: it stays where it is made. A training step is always the latter: its state goes
+ * from step to step.
  */
-export type Setting = "once" | "resident";
+export type Setting = "once" | "read" | "resident";
 
 export interface Decision {
   readonly device: DeviceName | "both";
@@ -45,7 +47,7 @@ interface Recorded {
 }
 
 /** Decides about a task. */
-export const decide = (task: Task, profile: Profile, setting: Setting): Decision =>
+export const decide = (task: Task, profile: Profile, setting: Setting, devices?: readonly PlannedDevice[]): Decision =>
   decideGraph(
     profile,
     (operand) => {
@@ -60,13 +62,22 @@ export const decide = (task: Task, profile: Profile, setting: Setting): Decision
       return { carried: values, results: [...next.values, next.loss, ...tensorsOf(next.state)] };
     },
     setting,
+    devices,
   );
 
-type MakeOperand = (shape: readonly number[], dtype: "f32" | "f64" | "i32") => Tensor;
+type MakeOperand = (shape: readonly number[], dtype: DType) => Tensor;
 type Recording = readonly Tensor[] | { readonly carried: readonly Tensor[]; readonly results: readonly Tensor[] };
 
-/** Decides about what `record` computes from operands. Results that are carried take the place of the tensors in `carried`. */
-export function decideGraph(profile: Profile, record: (operand: MakeOperand) => Recording, setting: Setting): Decision {
+/**
+ * Decides about what `record` computes from operands. Results that are carried take the place of the tensors in `carried`.
+ * Devices are ones that have every kernel unless others are given.
+ */
+export function decideGraph(
+  profile: Profile,
+  record: (operand: MakeOperand) => Recording,
+  setting: Setting,
+  devices: readonly PlannedDevice[] = (Object.keys(profile.devices) as DeviceName[]).map(planned),
+): Decision {
   const costs = new CostModel();
   costs.adopt(profile, "imported");
   const engine = createEngine({ webgpu: "off", tune: "off" });
@@ -80,7 +91,7 @@ export function decideGraph(profile: Profile, record: (operand: MakeOperand) => 
         return engine.handle(value);
       });
       const { results, carried } = "results" in recording ? recording : { results: recording, carried: [] };
-      return explained(planOf({ results, operands, surroundings: { readBack: setting === "once" } }, carried));
+      return explained(planOf({ results, operands, surroundings: { readBack: setting !== "resident" } }, carried));
     });
   } finally {
     useEngine(before);
@@ -92,8 +103,7 @@ export function decideGraph(profile: Profile, record: (operand: MakeOperand) => 
       { placeholders: new Set(operands), rootsOnly: true },
     );
     const states = carried.map((tensor) => engine.valueOf(tensor, "decide"));
-    const names = Object.keys(profile.devices) as DeviceName[];
-    return makePlan(captured, names.map(planned), costs, {
+    return makePlan(captured, devices, costs, {
       ...surroundings,
       residence: captured.inputs.map(() => ["host"]),
       ...(setting === "once" ? {} : { lasting: captured.inputs.map((value) => !states.includes(value)) }),

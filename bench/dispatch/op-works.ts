@@ -128,6 +128,7 @@ const rows: Readonly<Record<keyof typeof structured, Row>> = {
   argMax: ofOne((x) => ops.argMax(x, last)),
   argMin: ofOne((x) => ops.argMin(x, last)),
   cumSum: ofOne((x) => ops.cumSum(x, last)),
+  cumProd: ofOne((x) => ops.cumProd(x, last), { range: [0.9, 1.1] }),
   softmax: ofOne((x) => ops.softmax(x)),
   logSoftmax: ofOne((x) => ops.logSoftmax(x)),
   maxout: ofOne((x) => ops.maxout(x, { groups: 4 })),
@@ -162,6 +163,9 @@ const rows: Readonly<Record<keyof typeof structured, Row>> = {
   take: indexed(false, (x, indices) => ops.take(x, indices)),
   gather: indexed(true, (x, indices) => ops.gather(x, 1, indices)),
   scatterAdd: indexed(true, (x, indices, source) => ops.scatterAdd(x, 1, indices, source)),
+  sort: ofOne((x) => ops.sort(x)),
+  argSort: ofOne((x) => ops.argSort(x, { axis: 0 })),
+  topK: ofOne((x) => ops.topK(x, 5).values),
   oneHot: (scale) =>
     work([{ shape: [edges[scale]], dtype: "i32", range: [0, edges[scale] - 1] }], (x) => ops.oneHot(x, edges[scale])),
   searchSorted: (scale) => work([[edges[scale]], [edges[scale], edges[scale]]], (x, y) => ops.searchSorted(x, y)),
@@ -223,15 +227,27 @@ export function opWorks(scale: Scale): ReadonlyMap<string, OpWork> {
   return found;
 }
 
+/** Numbers that were drawn before, by shape, type, range and seed: the same work is prepared for every device. */
+const known = new Map<string, TypedArray>();
+
 /** Values of a fixed generator. */
-export function drawn(
-  { shape, dtype = "f32", range = dtype === "bool" ? [0, 1] : [-1, 1] }: Draw,
-  seed: number,
-): Tensor {
+export function drawn(draw: Draw, seed: number): Tensor {
+  const { shape, dtype = "f32", range = dtype === "bool" ? [0, 1] : [-1, 1] } = draw;
+  const key = [sizeOf(shape), dtype, ...range, seed].join();
+  let data = known.get(key);
+  if (data === undefined) {
+    // Of the work that is prepared now, and no more.
+    if (known.size > 8) known.clear();
+    known.set(key, (data = numbers(sizeOf(shape), dtype, range, seed)));
+  }
+  return tensor(data, { shape, dtype });
+}
+
+function numbers(count: number, dtype: DType, range: Range, seed: number): TypedArray {
   const [low, high] = range.map((end) => Math.max(-1e6, Math.min(1e6, end))) as [number, number];
   const source = generator(seed + 1);
   const next = (): number => low + ((high - low) * (source() + 1)) / 2;
-  const data: TypedArray = dtype === "f32" ? new Float32Array(sizeOf(shape)) : new Int32Array(sizeOf(shape));
-  for (let index = 0; index < data.length; index++) data[index] = dtype === "f32" ? next() : Math.round(next());
-  return tensor(data, { shape, dtype });
+  const data: TypedArray = dtype === "f32" ? new Float32Array(count) : new Int32Array(count);
+  for (let index = 0; index < count; index++) data[index] = dtype === "f32" ? next() : Math.round(next());
+  return data;
 }

@@ -1,39 +1,52 @@
 // What placement costs on this machine: the same work on the CPU alone, on the GPU alone, and where athanor places it, in turns.
 // A regret is the median over turns of time as placed ÷ time on the better device in the same turn, less one: what else the
-// machine does meanwhile strikes both. One that is too large is measured again before it is believed.
+// machine does meanwhile strikes both. Turns are taken until the interval that the median lies in is on one side of what is
+// allowed, so that quiet work is done soon and noise decides nothing. Where the same kernels run on the same devices as on the
+// better one alone, there is nothing to regret, whatever the clock says of the two.
 // Read next: dispatch.ts, which prints it; works.ts for what is computed.
 import type { DeviceName } from "../../bindings/backends/backend.ts";
 import { median } from "../../bindings/core/median.ts";
-import { withDevice } from "../../bindings/engine/index.ts";
+import { defaultEngine, withDevice } from "../../bindings/engine/index.ts";
+import type { Observe } from "../../bindings/engine/run.ts";
 import type { DispatchWork, Runner } from "./works.ts";
 
 export type Where = DeviceName | "auto";
 
 export interface Regret {
-  /** Milliseconds of one run in each place. */
+  /** Milliseconds of one run in each place: the fastest turn, since other processes only ever slow down. */
   readonly milliseconds: ReadonlyMap<Where, number>;
   /** The device that "auto" ended on. */
   readonly chosen: string;
   readonly regret: number;
+  /** Whether the same kernels ran on the same devices as on the better device alone. */
+  readonly isSame: boolean;
+  /** Devices that were given up after the run that compiled. */
+  readonly givenUp: readonly Where[];
+  /** Between which the regret lies, as sure as 19 in 20. */
+  readonly interval: readonly [least: number, most: number];
 }
 
 export interface Pace {
-  /** Milliseconds for all turns of one work, and of one turn. */
+  /** Milliseconds for all turns of one work while it is undecided, and of one turn. */
   readonly budget: number;
   readonly turn: number;
 }
 
 /** More regret than this is a defect. */
 export const allowed = 0.15;
+/** Whether it is sure that a regret is a defect. */
+export const isDefect = ({ interval, isSame }: Regret): boolean => !isSame && interval[0] > allowed;
+/** Whether turns enough were taken to say on which side of the allowed a regret is. */
+export const isSure = (regret: Regret): boolean => regret.isSame || isDefect(regret) || regret.interval[1] <= allowed;
 /** Runs until placement has settled: shaders are compiled, and what stays the same is known to. */
 const settling = 8;
-/** A place that takes so many times as long as the best one is out of the race. */
+/** A device that takes so many times as long as the other is out of the race. */
 const hopeless = 3;
 /** Milliseconds of a run after which one more settles. */
 const patience = 200;
-const [fewestTurns, mostTurns] = [5, 40];
-/** Times that a large regret is measured again, for twice as long. */
-const doubts = 2;
+/** One that takes so many times as long, and a second, in the run that compiles is not run again. */
+const [lost, longest] = [30, 1000];
+const fewestTurns = 5;
 
 interface Lane {
   readonly where: Where;
@@ -41,6 +54,9 @@ interface Lane {
   /** Milliseconds of the fastest run while settling. */
   quickest: number;
   readonly turns: number[];
+  runs: number;
+  /** What ran where in the last run. */
+  course: string;
 }
 
 /** Measures one piece of work everywhere. */
@@ -49,51 +65,95 @@ export async function regretOf(work: DispatchWork, places: readonly Where[], pac
   try {
     for (const where of places) {
       const runner = withDevice(where, () => work.prepare());
-      const lane: Lane = { where, runner, quickest: Number.POSITIVE_INFINITY, turns: [] };
+      const lane: Lane = { where, runner, quickest: Number.POSITIVE_INFINITY, turns: [], runs: 0, course: "" };
       lanes.push(lane);
-      const others = Math.min(...lanes.map(({ quickest }) => quickest));
       for (let run = 0; run < settling; run++) {
         lane.quickest = Math.min(lane.quickest, await timed(lane, 1));
         // Once to compile, once to see that it is hopeless.
-        if (run > 0 && where !== "auto" && lane.quickest > Math.max(hopeless * others, 1)) break;
-        if (lane.quickest > patience && run > 0) break;
+        if (run > 0 && (lane.quickest > patience || isHopeless(lane, lanes))) break;
+        if (lane.quickest > longest && isHopeless(lane, lanes, lost)) break;
       }
     }
-    let found = await raced(lanes, pace);
-    for (let doubt = 0; doubt < doubts && found.regret > allowed; doubt++)
-      found = await raced(lanes, { ...pace, budget: 2 * pace.budget });
-    return found;
+    return await raced(lanes, pace);
   } finally {
     for (const { runner } of lanes) runner.dispose();
   }
 }
 
+const isDevice = ({ where }: Lane): boolean => where !== "auto";
+
+/** Whether a device need not be measured any further: the other one is much faster, and it is not a matter of one run. */
+function isHopeless(lane: Lane, lanes: readonly Lane[], times = hopeless): boolean {
+  const best = Math.min(...lanes.filter(isDevice).map(({ quickest }) => quickest));
+  return isDevice(lane) && lane.quickest > Math.max(times * best, 1);
+}
+
 /** Turns of all that are in the race. */
 async function raced(lanes: readonly Lane[], { budget, turn }: Pace): Promise<Regret> {
-  const best = Math.min(...lanes.map(({ quickest }) => quickest));
-  const running = lanes.filter(({ where, quickest }) => where === "auto" || quickest <= hopeless * best);
-  const end = performance.now() + budget;
-  for (const { turns } of lanes) turns.length = 0;
-  for (let round = 0; round < fewestTurns || (round < mostTurns && performance.now() < end); round++) {
+  const running = lanes.filter((lane) => !isHopeless(lane, lanes));
+  const begun = performance.now();
+  let found: Regret;
+  for (let round = 1; ; round++) {
     // Who comes first has the caches that the last one left.
     const order = round % 2 === 0 ? running : [...running].reverse();
     for (const lane of order) lane.turns.push(await timed(lane, Math.max(1, Math.ceil(turn / lane.quickest))));
+    if (round < fewestTurns) continue;
+    found = judged(lanes, running);
+    if (isSure(found) || performance.now() - begun > budget) return found;
   }
-  const milliseconds = new Map(
-    lanes.map(({ where, turns, quickest }) => [where, turns.length === 0 ? quickest : median(turns)] as const),
-  );
-  const auto = lanes.find(({ where }) => where === "auto");
-  const single = running
-    .filter(({ where }) => where !== "auto")
-    .reduce<Lane | undefined>((a, b) => (a === undefined || median(b.turns) < median(a.turns) ? b : a), undefined);
-  if (auto === undefined || single === undefined) throw new Error("a race has a choice and what it is judged by");
-  const regret = median(auto.turns.map((time, index) => time / (single.turns[index] ?? Number.NaN))) - 1;
-  return { milliseconds, chosen: auto.runner.place(), regret };
 }
 
-/** Milliseconds of one run. */
-async function timed({ where, runner }: Pick<Lane, "where" | "runner">, runs: number): Promise<number> {
-  const begun = performance.now();
-  for (let run = 0; run < runs; run++) await withDevice(where, () => runner.run());
-  return (performance.now() - begun) / runs;
+function judged(lanes: readonly Lane[], running: readonly Lane[]): Regret {
+  const milliseconds = new Map(
+    lanes.map(({ where, turns, quickest }) => [where, turns.length === 0 ? quickest : Math.min(...turns)] as const),
+  );
+  const auto = lanes.find(({ where }) => where === "auto");
+  const [single] = running.filter(isDevice).sort((a, b) => median(a.turns) - median(b.turns));
+  if (auto === undefined || single === undefined) throw new Error("a race has a choice and what it is judged by");
+  const ratios = auto.turns.map((time, index) => time / (single.turns[index] ?? Number.NaN)).sort((a, b) => a - b);
+  // As many turns lie below the median as heads are thrown: 0.98 · √n is two standard deviations of that.
+  const outside = Math.max(0, Math.floor(ratios.length / 2 - 0.98 * Math.sqrt(ratios.length)));
+  const least = ratios[outside] ?? Number.NaN;
+  const most = ratios[ratios.length - 1 - outside] ?? Number.NaN;
+  return {
+    milliseconds,
+    chosen: auto.runner.place(),
+    regret: median(ratios) - 1,
+    isSame: auto.course === single.course,
+    givenUp: lanes.filter(({ runs }) => runs < 2).map(({ where }) => where),
+    interval: [least - 1, most - 1],
+  };
+}
+
+/** Milliseconds of one run. What makes its operands is not counted. */
+async function timed(lane: Lane, runs: number): Promise<number> {
+  const { where, runner } = lane;
+  let milliseconds = 0;
+  for (let run = 0; run < runs; run++) {
+    await runner.makeReady?.();
+    const course = watch();
+    const begun = performance.now();
+    await withDevice(where, () => runner.run());
+    milliseconds += performance.now() - begun;
+    lane.course = course();
+  }
+  lane.runs += runs;
+  return milliseconds / runs;
+}
+
+/** Listens to which programs run, until asked: the device of each, and its kernels. */
+function watch(): () => string {
+  const tuning = defaultEngine().tuning as { observe: Observe | undefined } | undefined;
+  const { observe } = tuning ?? {};
+  const seen: string[] = [];
+  if (tuning !== undefined)
+    tuning.observe = (compiled, position) => {
+      const segment = compiled.plan.segments[position];
+      seen.push(`${segment?.device ?? ""}: ${segment?.steps.map(({ label }) => label).join() ?? ""}`);
+      return observe?.(compiled, position);
+    };
+  return () => {
+    if (tuning !== undefined) tuning.observe = observe;
+    return seen.join("; ");
+  };
 }

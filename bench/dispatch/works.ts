@@ -2,19 +2,25 @@
 // devices can do, and training steps. Read next: op-works.ts for the ops; regret.ts, which measures.
 import { grad } from "../../bindings/autodiff/index.ts";
 import { tensor } from "../../bindings/engine/creation.ts";
-import { defaultEngine, jit, tensorsOf } from "../../bindings/engine/index.ts";
+import { defaultEngine, evaluate, jit, tensorsOf, withDevice } from "../../bindings/engine/index.ts";
 import * as ops from "../../bindings/ops/index.ts";
 import type { Tensor } from "../../bindings/ops/tensor.ts";
+import type { Profile } from "../../bindings/engine/profile.ts";
+import type { PlannedDevice } from "../../bindings/graph/plan.ts";
 import { initialState, trainingStep } from "../our-nets.ts";
 import { forward } from "../ours.ts";
 import { inputShapes, inputsOf } from "../work/operands.ts";
 import type { Task } from "../work/task.ts";
 import { works } from "../work/work.ts";
-import type { OpWork } from "./op-works.ts";
+import type { Decision } from "./decisions.ts";
+import { decide, decideGraph } from "./decisions.ts";
+import type { OpWork, Scale } from "./op-works.ts";
 import { drawn, opWorks, scales } from "./op-works.ts";
 
 /** One computation that can be run again and again, each time within the device asked for. */
 export interface Runner {
+  /** Makes the operands of the next run; it is not counted. */
+  makeReady?(): Promise<void>;
   /** Recording is synchronous and so within the device asked for; what is waited for is not. */
   run(): Promise<void>;
   /** Where the last result lies. */
@@ -27,7 +33,11 @@ export interface DispatchWork {
   /** Left out by --quick. */
   readonly long: boolean;
   prepare(): Runner;
+  /** What each device alone is predicted to take, in microseconds; undefined where there is no choice. */
+  predict?(profile: Profile, devices: readonly PlannedDevice[]): Alone;
 }
+
+type Alone = Decision["alone"];
 
 type Compute = (...operands: Tensor[]) => Tensor | readonly Tensor[];
 
@@ -50,10 +60,54 @@ function reading(operands: readonly Tensor[], compute: Compute): Runner {
   };
 }
 
+/**
+ * Operands that the GPU has just made and nobody else has: what is measured goes on there or moves them. The host reads the first
+ * result, or waits for all where they stay.
+ */
+function continuing(operands: readonly Tensor[], compute: Compute, isRead: boolean): Runner {
+  let made: readonly Tensor[] = [];
+  let place = "";
+  const forget = (): void => {
+    for (const old of made) old.dispose();
+  };
+  return {
+    makeReady: async () => {
+      forget();
+      made = withDevice("webgpu", () => operands.map((operand) => operand.mul(1.5)));
+      await evaluate(...made);
+      await idle();
+    },
+    run: async () => {
+      const results = tensorsOf(compute(...made));
+      await (isRead ? results[0]!.data() : evaluate(...results).then(idle));
+      place = placeOf(results[0]!);
+      for (const done of results) done.dispose();
+    },
+    place: () => place,
+    dispose: () => {
+      forget();
+      for (const operand of operands) operand.dispose();
+    },
+  };
+}
+
 const ofOp = (name: string, { operands, compute }: OpWork, long: boolean): DispatchWork => ({
   name,
   long,
   prepare: () => reading(operands.map(drawn), compute),
+  predict: (profile, devices) =>
+    decideGraph(
+      profile,
+      (operand) => tensorsOf(compute(...operands.map(({ shape, dtype = "f32" }) => operand(shape, dtype)))),
+      "read",
+      devices,
+    ).alone,
+});
+
+const onGpu = (name: string, { operands, compute }: OpWork, isRead: boolean, long: boolean): DispatchWork => ({
+  name,
+  long,
+  prepare: () => continuing(operands.map(drawn), compute, isRead),
 });
 
 const ofTask = (name: string, task: Task, long: boolean): DispatchWork => ({
@@ -65,7 +119,13 @@ const ofTask = (name: string, task: Task, long: boolean): DispatchWork => ({
     const operands = inputsOf(task).map((data, index) => tensor(data, { shape: shapes[index] ?? [] }));
     return task.op === "train" ? training(task, operands) : reading(operands, forward(task));
   },
+  predict: (profile, devices) => decide(task, profile, task.op === "train" ? "resident" : "read", devices).alone,
 });
+
+/** Waits for all that was given to the devices. */
+const idle = async (): Promise<void> => {
+  await Promise.all([...defaultEngine().backends.values()].map((backend) => backend.idle()));
+};
 
 /** A step that leaves its state where it makes it. */
 function training(task: Task & { readonly op: "train" }, [x, y, ...values]: readonly Tensor[]): Runner {
@@ -76,7 +136,7 @@ function training(task: Task & { readonly op: "train" }, [x, y, ...values]: read
     run: async () => {
       next.loss.dispose();
       next = step(next.values, next.state, x!, labels);
-      await Promise.all([...defaultEngine().backends.values()].map((backend) => backend.idle()));
+      await idle();
     },
     place: () => placeOf(next.loss),
     dispose: () => {
@@ -151,11 +211,25 @@ export const isShared = (task: Task): boolean =>
   !(task.op === "linalg" && task.name !== "eigh") &&
   !(task.op === "matmul" && task.dtype !== "f32");
 
+/** Ops of which each class of work has one, on operands that lie on the GPU. */
+const continued = ["tanh", "add", "sum", "softmax", "matmul", "conv2d", "maxPool2d", "eigh", "gruCell"];
+
+const scaled = (scale: Scale): readonly DispatchWork[] => {
+  const all = opWorks(scale);
+  const long = scale !== "medium";
+  return [
+    ...[...all].map(([name, work]) => ofOp(`${scale}/${name}`, work, long)),
+    ...continued.flatMap((name) =>
+      [true, false].map((isRead) =>
+        onGpu(`on-gpu/${scale}/${name}${isRead ? "" : "/stays"}`, all.get(name)!, isRead, long),
+      ),
+    ),
+  ];
+};
+
 /** Everything, small before large. Without the long ones every op is there at its middle size. */
 export const dispatchWorks: readonly DispatchWork[] = [
-  ...scales.flatMap((scale) =>
-    [...opWorks(scale)].map(([name, work]) => ofOp(`${scale}/${name}`, work, scale !== "medium")),
-  ),
+  ...scales.flatMap(scaled),
   ...Object.entries(compositions).map(([name, work]) => ofOp(name, work, false)),
   ...works.flatMap(({ name, task, long }) => (isShared(task) ? ofTask(name, task, long) : [])),
 ];

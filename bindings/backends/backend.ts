@@ -4,6 +4,7 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import type { DeviceName, Stored } from "../graph/node.ts";
 import type { Segment } from "../graph/step.ts";
+import type { KernelCall, Work } from "../ops/descriptor.ts";
 
 export type { DeviceName } from "../graph/node.ts";
 
@@ -64,6 +65,8 @@ export interface Backend {
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;
+  /** The class of a kernel's work where it depends on the method that this device has for it; the op's own where undefined. */
+  classOf?(call: KernelCall): Work | undefined;
   /** Resolves when everything that runs programs has started. */
   started?(): Promise<void>;
   /** Which forms of kernels were found fastest, by kernel and shape; absent where kernels have one form. */

@@ -5,7 +5,7 @@ import { showBytes } from "../core/bytes.ts";
 import { version } from "../core/version.ts";
 import type { DeviceProfile, InitReport } from "../engine/index.ts";
 import { defaultEngine, exportProfile, init } from "../engine/index.ts";
-import { rateAt } from "../engine/profile.ts";
+import { describeEffort, rateAt } from "../engine/profile.ts";
 
 /** Something that is off, and how to turn it on. */
 interface Missing {
@@ -62,12 +62,18 @@ function inWords(report: InitReport, gpu: WebGPUBackend | undefined, missing: re
     );
   }
   lines.push(`profile ${profile.detail}${ageOf(profile.measuredAt)}`, `        for ${profile.machine}`);
-  for (const name of defaultEngine().backends.keys())
-    lines.push(`        ${name.padEnd(6)} ${speedOf(defaultEngine().costs.profile(name))}`);
+  for (const name of defaultEngine().backends.keys()) lines.push(...linesOf(name, defaultEngine().costs.profile(name)));
   lines.push("");
   if (missing.length === 0) lines.push("Nothing is off.");
   else lines.push("Off, and how to turn it on:", ...missing.map(({ what, how }) => `- ${what}: ${how}`));
   return lines.join("\n");
+}
+
+/** The figures of a device, and what it took to measure them. */
+function linesOf(name: string, profile: DeviceProfile): string[] {
+  const { effort } = profile;
+  const first = `        ${name.padEnd(6)} ${speedOf(profile)}`;
+  return effort === undefined ? [first] : [first, `               ${describeEffort(effort)}`];
 }
 
 /** The figures of a device in a few words. */

@@ -1,29 +1,40 @@
-// Measures a device so that placement compares figures of this machine: products, convolutions, streams, exponentials,
-// eigenproblems and transfers at several sizes, and what a kernel costs that does nothing. In slices of a few milliseconds
-// with the event loop in between. Knows backends through their interface only.
-// Read next: probe.ts for what is run; profile.ts for what comes of it; tuning.ts, which decides when.
+// Measures a device so that placement compares figures of this machine: products, convolutions, streams, exponentials, folds,
+// eigenproblems and transfers at several sizes, and what a kernel costs that does nothing. Samples are taken until they agree,
+// in slices of a few milliseconds with the event loop in between. Knows backends through their interface only.
+// Read next: probe.ts for what is run; samples.ts; profile.ts for what comes of it; tuning.ts, which decides when.
 import type { Backend, Program, Storage } from "../backends/backend.ts";
+import type { TypedArray } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Work } from "../ops/descriptor.ts";
+import { resolution } from "./learning.ts";
 import type { Probe, Ready } from "./probe.ts";
 import { launches, probes, readyProbe } from "./probe.ts";
-import type { Curve, DeviceProfile, Link, Rate } from "./profile.ts";
+import type { Curve, DeviceProfile, Effort, Link, Rate } from "./profile.ts";
 import { works } from "./profile.ts";
+import { Samples } from "./samples.ts";
 
 /** How a measurement goes about it. */
 export interface Pace {
-  /** Milliseconds for a device, roughly. */
+  /** Milliseconds for a device, roughly, where samples never agree. */
   readonly budget: number;
   /** Lets others have a turn. Throws to give up. */
   readonly breathe: () => Promise<void>;
 }
 
-/** Milliseconds that no run of a GPU is expected to take longer than: larger sizes are left out on a slow one. */
-const longestRun = 12;
+/** Milliseconds that no run is expected to take longer than, on the CPU and on a GPU: larger sizes are left out there. */
+const [longestOnCpu, longestOnGpu] = [10, 12];
+/** Milliseconds after which others have a turn: a run that begins sooner is finished first. */
+const slice = 2;
+/** Milliseconds of a sample on a device that is not waited for, and on one that is. */
+const [shortSample, waitedSample] = [0.25, 2];
+/** Least ticks of the clock in a sample. */
+const ticks = 20;
 /** The runtime compiles kernels better once they have run for a while: every figure is the best of two visits. */
 const visits = 2;
 /** Least microseconds a kernel is said to take: below that the clock decides. */
 const least = 0.02;
+/** Kernels beyond the first in the longer of the two programs that tell what a launch costs. */
+const links = 8;
 
 /** Measures a device. */
 export async function measure(backend: Backend, pace: Pace): Promise<DeviceProfile> {
@@ -42,47 +53,47 @@ interface Bench {
   readonly ready: Ready;
   readonly program: Program;
   readonly inputs: readonly Storage[];
-  /** Microseconds of the fastest run. */
-  best: number;
+  /** Microseconds of a run. */
+  readonly samples: Samples;
+  /** Runs of the next sample. */
+  runs: number;
 }
 
 class Timer {
   private readonly backend: Backend;
   private readonly pace: Pace;
   private readonly open: Bench[] = [];
-  /** Milliseconds for one visit to one probe. */
+  /** Milliseconds for one visit to one probe whose samples do not agree, and for one sample. */
   private readonly share: number;
+  private readonly sample: number;
   /** Microseconds of waiting for a device that has next to nothing to do. */
   private wait = 0;
+  /** When it began, when others had their last turn, and what it came to. */
+  private readonly begun = performance.now();
+  private turned = this.begun;
+  private compiling = 0;
+  private longest = 0;
 
   constructor(backend: Backend, pace: Pace) {
     this.backend = backend;
     this.pace = pace;
     this.share = pace.budget / visits / (probes.length + 12);
+    const shortest = backend.readsSynchronously ? shortSample : waitedSample;
+    this.sample = Math.max(shortest, (ticks * resolution()) / 1000);
   }
 
   async profile(): Promise<DeviceProfile> {
-    const [single, many] = [await this.bench(launches(1)), await this.bench(launches(17))];
+    const [single, many] = [await this.bench(launches(1)), await this.bench(launches(1 + links))];
     for (let visit = 0; visit < visits; visit++) for (const bench of [single, many]) await this.visit(bench);
-    this.wait = this.backend.readsSynchronously ? 0 : single.best;
+    this.wait = this.backend.readsSynchronously ? 0 : single.samples.best;
     // Kernels beyond the first share a program: their cost is that of a launch inside of one.
-    const launch = Math.max(least, (many.best - single.best) / 16);
+    const launch = Math.max(least, (many.samples.best - single.samples.best) / links);
     const start = await this.startOf(single);
     const benches = await this.benchAll();
-    const { flops, bytes } = curvesOf(benches, launch);
-    const rateOf = (work: Work): Rate => ({
-      launch,
-      flops: flops[work] ?? [[1, 1000]],
-      bytes: bytes.length > 0 ? bytes : [[1, 1000]],
-    });
-    return {
-      start,
-      rates: Object.fromEntries(works.map((work) => [work, rateOf(work)])) as Record<Work, Rate>,
-      upload: await this.link("upload"),
-      download: await this.link("download"),
-      measured: true,
-      corrections: [],
-    };
+    const rates = ratesOf(benches, launch);
+    const upload = await this.link("upload");
+    const download = await this.link("download");
+    return { start, rates, upload, download, measured: true, effort: this.effort(), corrections: [] };
   }
 
   dispose(): void {
@@ -92,16 +103,32 @@ class Timer {
     }
   }
 
+  private effort(): Effort {
+    const { compiling, longest } = this;
+    return { total: performance.now() - this.begun, compiling, longest };
+  }
+
+  /** Lets others have a turn if they have waited for a while. */
+  private async rest(): Promise<void> {
+    const waited = performance.now() - this.turned;
+    if (waited < slice) return;
+    this.longest = Math.max(this.longest, waited);
+    await this.pace.breathe();
+    this.turned = performance.now();
+  }
+
   /** Every probe that is not too large for the device, smaller ones before larger ones of their kind. */
   private async benchAll(): Promise<Bench[]> {
     const found: Bench[] = [];
+    const longest = 1000 * (this.backend.readsSynchronously ? longestOnCpu : longestOnGpu);
     for (const probe of probes) {
       const known = found.filter((bench) => bench.probe.kind === probe.kind).at(-1);
       if (probe.devices?.includes(this.backend.name) === false) continue;
       const scale = known === undefined ? 0 : probe.size / known.probe.size;
-      const isSlow = known !== undefined && known.best * scale > 1000 * longestRun;
-      if (isSlow && !this.backend.readsSynchronously) continue;
+      if (known !== undefined && known.samples.best * scale > longest) continue;
       const bench = await this.bench(probe);
+      // A device may have another method for the smaller ones.
+      if (!bench.ready.isOfItsClass) continue;
       await this.visit(bench);
       found.push(bench);
     }
@@ -111,33 +138,44 @@ class Timer {
 
   private async bench(probe: Probe): Promise<Bench> {
     const ready = readyProbe(probe, this.backend);
-    const program = this.backend.compile(ready.segment);
     const inputs: Storage[] = [];
-    const bench: Bench = { probe, ready, program, inputs, best: Number.POSITIVE_INFINITY };
+    const program = this.backend.compile(ready.segment);
+    const bench: Bench = { probe, ready, program, inputs, samples: new Samples(), runs: 1 };
     this.open.push(bench);
-    for (const shape of probe.shapes) {
-      const data = new Float32Array(sizeOf(shape));
-      for (let index = 0; index < data.length; index++) data[index] = 0.25 + (index & 7) / 16;
-      inputs.push(this.backend.upload(data, "f32"));
+    await this.rest();
+    if (!ready.isOfItsClass) return bench;
+    for (const [index, shape] of probe.shapes.entries()) {
+      const rows = probe.indices?.includes(index) === true ? shape[0] : undefined;
+      inputs.push(this.backend.upload(operand(sizeOf(shape), rows), rows === undefined ? "f32" : "i32"));
+      await this.rest();
     }
+    const from = performance.now();
     await program.compileAhead?.();
-    await this.pace.breathe();
+    const compiling = performance.now() - from;
+    this.compiling += compiling;
+    // Others had their turns meanwhile.
+    this.turned += compiling;
     return bench;
   }
 
-  /** Runs for its share of the time, at least twice, and keeps the fastest. */
+  /** Runs until samples agree or its share of the time is over, at least twice. */
   private async visit(bench: Bench): Promise<void> {
+    const { samples } = bench;
     const begun = performance.now();
-    let runs = 1;
-    for (let round = 0; round < 2 || performance.now() - begun < this.share; round++) {
+    for (let round = 0; round < 2 || (!samples.agree && performance.now() - begun < this.share); round++) {
+      const { runs } = bench;
       const elapsed = await this.time(bench, runs);
       // What waiting takes is little of several runs; where it is much, it cannot be told from the work.
       const waited = runs > 1 ? Math.min(this.wait, 750 * elapsed) : 0;
-      bench.best = Math.min(bench.best, Math.max(least, (1000 * elapsed - waited) / runs));
-      // A device that must be waited for is given several runs at once, and a clock that ticks slowly more than a tick.
-      runs = Math.min(64, Math.max(1, Math.round((runs * Math.min(this.share, 2)) / Math.max(elapsed, 1e-3))));
+      samples.add(Math.max(least, (1000 * elapsed - waited) / runs));
+      bench.runs = this.runsOf(runs, elapsed);
+      await this.rest();
     }
-    await this.pace.breathe();
+  }
+
+  /** So many runs that a sample is long enough, by what some took. */
+  private runsOf(runs: number, elapsed: number): number {
+    return Math.min(256, Math.max(1, Math.round((runs * Math.min(this.share, this.sample)) / Math.max(elapsed, 1e-3))));
   }
 
   /** Milliseconds of so many runs, waited for at the end. */
@@ -151,23 +189,24 @@ class Timer {
   /** Microseconds of the host for handing a program over, without waiting for it. */
   private async startOf({ program, inputs }: Bench): Promise<number> {
     const runs = 10;
-    let best = Number.POSITIVE_INFINITY;
+    const samples = new Samples();
     for (let round = 0; round < 3; round++) {
       const begun = performance.now();
       for (let run = 0; run < runs; run++) for (const output of program.run(inputs, [])) output.release();
-      best = Math.min(best, performance.now() - begun);
+      samples.add((1000 * (performance.now() - begun)) / runs);
       await this.backend.idle();
+      await this.rest();
     }
-    return Math.max(least, (1000 * best) / runs);
+    return Math.max(least, samples.best);
   }
 
   private async link(direction: "upload" | "download"): Promise<Link> {
     const latency = await this.transfer(direction, 16);
     const points: (readonly [number, number])[] = [];
-    for (const bytes of [2 ** 14, 2 ** 18, 2 ** 22]) {
+    for (const bytes of [2 ** 16, 2 ** 22]) {
       const time = await this.transfer(direction, bytes / 4);
       points.push([bytes, bytes / Math.max(least, time - latency, time / 4)]);
-      if (time > 1000 * longestRun && !this.backend.readsSynchronously) break;
+      if (time > 1000 * longestOnGpu && !this.backend.readsSynchronously) break;
     }
     return { latency, bytes: points };
   }
@@ -175,54 +214,64 @@ class Timer {
   /** Microseconds of the fastest of some transfers. */
   private async transfer(direction: "upload" | "download", elements: number): Promise<number> {
     const { backend } = this;
-    const data = new Float32Array(elements);
+    const data = operand(elements);
     let storage = backend.upload(data, "f32");
     await backend.idle();
-    let best = Number.POSITIVE_INFINITY;
+    const samples = new Samples();
     const begun = performance.now();
-    for (let round = 0; round < 3 || performance.now() - begun < this.share; round++) {
+    let runs = 1;
+    for (let round = 0; round < 3 || (!samples.agree && performance.now() - begun < this.share); round++) {
       const from = performance.now();
-      if (direction === "download") await backend.download(storage);
-      else {
-        storage.release();
-        storage = backend.upload(data, "f32");
-        await backend.idle();
+      for (let run = 0; run < runs; run++) {
+        if (direction === "download") await backend.download(storage);
+        else {
+          storage.release();
+          storage = backend.upload(data, "f32");
+          await backend.idle();
+        }
       }
-      best = Math.min(best, performance.now() - from);
+      const elapsed = performance.now() - from;
+      samples.add((1000 * elapsed) / runs);
+      if (backend.readsSynchronously) runs = this.runsOf(runs, elapsed);
+      await this.rest();
     }
     storage.release();
-    await this.pace.breathe();
-    return Math.max(least, 1000 * best);
+    return Math.max(least, samples.best);
   }
 }
 
-/** Rates by size, of operations for every class of work and of bytes for all. */
-function curvesOf(
-  benches: readonly Bench[],
-  launch: number,
-): { readonly flops: Partial<Record<Work, Curve>>; readonly bytes: Curve } {
-  const points = (kinds: (probe: Probe) => boolean, amount: (ready: Ready) => number): Curve =>
-    benches
-      .filter(({ probe }) => kinds(probe))
-      .map(({ ready, best }): readonly [number, number] => [
-        amount(ready),
-        amount(ready) / Math.max(best - launch, best / 10),
+/** Numbers that do not repeat within a row: a few that are drawn, copied again and again. Of `rows`, indices of rows. */
+function operand(size: number, rows?: number): TypedArray {
+  const data = rows === undefined ? new Float32Array(size) : new Int32Array(size);
+  const head = Math.min(size, 1021);
+  for (let index = 0; index < head; index++) {
+    const share = (index * 0.618034) % 1;
+    data[index] = rows === undefined ? 0.25 + share / 2 : Math.floor(share * rows);
+  }
+  for (let done = head; done < size; done *= 2) data.copyWithin(done, 0, Math.min(done, size - done));
+  return data;
+}
+
+/** Rates by size: of operations for every class of work, of bytes for those that were measured apart. */
+function ratesOf(benches: readonly Bench[], launch: number): Record<Work, Rate> {
+  const points = (work: Work, bounds: Probe["bounds"]): Curve | undefined => {
+    const curve = benches
+      .filter(({ probe }) => probe.work === work && probe.bounds === bounds)
+      .map(({ ready, samples: { best } }): readonly [number, number] => [
+        ready[bounds],
+        ready[bounds] / Math.max(best - launch, best / 10),
       ])
       .sort(([a], [b]) => a - b)
       .filter(([at], index, all) => index === 0 || at > (all[index - 1]?.[0] ?? 0));
-  const flops: Partial<Record<Work, Curve>> = {};
-  for (const work of works) {
-    const curve = points(
-      (probe) => probe.work === work && probe.bounds === "flops",
-      (ready) => ready.flops,
-    );
-    if (curve.length > 0) flops[work] = curve;
-  }
-  return {
-    flops,
-    bytes: points(
-      ({ bounds }) => bounds === "bytes",
-      (ready) => ready.bytes,
-    ),
+    return curve.length > 0 ? curve : undefined;
   };
+  const unknown: Curve = [[1, 1000]];
+  const flopsOf = (work: Work): Curve => {
+    // What a device has no method of its own for, or is too slow to be asked, is done as the others are.
+    const other = work === "winograd" ? "convolution" : "stream";
+    return points(work, "flops") ?? points(other, "flops") ?? unknown;
+  };
+  const bytesOf = (work: Work): Curve => points(work, "bytes") ?? points("stream", "bytes") ?? unknown;
+  const rateOf = (work: Work): Rate => ({ launch, flops: flopsOf(work), bytes: bytesOf(work) });
+  return Object.fromEntries(works.map((work) => [work, rateOf(work)])) as Record<Work, Rate>;
 }

@@ -22,7 +22,7 @@ export interface ExplainedKernel {
   readonly bytes: number;
   /** Why it runs on the CPU although there is a GPU that it could not use; null where there was a choice. */
   readonly fallback: string | null;
-  /** Kernels with the same number run as one, strip by strip or block by block; null for one that runs alone. */
+  /** Kernels with the same number run as one, strip by strip, block by block or row by row; null for one that runs alone. */
   readonly loop: number | null;
 }
 

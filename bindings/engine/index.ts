@@ -24,3 +24,5 @@ export type { DeviceReport, InitOptions, InitReport } from "./start.ts";
 export type { TraceEvent } from "./trace-events.ts";
 export { calibrate, exportProfile, importProfile } from "./tune.ts";
 export type { CalibrateOptions, ProfileReport, TuneMode } from "./tuning.ts";
+export type { Unique, UniqueOptions } from "./unique.ts";
+export { unique } from "./unique.ts";

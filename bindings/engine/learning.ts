@@ -51,7 +51,9 @@ export class Learner {
     const { device } = segment;
     const facts = groups.flatMap((index) => {
       const group = plan.fused.groups[index];
-      return group === undefined ? [] : workOf(plan.fused, group);
+      if (group === undefined) return [];
+      const { work, ...amounts } = workOf(plan.fused, group);
+      return { ...amounts, work: plan.placements[index]?.work ?? work };
     });
     const expected = facts.reduce(
       (sum, { work, flops, bytes }) => sum + this.costs.uncorrected(device, work, flops, bytes),
@@ -68,7 +70,7 @@ export class Learner {
 let tick: number | undefined;
 
 /** Microseconds that the host's clock can tell apart: browsers make it coarse. */
-function resolution(): number {
+export function resolution(): number {
   if (tick !== undefined) return tick;
   let smallest = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 5; round++) {

@@ -25,6 +25,8 @@ export interface Probe {
   /** Where it is worth running; everywhere when absent. */
   readonly devices?: readonly DeviceName[];
   readonly shapes: readonly Shape[];
+  /** Operands that hold indices of rows instead of numbers, by position. */
+  readonly indices?: readonly number[];
   readonly compute: (...inputs: Tensor[]) => Tensor;
 }
 
@@ -33,13 +35,14 @@ export interface Ready {
   readonly segment: Segment;
   readonly flops: number;
   readonly bytes: number;
+  /** Whether all of it is of the class that the probe is for: a device may have another method for it. */
+  readonly isOfItsClass: boolean;
 }
 
 const pair = (first: readonly Tensor[]): readonly [Tensor, Tensor] => [first[0]!, first[1] ?? first[0]!];
 
-const product = (n: number, devices?: readonly DeviceName[]): Probe => ({
+const product = (n: number): Probe => ({
   ...{ kind: "product", work: "contraction", bounds: "flops", size: n ** 3 },
-  ...(devices === undefined ? {} : { devices }),
   shapes: [
     [n, n],
     [n, n],
@@ -47,12 +50,23 @@ const product = (n: number, devices?: readonly DeviceName[]): Probe => ({
   compute: (...inputs) => ops.matmul(...pair(inputs)),
 });
 
-const convolution = (batch: number, edge: number): Probe => ({
-  ...{ kind: "convolution", work: "convolution", bounds: "flops", size: batch * edge ** 2 },
+const images = (batch: number, edge: number, channels: number): Pick<Probe, "size" | "shapes"> => ({
+  size: batch * edge ** 2 * channels ** 2,
   shapes: [
-    [batch, edge, edge, 32],
-    [3, 3, 32, 32],
+    [batch, edge, edge, channels],
+    [3, 3, channels, channels],
   ],
+});
+
+/** Without Winograd's method, whatever a device would choose. */
+const convolution = (batch: number, edge: number): Probe => ({
+  ...{ kind: "convolution", work: "convolution", bounds: "flops", ...images(batch, edge, 32) },
+  compute: (...inputs) => ops.conv2d(...pair(inputs), { padding: "same", strict: true }),
+});
+
+/** With as many channels as every device wants for Winograd's method. */
+const winograd = (batch: number, edge: number): Probe => ({
+  ...{ kind: "convolution", work: "winograd", bounds: "flops", ...images(batch, edge, 64) },
   compute: (...inputs) => ops.conv2d(...pair(inputs), { padding: "same" }),
 });
 
@@ -62,13 +76,28 @@ const stream = (elements: number): Probe => ({
   compute: (...inputs) => ops.add(...pair(inputs)),
 });
 
-/** Thirty-two multiplications and additions of every element. */
+const sums = (rows: number, length: number): Probe => ({
+  ...{ kind: "sums", work: "reduction", bounds: "bytes", size: rows * length },
+  shapes: [[rows, length]],
+  compute: (x) => ops.sum(x, { axis: -1 }),
+});
+
+const picks = (rows: number, length: number): Probe => ({
+  ...{ kind: "picks", work: "indexed", bounds: "bytes", size: rows * length, indices: [1] },
+  shapes: [
+    [length, rows],
+    [length, rows],
+  ],
+  compute: (...inputs) => ops.gather(inputs[0]!, 0, inputs[1]!),
+});
+
+/** Sixteen multiplications and additions of every element. */
 const arithmetic = (elements: number): Probe => ({
   ...{ kind: "arithmetic", work: "stream", bounds: "flops", size: elements },
   shapes: [[elements]],
   compute: (x) => {
     let y = x;
-    for (let step = 0; step < 16; step++) y = ops.add(ops.mul(y, x), 0.25);
+    for (let step = 0; step < 8; step++) y = ops.add(ops.mul(y, x), 0.25);
     return y;
   },
 });
@@ -79,28 +108,41 @@ const exponentials = (elements: number): Probe => ({
   compute: (x) => ops.tanh(ops.exp(ops.neg(x))),
 });
 
-const eigenproblem = (count: number, n: number, devices?: readonly DeviceName[]): Probe => ({
+const eigenproblem = (count: number, n: number): Probe => ({
   ...{ kind: n > 32 ? "large eigenproblem" : "eigenproblem", work: "factorization", bounds: "flops" },
-  ...{ size: count * n ** 3, ...(devices === undefined ? {} : { devices }) },
+  size: count * n ** 3,
   shapes: [[count, n, n]],
   compute: (x) => ops.eigh(x).values,
 });
 
+/** For GPUs only: so much at a time that the CPU would be busy for long, and a GPU has just enough to do. */
+const onGpu = (probe: Probe): Probe => ({ ...probe, devices: ["webgpu"] });
+
 /** Everything that is timed, smaller before larger. */
 export const probes: readonly Probe[] = [
-  ...[32, 64, 128, 256, 512].map((n) => product(n)),
-  ...[1024, 2048].map((n) => product(n, ["webgpu"])),
-  ...[
-    [1, 8],
-    [1, 28],
-    [4, 56],
-  ].map(([batch, edge]) => convolution(batch!, edge!)),
+  ...[32, 64, 128, 256, 384, 1024].map(product),
+  onGpu(product(2048)),
+  convolution(1, 8),
+  convolution(1, 28),
+  convolution(2, 56),
+  onGpu(convolution(8, 56)),
+  winograd(1, 14),
+  winograd(1, 28),
+  winograd(1, 56),
+  onGpu(winograd(8, 56)),
   ...[2 ** 12, 2 ** 16, 2 ** 20].map(stream),
-  ...[2 ** 12, 2 ** 18].map(arithmetic),
-  ...[2 ** 12, 2 ** 18].map(exponentials),
+  sums(16, 64),
+  sums(256, 256),
+  sums(1024, 1024),
+  picks(64, 64),
+  picks(256, 256),
+  ...[2 ** 12, 2 ** 16].map(arithmetic),
+  onGpu(arithmetic(2 ** 20)),
+  ...[2 ** 12, 2 ** 16].map(exponentials),
+  onGpu(exponentials(2 ** 20)),
   eigenproblem(1, 8),
   eigenproblem(32, 16),
-  eigenproblem(1, 96, ["wasm"]),
+  { ...eigenproblem(1, 96), devices: ["wasm"] },
 ];
 
 /** A chain of products so small that they cost what a launch costs. Products do not fuse. */
@@ -118,7 +160,9 @@ export const launches = (count: number): Probe => ({
 export function readyProbe(probe: Probe, backend: Backend): Ready {
   const recorder = new Engine(() => Promise.resolve());
   return recorder.scopes.run("calibrate", (): Ready => {
-    const inputs = probe.shapes.map((shape) => new Value(shape, "f32", undefined));
+    const inputs = probe.shapes.map(
+      (shape, index) => new Value(shape, probe.indices?.includes(index) === true ? "i32" : "f32", undefined),
+    );
     const result = probe.compute(...inputs.map((value) => recorder.handle(value)));
     const captured = capture([recorder.valueOf(result, "calibrate")], {
       placeholders: new Set(inputs),
@@ -128,11 +172,12 @@ export function readyProbe(probe: Probe, backend: Backend): Ready {
     const { fused, segments } = makePlan(captured, [backend], new CostModel(), { residence, readBack: false });
     const [segment] = segments;
     if (segment === undefined || segments.length > 1) throw new Error("a probe is one program");
-    const amounts = fused.groups.map((group) => workOf(fused, group));
+    const amounts = fused.groups.map((group) => workOf(fused, group, backend));
     return {
       segment,
       flops: amounts.reduce((sum, { flops }) => sum + flops, 0),
       bytes: amounts.reduce((sum, { bytes }) => sum + bytes, 0),
+      isOfItsClass: amounts.every(({ work }) => work === probe.work),
     };
   });
 }

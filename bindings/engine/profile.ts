@@ -34,6 +34,22 @@ export interface Correction {
   readonly ratio: number;
 }
 
+/** What it took to measure a device, in milliseconds. */
+export interface Effort {
+  /** From beginning to end, with the turns that others had. */
+  readonly total: number;
+  /** Of these, waiting for shaders to be compiled. */
+  readonly compiling: number;
+  /** The longest that somebody else waited for a turn, compiling aside. */
+  readonly longest: number;
+}
+
+/** The same in words. */
+export function describeEffort({ total, compiling, longest }: Effort): string {
+  const compiled = compiling < 1 ? "" : ` and ${compiling.toFixed(0)} ms of compiling shaders`;
+  return `measured in ${(total - compiling).toFixed(0)} ms${compiled}, others waited ${longest.toFixed(0)} ms at most`;
+}
+
 /** Everything known of a device. */
 export interface DeviceProfile {
   /** Microseconds of the host for handing a program over. */
@@ -43,6 +59,7 @@ export interface DeviceProfile {
   readonly download: Link;
   /** Whether the figures were measured or are those built in. */
   readonly measured: boolean;
+  readonly effort?: Effort;
   readonly corrections: readonly Correction[];
   /** Which forms of kernels were found fastest, by kernel and size of the work; the device knows what the names mean. */
   readonly variants?: Readonly<Record<string, string>>;
@@ -61,7 +78,17 @@ export interface Profile {
 export const format = "athanor-profile-1";
 
 /** All classes of work. */
-export const works: readonly Work[] = ["contraction", "convolution", "stream", "transcendental", "factorization"];
+export const works: readonly Work[] = [
+  ...(["contraction", "convolution", "winograd", "stream", "transcendental", "reduction", "indexed"] as const),
+  "factorization",
+];
+
+/** Classes that were told apart later, and which one their work was in before. */
+const formerly: Readonly<Partial<Record<Work, Work>>> = {
+  winograd: "convolution",
+  reduction: "stream",
+  indexed: "stream",
+};
 
 const guess = (launch: number, flops: number, bytes: number): Rate => ({
   launch,
@@ -76,8 +103,11 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
     rates: {
       contraction: guess(0.5, 20_000, 10_000),
       convolution: guess(1, 15_000, 10_000),
+      winograd: guess(1, 30_000, 10_000),
       stream: guess(0.3, 4_000, 10_000),
       transcendental: guess(0.3, 4_000, 10_000),
+      reduction: guess(0.3, 4_000, 10_000),
+      indexed: guess(0.3, 1_000, 4_000),
       factorization: guess(1, 1_000, 5_000),
     },
     upload: { latency: 0.5, bytes: [[1, 10_000]] },
@@ -90,8 +120,11 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
     rates: {
       contraction: guess(30, 200_000, 50_000),
       convolution: guess(30, 150_000, 50_000),
+      winograd: guess(100, 200_000, 50_000),
       stream: guess(30, 50_000, 50_000),
       transcendental: guess(30, 50_000, 50_000),
+      reduction: guess(30, 50_000, 20_000),
+      indexed: guess(30, 10_000, 20_000),
       factorization: guess(200, 1_000, 10_000),
     },
     upload: { latency: 50, bytes: [[1, 5_000]] },
@@ -153,8 +186,10 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
   const device = reader.object(source, at);
   const rates = reader.object(device.rates, `${at}.rates`);
   const rateOf = (work: Work): Rate => {
-    const place = `${at}.rates.${work}`;
-    const { launch, flops, bytes } = reader.object(rates[work], place);
+    const before = formerly[work];
+    const known = rates[work] === undefined && before !== undefined ? before : work;
+    const place = `${at}.rates.${known}`;
+    const { launch, flops, bytes } = reader.object(rates[known], place);
     return {
       launch: reader.amount(launch, `${place}.launch`),
       flops: reader.curve(flops, `${place}.flops`),
@@ -169,6 +204,8 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
     };
   };
   const variants = device.variants === undefined ? undefined : reader.texts(device.variants, `${at}.variants`);
+  const effort = device.effort === undefined ? undefined : reader.object(device.effort, `${at}.effort`);
+  const milliseconds = (name: keyof Effort): number => reader.time(effort?.[name], `${at}.effort.${name}`);
   const corrections = reader.list(device.corrections, mostCorrections, `${at}.corrections`);
   if (typeof device.measured !== "boolean") reader.fail(`${at}.measured`, "true or false", device.measured);
   return {
@@ -177,6 +214,15 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
     upload: linkOf("upload"),
     download: linkOf("download"),
     measured: device.measured,
+    ...(effort === undefined
+      ? {}
+      : {
+          effort: {
+            total: milliseconds("total"),
+            compiling: milliseconds("compiling"),
+            longest: milliseconds("longest"),
+          },
+        }),
     ...(variants === undefined ? {} : { variants }),
     corrections: corrections.map((entry, index): Correction => {
       const place = `${at}.corrections[${String(index)}]`;
@@ -224,6 +270,12 @@ class Reader {
   amount(value: unknown, at: string): number {
     if (typeof value !== "number" || !(value > 0) || value === Number.POSITIVE_INFINITY)
       this.fail(at, "a number above zero", value);
+    return value;
+  }
+
+  time(value: unknown, at: string): number {
+    if (typeof value !== "number" || !(value >= 0) || value === Number.POSITIVE_INFINITY)
+      this.fail(at, "a number of milliseconds", value);
     return value;
   }
 

@@ -235,11 +235,19 @@ export class Tuning {
   }
 }
 
-/** A turn of the event loop. It keeps no process alive: nobody may be waiting. */
+/**
+ * A turn of the event loop, by a message to oneself: timers wait a millisecond and more. It keeps no process alive: nobody may be
+ * waiting.
+ */
 function pause(): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, 0) as number | { unref?(): void };
-    if (typeof timer === "object") timer.unref?.();
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    (port1 as { unref?(): void }).unref?.();
+    port2.postMessage(null);
   });
 }
 

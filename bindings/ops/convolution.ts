@@ -26,8 +26,8 @@ export interface ConvolutionSettings extends EpilogueOptions {
   readonly groups?: number;
   /**
    * Sums of products only. Otherwise a 3 × 3 convolution of many channels may be Winograd's, which is two to three times
-   * faster, rounds more (most of all beside padding, where all numbers have one sign) and spreads an infinity or NaN over the
-   * tile it lies in. Holds for gradients too.
+   * faster, rounds more (docs/accuracy.md: most of all beside padding, where all numbers have one sign) and spreads an infinity
+   * or NaN over the tile it lies in. Holds for gradients too.
    */
   readonly strict?: boolean;
 }

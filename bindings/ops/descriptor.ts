@@ -204,9 +204,11 @@ export interface KernelOp<A> extends OpBase<A> {
 
 /**
  * Classes of work whose speed the cost model measures apart. Elementwise work is "stream", or "transcendental" where
- * exponentials and their like are most of it.
+ * exponentials and their like are most of it; folds are "reduction"; what reads or writes where indices say is "indexed". A
+ * convolution is "winograd" on a device that does it by Winograd's method, counted as the operations that it saves.
  */
-export type Work = "contraction" | "convolution" | "stream" | "transcendental" | "factorization";
+export type Work =
+  "contraction" | "convolution" | "winograd" | "stream" | "transcendental" | "reduction" | "indexed" | "factorization";
 
 /** Any op. Attributes travel with the node that was recorded together with the op. */
 export type Op<A> = (MapOp | ViewOp<A> | ReduceOp | AssembleOp | ConstantOp | KernelOp<A>) & {

@@ -1,14 +1,14 @@
-// Ops that pick and place elements by whole numbers: take and gather, their adjoints, oneHot and searchSorted.
+// Ops that pick and place elements by whole numbers: take and gather, their adjoints, and oneHot.
 // take and indexAdd are each other's gradients, and so are gather and scatterAdd, so gradients of every order exist.
 // Read next: assembly/indexing.ts for the kernels.
 import type { DType } from "../core/dtype.ts";
 import { dtypes, integers, isDType, isFloating, promote } from "../core/dtype.ts";
-import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
+import { DTypeError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
 import { normalizeAxis, requireInteger, show, sizeOf } from "../core/shape.ts";
 import { add } from "./arithmetic.ts";
 import { broadcasted, reshaped } from "./broadcasting.ts";
-import { converted, equal, isNaN, less, lessEqual, logicalAnd, logicalOr, where } from "./comparison.ts";
+import { converted, equal } from "./comparison.ts";
 import type { KernelOp } from "./descriptor.ts";
 import { iota } from "./iota.ts";
 import { assemble, expandDims, region } from "./movement.ts";
@@ -66,7 +66,7 @@ const indexAddOp: KernelOp<SizedAttributes> = {
   gradient: ({ inputs: [source, indices], cotangents: [dy], attributes: { axis } }) =>
     source && indices && dy && isFloating(source.dtype) ? [takeRows(dy, indices, axis), undefined] : [],
   flops: ([source]) => sizeOf(source?.shape ?? []),
-  work: "stream",
+  work: "indexed",
 };
 
 /** take for indices that are an i32 vector. */
@@ -129,7 +129,7 @@ const gatherOp: KernelOp<AxisAttributes> = {
   gradient: ({ inputs: [x, index], cotangents: [dy], attributes: { axis } }) =>
     x && index && dy && isFloating(x.dtype) ? [scatterInto(zerosOf(dy, x.shape), axis, index, dy), undefined] : [],
   flops: () => 0,
-  work: "stream",
+  work: "indexed",
 };
 
 const scatterAddOp: KernelOp<AxisAttributes> = {
@@ -144,7 +144,7 @@ const scatterAddOp: KernelOp<AxisAttributes> = {
   gradient: ({ inputs: [x, index], cotangents: [dy], attributes: { axis } }) =>
     x && index && dy && isFloating(x.dtype) ? [dy, undefined, gatherWhole(dy, axis, index)] : [],
   flops: ([, index]) => sizeOf(index?.shape ?? []),
-  work: "stream",
+  work: "indexed",
 };
 
 const zerosOf = (like: Tensor, shape: Shape): Tensor => broadcasted(like.recorder.scalar(0, like.dtype), shape);
@@ -228,31 +228,4 @@ export function oneHot(indices: Tensor, depth: number, options: { readonly dtype
     throw new DTypeError("oneHot", `unknown dtype ${String(options.dtype)}. Known: ${dtypes.join(", ")}`);
   requireInteger("oneHot", "depth", depth, 1, 2 ** 31 - 1);
   return converted(equal(expandDims(positions, -1), iota(indices.recorder, depth)), options.dtype ?? "f32");
-}
-
-/**
- * Where each value would have to be inserted into the ascending vector `sorted` to keep it ascending, i32: before equal
- * elements with side "left", behind them with "right". NaN goes to the end. Binary search, one take for every halving.
- */
-export function searchSorted(
-  sorted: Tensor,
-  values: Tensor,
-  options: { readonly side?: "left" | "right" } = {},
-): Tensor {
-  requireArguments("searchSorted", { sorted, values }, options);
-  const { side = "left" } = options;
-  if (!["left", "right"].includes(side))
-    throw new ParameterError("searchSorted", `side must be "left" or "right", got ${JSON.stringify(side)}`);
-  if (sorted.rank !== 1) throw new ShapeError("searchSorted", `sorted must be a vector, got ${show(sorted.shape)}`);
-  const goesOn = side === "left" ? less : lessEqual;
-  const count = sorted.size;
-  let position = broadcasted(values.recorder.scalar(0, "i32"), values.shape);
-  // The answer is built bit by bit: a bit is set if the element before the larger position still belongs in front.
-  for (let bit = 2 ** Math.floor(Math.log2(Math.max(count, 1))); count > 0 && bit >= 1; bit /= 2) {
-    const next = add(position, bit);
-    const element = take(sorted, add(next, -1));
-    const belongs = logicalAnd(lessEqual(next, count), logicalOr(goesOn(element, values), isNaN(values)));
-    position = where(belongs, next, position);
-  }
-  return position;
 }

@@ -23,7 +23,7 @@ const position = (name: "argMax" | "argMin"): KernelOp<PositionAttributes> => ({
     return { kernel: `reduce_${name}`, dtype: x?.dtype ?? "f32", words, workgroups: Math.ceil((outer * inner) / 64) };
   },
   flops: ([x]) => sizeOf(x?.shape ?? []),
-  work: "stream",
+  work: "reduction",
 });
 
 const argMaxOp: KernelOp<PositionAttributes> = /* @__PURE__ */ position("argMax");

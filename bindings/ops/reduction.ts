@@ -19,7 +19,7 @@ import type { AxisOptions, Tensor } from "./tensor.ts";
 import { requireArguments } from "./tensor.ts";
 
 export { argMax, argMin } from "./positions.ts";
-export { cumSum } from "./cumulative.ts";
+export { cumProd, cumSum } from "./cumulative.ts";
 export { sum } from "./broadcasting.ts";
 
 /** The gradient goes to the extreme elements of a slice, shared equally among ties as PyTorch's amax does. */

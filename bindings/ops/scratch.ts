@@ -1,5 +1,5 @@
 // Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, quantized.ts,
-// convolution.ts, convolution-gradient.ts, winograd-plan.ts and fourier.ts, as functions of the parameter words. Too little
+// convolution.ts, convolution-gradient.ts, winograd-plan.ts, fourier.ts and sort-rows.ts, as functions of the parameter words. Too little
 // here is memory corruption there. Knows nothing of tensors. Read next: those files; matrix-scratch.ts for linalg/.
 import type { Preparation } from "./descriptor.ts";
 
@@ -131,6 +131,15 @@ function suitsWinograd(words: readonly number[], read: Plane, written: PaddedPla
   return plain && dense && channels && narrow && n * written.h * written.w >= 96;
 }
 
+/** Whether the kernel of a convolution, or of its input gradient, does it by Winograd's method on the CPU. */
+export function isByWinograd(kernel: string, words: readonly number[]): boolean {
+  const [, h = 0, w = 0, , oh = 0, ow = 0, , , , , , top = 0, left = 0] = words;
+  if (kernel === "conv2d") return suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left });
+  return (
+    kernel === "conv2dInputGradient" && suitsWinograd(words, { h: oh, w: ow }, { h, w, top: 2 - top, left: 2 - left })
+  );
+}
+
 interface Plane {
   readonly h: number;
   readonly w: number;
@@ -158,8 +167,8 @@ function planes(words: readonly number[]): number | undefined {
  * a matrix product, implicit or not. The kernel looks for them wherever it does one of the two.
  */
 export function convolutionPreparation(words: readonly number[]): Preparation | undefined {
-  const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
-  if (!suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left })) {
+  const [, , , c = 0, , , o = 0] = words;
+  if (!isByWinograd("conv2d", words)) {
     const { pixels, groups, depth, isPointwise, isDepthwise } = convolution(words);
     if (isPointwise && depth > 0) return packedColumns([pixels, o, depth], [1, o, 1], 4);
     if (isPointwise || isDepthwise || planes(words) !== undefined) return undefined;
@@ -172,9 +181,8 @@ export function convolutionPreparation(words: readonly number[]): Preparation | 
 
 /** conv2d. */
 export function convolutionScratch(words: readonly number[]): (workers: number) => number {
-  const [n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
-  if (suitsWinograd(words, { h, w }, { h: oh, w: ow, top, left }))
-    return (workers) => workers * winograd(n, c, oh, ow, o);
+  const [n = 0, , , c = 0, oh = 0, ow = 0, o = 0] = words;
+  if (isByWinograd("conv2d", words)) return (workers) => workers * winograd(n, c, oh, ow, o);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
   const planar = planes(words);
   if (planar !== undefined) return (workers) => workers * (planar + depth * 4 * (120 + up(outputs, 8)) + 256);
@@ -190,8 +198,8 @@ export function convolutionScratch(words: readonly number[]): (workers: number) 
 
 /** conv2dInputGradient. */
 export function inputGradientScratch(words: readonly number[]): (workers: number) => number {
-  const [n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
-  if (suitsWinograd(words, { h: oh, w: ow }, { h, w, top: 2 - top, left: 2 - left }))
+  const [n = 0, h = 0, w = 0, c = 0, , , o = 0] = words;
+  if (isByWinograd("conv2dInputGradient", words))
     return (workers) => workers * (winograd(n, o, h, w, c) + 9 * c * o * 4);
   const { pixels, inputs, outputs, groups, depth, image, isPointwise, isDepthwise } = convolution(words);
   const rowsOfFilter = words[7] ?? 0;
@@ -204,8 +212,8 @@ export function inputGradientScratch(words: readonly number[]): (workers: number
 
 /** What conv2dInputGradient can prepare: the same of its filters, turned round. */
 export function inputGradientPreparation(words: readonly number[]): Preparation | undefined {
-  const [, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0, , , , , top = 0, left = 0] = words;
-  if (suitsWinograd(words, { h: oh, w: ow }, { h, w, top: 2 - top, left: 2 - left })) {
+  const [, , , c = 0, , , o = 0] = words;
+  if (isByWinograd("conv2dInputGradient", words)) {
     const { group, groupBytes } = winogradFilters(o, c);
     return { kernel: "conv2dTransformedBack", input: 1, bytes: Math.ceil(c / group) * groupBytes, words: [c, o] };
   }
@@ -243,4 +251,26 @@ export function fourierScratch(n: number, size: number): (workers: number) => nu
       ? up((2 * size + 96) * n + stage(n) + 64, 64)
       : up(8 * (4 * n + 8 * m) + stage(Math.max(2 * n, m)) + 128, 64);
   return (workers) => workers * bytes;
+}
+
+/** Length from which a row is sorted by all workers together: CREW_FROM of assembly/sort-rows.ts. */
+const sortCrewFrom = 32768;
+/** One worker's tables: TABLE_BYTES of assembly/sort-radix.ts. */
+const sortTables = 2 * 4 * 2048 + 64;
+
+/** sort, argSort and topK by sorting: two buffers of entries for each row that is sorted at a time, and everybody's tables. */
+export function sortScratch(rows: number, length: number, entry: number): (workers: number) => number {
+  return (workers) => {
+    const pieces = rows < workers && length >= sortCrewFrom ? 1 : Math.min(rows, workers);
+    return pieces * 2 * up(length * entry, 64) + workers * sortTables;
+  };
+}
+
+/** Up to this part of a row, elements are chosen in a heap: HEAP_SHARE of assembly/sort-top.ts. */
+const heapShare = 8;
+
+/** topK, which sorts where a heap would be large. */
+export function topScratch(rows: number, length: number, k: number, entry: number): (workers: number) => number {
+  if (k > Math.floor(length / heapShare)) return sortScratch(rows, length, entry);
+  return (workers) => workers * up(k * entry, 64);
 }

@@ -37,11 +37,3 @@ export function oneHot(indices: NdArray, depth: number): NdArray {
     at(indices, index.slice(0, -1)) === index[index.length - 1] ? 1 : 0,
   );
 }
-
-/** How many of the sorted values lie before each value (left: smaller ones; right: equal ones too). */
-export function searchSorted(sorted: NdArray, values: NdArray, side: "left" | "right"): NdArray {
-  return build(values.shape, (index) => {
-    const value = at(values, index);
-    return sorted.data.filter((s) => (side === "left" ? s < value : s <= value)).length;
-  });
-}

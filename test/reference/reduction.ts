@@ -1,7 +1,7 @@
 // Reductions of the reference: the elements of each slice are listed, then folded by a plain function.
 // Imports nothing from bindings/. Read next: array.ts.
 import type { NdArray } from "./array.ts";
-import { at, axisOf, build, eachIndex, withEntry } from "./array.ts";
+import { at, axisOf, build, eachIndex, positionOf, withEntry } from "./array.ts";
 
 export interface AxisChoice {
   readonly axis?: number | readonly number[];
@@ -98,13 +98,25 @@ export function lineThrough(x: NdArray, index: readonly number[], axis: number):
   return Array.from({ length: x.shape[axis]! }, (_, i) => at(x, withEntry(index, axis, i)));
 }
 
-export function cumulativeSum(x: NdArray, axis: number, reverse: boolean, exclusive: boolean): NdArray {
-  const a = axisOf(axis, x.shape.length);
-  return build(x.shape, (index) => {
-    const here = index[a]!;
-    const counts = (i: number): boolean => (i === here ? !exclusive : reverse ? i > here : i < here);
-    return total(lineThrough(x, index, a).filter((_, i) => counts(i)));
+/** What `combine` makes of the elements up to each one along an axis, from its neutral element on. */
+export function cumulative(
+  x: NdArray,
+  options: { readonly axis?: number; readonly reverse?: boolean; readonly exclusive?: boolean },
+  combine: (a: number, b: number) => number,
+  identity: number,
+): NdArray {
+  const a = axisOf(options.axis ?? 0, x.shape.length);
+  const data = [...x.data];
+  eachIndex(withEntry(x.shape, a, Math.min(x.shape[a]!, 1)), (index) => {
+    let result = identity;
+    for (let step = 0; step < x.shape[a]!; step++) {
+      const place = withEntry(index, a, options.reverse === true ? x.shape[a]! - 1 - step : step);
+      const next = combine(result, at(x, place));
+      data[positionOf(x.shape, place)] = options.exclusive === true ? result : next;
+      result = next;
+    }
   });
+  return { shape: x.shape, data };
 }
 
 /** The largest of every group of consecutive elements along an axis. */

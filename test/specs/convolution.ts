@@ -123,6 +123,26 @@ const transposed: Sample[] = (
   gradient: false,
 }));
 
+/**
+ * Numbers of one sign, which round most: by Winograd's method and by sums. Their tolerances are those of docs/accuracy.md, because
+ * of 576 terms of one sign no sum of either kind stays within 4; ../convolution-accuracy.test.ts tries more of them.
+ */
+const positive: Sample[] = (
+  [
+    [false, 12],
+    [true, 9],
+  ] as const
+).map(([strict, tolerance]) => ({
+  label: `numbers of one sign${strict ? ", strict" : ""}`,
+  operands: [
+    { shape: [1, 10, 10, 64], domain: [0.5, 1.5] },
+    { shape: [3, 3, 64, 16], domain: [0.5, 1.5] },
+  ],
+  call: (a, b) => athanor.conv2d(a, b, { padding: "same", strict }),
+  reference: (a, b) => reference.conv2d(a, b, { padding: around(1, 1) }),
+  ...{ tolerance: ulpsOfSum(tolerance), gradient: false, gpu: true },
+}));
+
 // Gradients are sums of products too: errors are relative to the largest.
 const ofSums = { floor: 0.5 } as const;
 
@@ -229,6 +249,7 @@ export const convolution: StructuredRows<"conv2d" | "depthwiseConv2d" | "convTra
         { gradient: { ...ofSums, second: false } },
       ),
       ...winograd,
+      ...positive,
       {
         ...convolve("laid out otherwise", [1, 4, 4, 2], [3, 3, 2, 2], { padding: 1 }, { padding: around(1, 1) }),
         operands: [

@@ -44,10 +44,7 @@ function scatterSample(
   };
 }
 
-const sorted = { shape: [7], values: [-3, -1, 0, 0, 0.5, 2, 9] } as const;
-const wanted = { shape: [2, 4], values: [-4, -3, 0, 0.25, 0.5, 8, 9, 10] } as const;
-
-export const indexing: StructuredRows<"take" | "gather" | "scatterAdd" | "oneHot" | "searchSorted"> = {
+export const indexing: StructuredRows<"take" | "gather" | "scatterAdd" | "oneHot"> = {
   take: {
     tolerance: ulps(0),
     samples: [
@@ -98,16 +95,5 @@ export const indexing: StructuredRows<"take" | "gather" | "scatterAdd" | "oneHot
         result: "f32",
       },
     ],
-  },
-  searchSorted: {
-    tolerance: ulps(0),
-    gradient: false,
-    samples: (["left", "right"] as const).map((side): Sample => ({
-      label: side,
-      operands: [sorted, wanted],
-      call: (s, v) => athanor.searchSorted(s, v, { side }),
-      reference: (s, v) => reference.searchSorted(s, v, side),
-      result: "i32",
-    })),
   },
 };

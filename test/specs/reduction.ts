@@ -227,7 +227,6 @@ export const reduction: StructuredRows<
   | "norm"
   | "argMax"
   | "argMin"
-  | "cumSum"
   | "softmax"
   | "logSoftmax"
   | "logSumExp"
@@ -338,43 +337,6 @@ export const reduction: StructuredRows<
   },
   argMax: positionRow("argMax", athanor.argMax as Reduction, (a, b) => a > b),
   argMin: positionRow("argMin", athanor.argMin as Reduction, (a, b) => a < b),
-  cumSum: {
-    tolerance: ulpsOfSum(2),
-    samples: (
-      [
-        [{}, "[3,4,5] default", [3, 4, 5], "contiguous"],
-        [{ axis: 1, reverse: true }, "[3,5] reverse", [3, 5], "transposed"],
-        [{ axis: -1, exclusive: true }, "[3,5] exclusive", [3, 5], "sliced"],
-        [{ axis: 0, exclusive: true, reverse: true }, "[17] both", [17], "contiguous"],
-        [{}, "[5000] long", [5000], "contiguous"],
-        [{}, "[0]", [0], "contiguous"],
-      ] as const
-    ).map(([options, label, shape, layout]): Sample => {
-      const {
-        axis = 0,
-        reverse = false,
-        exclusive = false,
-      } = options as { axis?: number; reverse?: boolean; exclusive?: boolean };
-      const isLong = shape[0] === 5000;
-      return {
-        label,
-        operands: [{ shape, layout }],
-        call: (x) => athanor.cumSum(x, options),
-        // The naive sum of every prefix is quadratic: long ones are added up as they go.
-        reference: (x) => (isLong ? running(x) : reference.cumulativeSum(x, axis, reverse, exclusive)),
-        ...(isLong ? { gradient: false as const } : {}),
-      };
-    }),
-    errors: [
-      {
-        label: "axis outside",
-        shapes: [[2, 3]],
-        call: (x) => athanor.cumSum(x, { axis: 2 }),
-        error: "ShapeError",
-        message: "cumSum: axis 2 does not exist in a tensor of 2 axes: valid axes are -2 to 1",
-      },
-    ],
-  },
   // Rounding x − max costs |x − max|/2 ulp in the exponential: up to 8 ulp for values 10 apart, as in PyTorch.
   softmax: softRow("softmax", athanor.softmax, reference.softmax, ulps(12)),
   logSoftmax: softRow("logSoftmax", athanor.logSoftmax, reference.logSoftmax, ulps(4, 1e-6)),
@@ -415,8 +377,3 @@ export const reduction: StructuredRows<
     ],
   },
 };
-
-function running(x: NdArray): NdArray {
-  let sum = 0;
-  return { shape: x.shape, data: x.data.map((value) => (sum += value)) };
-}

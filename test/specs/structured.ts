@@ -9,6 +9,7 @@ import { convolution } from "./convolution.ts";
 import { convolutionRanks } from "./convolution-ranks.ts";
 import { creation } from "./creation.ts";
 import type { ElementwiseName } from "./elementwise.ts";
+import { cumulative } from "./cumulative.ts";
 import { eig } from "./eig.ts";
 import { fourier } from "./fourier.ts";
 import { indexing } from "./indexing.ts";
@@ -19,6 +20,7 @@ import { pooling } from "./pooling.ts";
 import { quantization } from "./quantization.ts";
 import { reduction } from "./reduction.ts";
 import { loops, sequence } from "./sequence.ts";
+import { sorting } from "./sorting.ts";
 import type { ParametricSpec, StructuredSpec } from "./spec.ts";
 import { singular } from "./singular.ts";
 import { systems } from "./systems.ts";
@@ -39,9 +41,11 @@ export const withOptions: Readonly<Record<keyof typeof parametric, ParametricSpe
 
 const families = {
   ...reduction,
+  ...cumulative,
   ...movement,
   ...assembling,
   ...indexing,
+  ...sorting,
   ...contraction,
   ...convolution,
   ...convolutionRanks,

@@ -3,6 +3,8 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
+import type { KernelCall, Work } from "../../ops/descriptor.ts";
+import { isByWinograd } from "../../ops/scratch.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
 import type { Company } from "./company.ts";
 import { Forms } from "./forms.ts";
@@ -73,6 +75,10 @@ export class WasmBackend implements Backend {
 
   hasKernel(kernel: string, dtype: DType): boolean {
     return this.kernels.has(kernel, dtype);
+  }
+
+  classOf({ kernel, words }: KernelCall): Work | undefined {
+    return isByWinograd(kernel, words) ? "winograd" : undefined;
   }
 
   started(): Promise<void> {

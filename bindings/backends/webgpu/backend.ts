@@ -4,14 +4,17 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
+import type { KernelCall, Work } from "../../ops/descriptor.ts";
 import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
 import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import { isByWinograd } from "./convolution-shader.ts";
 import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
 import type { Choose } from "./dispatches.ts";
 import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
+import { folds } from "./fold-variants.ts";
 import { shaders } from "./generated/shaders.ts";
 import { refusesSizes, wordBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
@@ -19,10 +22,15 @@ import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
 import { ShaderLibrary } from "./shader-library.ts";
 import { GPUStorage, widen } from "./storage.ts";
+import type { Bench } from "./tuner.ts";
 import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
-import type { Tuned, Variant } from "./variants.ts";
+import type { ProductShape, Tuned, Variant } from "./variants.ts";
+import { productVariants } from "./variants.ts";
 import { wordsFor } from "./words.ts";
+
+const isVariant = (name: string): boolean =>
+  [productVariants, folds].some(({ variantOf }) => variantOf(name) !== undefined);
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
@@ -111,7 +119,7 @@ class GPUBackend implements WebGPUBackend {
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
     this.#library = new ShaderLibrary(shaders, device.adapter.features);
-    this.#tuner = new Tuner(device.limits);
+    this.#tuner = new Tuner(device.limits, isVariant);
     if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }
 
@@ -153,6 +161,12 @@ class GPUBackend implements WebGPUBackend {
     return this.#library.has(kernel, dtype);
   }
 
+  classOf(call: KernelCall): Work | undefined {
+    const choose = (kernel: string, shape: ProductShape): Variant =>
+      this.#tuner.variantFor(productVariants, kernel, shape);
+    return isByWinograd(call, this.#device.limits, choose) ? "winograd" : undefined;
+  }
+
   upload(data: TypedArray, dtype: DType): Storage {
     const reason = refusal(dtype);
     if (reason !== undefined) throw new BackendError("tensor", reason);
@@ -189,7 +203,7 @@ class GPUBackend implements WebGPUBackend {
   }
 
   compile(segment: Segment): WebGPUProgram {
-    return this.#compile(segment, (...product) => this.#tuner.choose(...product));
+    return this.#compile(segment, (...kernel) => this.#tuner.choose(...kernel));
   }
 
   get tuned(): Tuned {
@@ -202,7 +216,7 @@ class GPUBackend implements WebGPUBackend {
 
   async tune({ milliseconds = 200, evenInSoftware = false } = {}): Promise<number> {
     if (this.#device.adapter.isFallback && !evenInSoftware) return 0;
-    const compile = (segment: Segment, variant: Variant): WebGPUProgram => this.#compile(segment, () => variant);
+    const compile: Bench["compile"] = (segment, choose) => this.#compile(segment, choose);
     return await this.#tuner.measure({ backend: this, compile, time: this.timings }, milliseconds);
   }
 

@@ -2,16 +2,19 @@
 // the variant for them, and vectors where channels come in fours. Groups of few channels have entry points of their own and no
 // tiles; Winograd's method is a variant. Words and bindings are those of shaders/conv2d*.wgsl.
 // Read next: matmul-shader.ts, winograd-shader.ts, tile.ts, variants.ts.
+import type { KernelCall } from "../../ops/descriptor.ts";
 import type { KernelStep, Segment, Slot } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
 import { finished, isWholeArray, sliceOf, sumOfSlices } from "./matmul-shader.ts";
+import type { GPULimits } from "./description.ts";
 import type { Dispatch } from "./operands.ts";
 import { sampleSegment } from "./sample.ts";
 import type { Loads } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, TileName, Variant } from "./variants.ts";
-import { tiles } from "./variants.ts";
+import { productVariants, tiles } from "./variants.ts";
+import type { Winograd } from "./winograd-shader.ts";
 import { winogradDispatches, winogradOf } from "./winograd-shader.ts";
 
 /** One of the three as a product: a row for each pixel or tap. */
@@ -98,6 +101,33 @@ function named(words: readonly number[]): Words {
   };
 }
 
+/** The convolution as a product, with what Winograd's method would make of it where it can be used. */
+function shapeOf({ sizes }: Product, kernel: string, words: readonly number[], limits: GPULimits): ConvolutionShape {
+  const { left, right, ...product } = sizes(named(words));
+  const winograd = winogradOf(kernel, words, limits);
+  return { shape: { batches: named(words).groups, ...product, winograd }, left, right, winograd };
+}
+
+interface ConvolutionShape {
+  readonly shape: ProductShape;
+  /** The channels of the two operands of which four may be neighbours. */
+  readonly left: number;
+  readonly right: number;
+  readonly winograd: Winograd | undefined;
+}
+
+/** Whether a call is a convolution that is done by Winograd's method with the variant that is chosen for it. */
+export function isByWinograd(
+  { kernel, entry, words }: KernelCall,
+  limits: GPULimits,
+  choose: (kernel: string, shape: ProductShape) => Variant,
+): boolean {
+  const product = products[kernel];
+  if (product === undefined || entry !== "main") return false;
+  const { shape, winograd } = shapeOf(product, kernel, words, limits);
+  return winograd !== undefined && choose(kernel, shape).isWinograd === true;
+}
+
 /** The launches of a convolution, or of one of its gradients, whose result has elements. */
 export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const product = products[step.kernel];
@@ -109,11 +139,9 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
     return [finished(step, slots, workshop, text, { entry, groups, slice: 1 })];
   }
   const words = named(step.words);
-  const { left, right, ...sizes } = product.sizes(words);
-  const winograd = winogradOf(step.kernel, step.words, workshop.limits);
-  const shape = { batches: words.groups, ...sizes, winograd };
+  const { shape, left, right, winograd } = shapeOf(product, step.kernel, step.words, workshop.limits);
   const sample = (): Segment => sampleSegment(step.kernel, step.words, product.elements(words));
-  const variant = fitting(product, workshop.choose(step.kernel, shape, sample));
+  const variant = fitting(product, workshop.choose(productVariants, step.kernel, shape, sample));
   if (winograd !== undefined && variant.isWinograd === true)
     return winogradDispatches(step, slots, workshop, tiles[variant.tile], winograd);
   const tile = tiles[variant.tile];

@@ -25,6 +25,8 @@ export interface GPULimits {
   readonly maxWorkgroupsPerDimension: number;
   /** Memory shared by one workgroup. */
   readonly maxWorkgroupStorage: number;
+  /** Invocations of a subgroup at least; 0 where shaders may not use subgroups. */
+  readonly minSubgroupSize: number;
   /** Alignment of an offset into a uniform buffer. */
   readonly uniformAlignment: number;
 }

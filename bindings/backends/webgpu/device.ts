@@ -4,7 +4,7 @@
 import { BackendError } from "../../core/errors.ts";
 import type { AdapterDescription, GPULimits } from "./description.ts";
 import { findGPU, firstLines } from "./find.ts";
-import { featuresOf, languageFeaturesOf, limitsOf, readLimits } from "./limits.ts";
+import { featuresOf, languageFeaturesOf, limitsOf, readLimits, subgroupSizeOf } from "./limits.ts";
 import { Submission } from "./submission.ts";
 
 const mapRead = 0x1; // GPUMapMode.READ
@@ -29,11 +29,11 @@ export class Device {
   #tail: Promise<void> = Promise.resolve();
   #reject: (error: BackendError) => void = () => undefined;
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[], within?: Partial<GPULimits>) {
+  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[], limits: GPULimits) {
     this.gpu = gpu;
     this.origin = origin;
     this.adapter = adapter;
-    this.limits = readLimits(gpu.limits, within);
+    this.limits = limits;
     this.lost = new Promise<never>((_, reject) => {
       this.#reject = reject;
     });
@@ -192,7 +192,7 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
       device,
       describe(adapter, [...features, ...languageFeaturesOf(gpu, among)]),
       [gpu, adapter],
-      options.limits,
+      readLimits(device.limits, subgroupSizeOf(adapter, features), options.limits),
     );
   } catch (error) {
     return {

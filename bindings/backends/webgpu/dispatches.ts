@@ -1,23 +1,22 @@
 // Turns the steps of a segment into launches: which shader, which slots at which bindings, which numbers.
 // Steps without elements vanish; what this device cannot do is refused here, before anything runs.
-// Read next: map-shader.ts, reduce-shader.ts, row-shader.ts and kernel-shader.ts, one for each kind of step.
+// Read next: map-shader.ts, row-launch.ts and kernel-shader.ts, one for each kind of step.
 import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
 import type { Segment, Slot, SlotView, Step } from "../../graph/step.ts";
 import { convolutionDispatches, isConvolution } from "./convolution-shader.ts";
 import type { GPULimits } from "./description.ts";
-import { foldByRule } from "./fold-variants.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import { mapDispatches } from "./map-shader.ts";
 import { matmulDispatches } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { ownDispatch } from "./own-shader.ts";
 import { inParts } from "./parts.ts";
-import { reduceDispatches } from "./reduce-shader.ts";
-import { rowDispatch } from "./row-shader.ts";
+import { foldDispatches, rowKernelDispatch } from "./row-launch.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
-import type { ProductShape, Variant } from "./variants.ts";
+import { isSorting, placeDispatches, sortDispatches } from "./sort-shader.ts";
+import type { Family } from "./tuner.ts";
 
 /** A number of the run that a hand-written shader reads as a buffer of one element. */
 export interface ScalarOperand {
@@ -64,35 +63,43 @@ export interface Workshop {
   readonly limits: GPULimits;
   /** Makes a slot for partial results. */
   readonly temporary: (dtype: DType, size: number) => number;
-  /** The variant for a product of this shape. */
   readonly choose: Choose;
 }
 
-/** Chooses a way to compute a product; `sample` is a segment of it alone, to be measured. */
-export type Choose = (kernel: string, shape: ProductShape, sample: () => Segment) => Variant;
+/** Chooses a way to run a kernel for a shape; `sample` is a segment of it alone, to be measured. */
+export type Choose = <Shape, Variant>(
+  family: Family<Shape, Variant>,
+  kernel: string,
+  shape: Shape,
+  sample: () => Segment,
+) => Variant;
 
 function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
-  const { library, limits, temporary } = workshop;
+  const { library, limits } = workshop;
   switch (step.kind) {
     case "map":
       return sizeOf(step.shape) === 0 ? [] : mapDispatches(step, slots, library, limits);
     case "reduce":
-      return step.outer * step.inner === 0 ? [] : reduceDispatches(step, slots, library, temporary);
+      return step.outer * step.inner === 0 ? [] : foldDispatches(step, slots, workshop);
     case "kernel": {
       // Made even where nothing runs, so that a missing kernel is always told.
       const isNothing = step.workgroups === 0 || step.outputs.every((view) => isEmpty(view, slots));
       const isOurs = !isNothing && step.own === undefined && library.has(step.kernel, step.dtype);
       if (isOurs && step.kernel === "matmul") return matmulDispatches(step, slots, workshop);
       if (isOurs && isConvolution(step.kernel)) return convolutionDispatches(step, slots, workshop);
+      if (isSorting(step.kernel) && library.has(step.kernel, step.dtype))
+        return isNothing ? [] : sortDispatches(step, workshop);
+      if (isOurs && step.kernel === "place") return placeDispatches(step, slots, workshop);
       const make = step.own === undefined ? kernelDispatch : ownDispatch;
       const dispatch = make(step, slots, library);
       return isNothing ? [] : [dispatch];
     }
     case "rowKernel": {
-      const dispatch = rowDispatch(step, slots, library, foldByRule(step));
+      const dispatch = rowKernelDispatch(step, slots, workshop);
       // What lies in parts takes more buffers than were counted when the steps were joined.
-      const isTooMuch = countBuffers(inParts(dispatch, slots, limits)) > limits.maxStorageBuffers;
-      return isTooMuch ? step.steps.flatMap((own) => launchesOf(own, slots, workshop)) : [dispatch];
+      const isOne =
+        dispatch !== undefined && countBuffers(inParts(dispatch, slots, limits)) <= limits.maxStorageBuffers;
+      return isOne ? [dispatch] : step.steps.flatMap((own) => launchesOf(own, slots, workshop));
     }
     case "strips":
       throw new BackendError(step.label, "a strip loop is for the CPU: this is a defect of athanor; please report it");

@@ -11,6 +11,22 @@ import type { ShaderLibrary } from "./shader-library.ts";
 /** Rows at least this long are searched by a whole workgroup where the file has an entry point for it. */
 const cooperativeLength = 64;
 
+/** What stands at "combine" of a scan. The rounding of a carried sum is carried with it. */
+const scans: Readonly<Record<string, string>> = {
+  cumsum: `fn identity() -> Scalar { return Scalar(0); }
+fn combine(a: Scalar, b: Scalar) -> Scalar { return a + b; }
+fn after(carry: vec2<Scalar>, value: Scalar) -> Scalar { return carry.x + (carry.y + value); }
+fn advance(carry: vec2<Scalar>, total: Scalar) -> vec2<Scalar> {
+  let rest = total + carry.y;
+  let next = carry.x + rest;
+  return vec2<Scalar>(next, rest - (next - carry.x));
+}`,
+  cumprod: `fn identity() -> Scalar { return Scalar(1); }
+fn combine(a: Scalar, b: Scalar) -> Scalar { return a * b; }
+fn after(carry: vec2<Scalar>, value: Scalar) -> Scalar { return carry.x * value; }
+fn advance(carry: vec2<Scalar>, total: Scalar) -> vec2<Scalar> { return vec2<Scalar>(carry.x * total, Scalar(0)); }`,
+};
+
 /** The dispatch of a kernel step with at least one workgroup. Throws a BackendError if there is no such kernel. */
 export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library: ShaderLibrary): Dispatch {
   const template = library.template(step.kernel);
@@ -26,7 +42,9 @@ export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library
       `the kernel ${step.kernel} writes whole buffers; an output at an offset was asked for`,
     );
   }
-  const text = withReads(insert(template, "dot", library.dotText), [{ name: "x", view: step.inputs[0] }]);
+  const scan = scans[step.kernel];
+  const filled = scan === undefined ? insert(template, "dot", library.dotText) : insert(template, "combine", scan);
+  const text = withReads(filled, [{ name: "x", view: step.inputs[0] }]);
   return templateDispatch(step, slots, library, text, launchOf(step, template));
 }
 

@@ -13,7 +13,7 @@ const wantedLimits = [
 const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const;
 
 /** Extensions of the shading language this backend can make use of. */
-const wantedLanguageFeatures = ["packed_4x8_integer_dot_product"] as const;
+const wantedLanguageFeatures = ["packed_4x8_integer_dot_product", "subgroup_id"] as const;
 
 /** Every optional feature this backend can make use of, as far as the adapter has it and `among` names it. */
 export function featuresOf(adapter: GPUAdapter, among: readonly string[] = wantedFeatures): GPUFeatureName[] {
@@ -27,19 +27,30 @@ export function languageFeaturesOf(gpu: GPU, among: readonly string[] = wantedLa
   return wantedLanguageFeatures.filter((name) => wgslLanguageFeatures?.has(name) === true && among.includes(name));
 }
 
+/** Invocations of a subgroup at least, where subgroups are among the features in use; else 0. */
+export function subgroupSizeOf(adapter: GPUAdapter, features: readonly string[]): number {
+  // Where a runtime does not tell, 4 is the least that any has.
+  return features.includes("subgroups") ? (adapter.info.subgroupMinSize ?? 4) : 0;
+}
+
 /** The adapter's own limits, to be requested instead of the defaults (128 MiB a binding, 8 buffers). */
 export function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
 }
 
 /** The limits of a device, in this backend's words; `within` narrows them to those of a smaller device. */
-export function readLimits(limits: GPUSupportedLimits, within: Partial<GPULimits> = {}): GPULimits {
+export function readLimits(
+  limits: GPUSupportedLimits,
+  minSubgroupSize: number,
+  within: Partial<GPULimits> = {},
+): GPULimits {
   const own: GPULimits = {
     maxBufferSize: limits.maxBufferSize,
     maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
+    minSubgroupSize,
     uniformAlignment: Math.max(limits.minUniformBufferOffsetAlignment, 16),
   };
   const narrowed = Object.entries(own).map(([name, value]: [string, number]) => {

@@ -15,7 +15,7 @@ import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
 import { tiled, tileM, tileN } from "./tile.ts";
 import type { ProductShape, Variant } from "./variants.ts";
-import { suits, tiles } from "./variants.ts";
+import { productVariants, suits, tiles } from "./variants.ts";
 
 /** The sizes behind the words of a product. */
 export function productShape(words: readonly number[]): ProductShape {
@@ -27,7 +27,7 @@ export function productShape(words: readonly number[]): ProductShape {
 export function matmulDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const { limits, choose, temporary } = workshop;
   const shape = productShape(step.words);
-  const variant = choose("matmul", shape, () => productSegment(shape));
+  const variant = choose(productVariants, "matmul", shape, () => productSegment(shape));
   if (variant.tile === "rows" && suits(variant, shape, limits)) return [rowsDispatch(step, slots, workshop)];
   const tile = tiles[variant.tile === "rows" ? "32x32/4x4" : variant.tile];
   const { batches, m, n, k } = shape;

@@ -99,7 +99,7 @@ export class Pipelines {
       label,
       entries: used(dispatch).map((own) => layoutEntry(dispatch, own)),
     });
-    const module = gpu.createShaderModule({ label, code: text });
+    const module = gpu.createShaderModule({ label, code: withExtensions(text) });
     return {
       layout,
       descriptor: {
@@ -109,6 +109,11 @@ export class Pipelines {
       },
     };
   }
+}
+
+/** The text with the extensions it makes use of, on its first line so that the numbers of lines stay. */
+function withExtensions(text: string): string {
+  return /\bsubgroup[A-Z]\w*\(/.test(text) ? `enable subgroups; ${text}` : text;
 }
 
 /** The bindings of a dispatch without uniform blocks that have no words. */

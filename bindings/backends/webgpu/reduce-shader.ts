@@ -4,6 +4,14 @@
 import type { DType } from "../../core/dtype.ts";
 import { fromStorage, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { Attachment, ReduceStep, Slot } from "../../graph/step.ts";
+import {
+  acrossText,
+  hasSubgroupFold,
+  subgroupParameters,
+  threadOf,
+  togetherBySubgroups,
+  togetherInMemory,
+} from "./across.ts";
 import type { Pasted } from "./attachment.ts";
 import { insert, paste, pasteEpilogue, plain, retypeOutput } from "./attachment.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
@@ -15,7 +23,7 @@ const serialLength = 32;
 const serialColumns = 4096;
 /** The most elements one workgroup folds when there are too few results to keep the GPU busy otherwise. */
 const chunkLength = 4096;
-/** With this many results, rows are not cut. */
+/** With this many results, rows are not cut; with this many workgroups, small ones keep a GPU as busy as large ones. */
 const enoughResults = 1024;
 
 interface Pass {
@@ -41,6 +49,7 @@ export function reduceDispatches(
   slots: readonly Slot[],
   library: ShaderLibrary,
   temporary: (dtype: DType, size: number) => number,
+  usesSubgroups = false,
 ): Dispatch[] {
   const template = library.template("reduce") ?? "";
   const passes = planPasses(step.outer, step.length, step.inner);
@@ -72,6 +81,8 @@ export function reduceDispatches(
     text = insert(text, "load", load.text);
     text = insert(text, "combine", combineText(step.combiner, step.dtype));
     text = insert(text, "epilogue", epilogue.text);
+    text = insert(text, "size", `const SIZE = ${results >= enoughResults ? "64u" : "256u"};`);
+    text = insertAcross(text, step, library, usesSubgroups && !pass.isSerial && hasSubgroupFold(step.dtype));
     input = { slot: output, offset: 0, dtype: step.dtype };
     return {
       label: isLast ? step.label : `${step.label} (part ${String(at + 1)})`,
@@ -82,6 +93,21 @@ export function reduceDispatches(
       blocks: [words.map((value): Word => ({ value })), load.block.words, epilogue.block.words],
     };
   });
+}
+
+/** How the invocations of `cooperative` put their parts together. */
+function insertAcross(
+  template: string,
+  { combiner, dtype }: ReduceStep,
+  { hasSubgroupId }: ShaderLibrary,
+  usesSubgroups: boolean,
+): string {
+  const parts = { suffix: "", combiner, dtype };
+  const together = usesSubgroups ? togetherBySubgroups([parts]) : togetherInMemory([parts]);
+  let text = insert(template, "across", usesSubgroups ? acrossText(parts) : "");
+  text = insert(text, "builtins", usesSubgroups ? subgroupParameters(hasSubgroupId) : "");
+  text = insert(text, "thread", `let thread = ${usesSubgroups ? threadOf(hasSubgroupId) : "invocation"};`);
+  return insert(text, "together", together.join("\n"));
 }
 
 function loadPlainly(from: DType | undefined, to: DType): Pasted {

@@ -5,7 +5,17 @@
 import type { Expression } from "../../expr/expression.ts";
 import { letOf, toStorage, wgslStorageType, wgslType } from "../../expr/to-wgsl.ts";
 import type { RowKernelStep, Slot } from "../../graph/step.ts";
-import type { FoldVariant } from "./fold-variants.ts";
+import type { Parts } from "./across.ts";
+import {
+  acrossText,
+  hasSubgroupFold,
+  subgroupParameters,
+  threadOf,
+  togetherBySubgroups,
+  togetherInMemory,
+  togetherInSubgroup,
+} from "./across.ts";
+import type { SharedRows } from "./fold-variants.ts";
 import { workgroupOf } from "./fold-variants.ts";
 import type { Dispatch } from "./operands.ts";
 import { Block } from "./operands.ts";
@@ -28,14 +38,18 @@ export function rowDispatch(
   step: RowKernelStep,
   slots: readonly Slot[],
   library: ShaderLibrary,
-  variant: FoldVariant,
+  wanted: SharedRows,
 ): Dispatch {
+  const folds = step.steps.filter((own) => own.kind === "reduce");
+  const usesSubgroups = wanted.usesSubgroups && folds.every(({ dtype }) => hasSubgroupFold(dtype));
+  const variant = { ...wanted, usesSubgroups };
+  const { hasSubgroupId } = library;
   const block = new Block();
   block.add("rows", "u32", { value: step.rows });
   block.add("length", "u32", { value: step.length });
   const operands = new RowOperands(step, block);
   const program = new RowProgram(step, slots, operands);
-  const size = workgroupOf(variant);
+  const size = workgroupOf(variant.lanes);
   const body = new Body(program, variant, step.length);
   body.write();
   const bindings = operands.bindings();
@@ -48,8 +62,9 @@ ${program.folds.map((fold, at) => foldText(fold, at, variant)).join("\n")}
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
+  @builtin(local_invocation_index) invocation: u32,${usesSubgroups ? subgroupParameters(hasSubgroupId) : ""}
 ) {
+  let thread = ${usesSubgroups ? threadOf(hasSubgroupId) : "invocation"};
   let lane = thread % LANES;
   let own = linear_workgroup(group, groups) * (SIZE / LANES) + thread / LANES;
   // Invocations without a row go along with the others, for barriers are for all, and store nothing.
@@ -69,19 +84,23 @@ ${[...operands.lines, ...body.lines].map((line) => `  ${line}`).join("\n")}
 }
 
 /** The operation of a fold under names of its own, and the memory in which its parts meet. */
-function foldText({ combiner, dtype }: Fold, at: number, { lanes }: FoldVariant): string {
+function foldText({ combiner, dtype }: Fold, at: number, { lanes, usesSubgroups }: SharedRows): string {
   const type = wgslStorageType(dtype);
   const own = combineText(combiner, dtype)
     .replace(/\b(identity|combine)\(/g, `$1${String(at)}(`)
     .replaceAll("Scalar", type);
-  return lanes === 1 ? own : `${own}\nvar<workgroup> shared${String(at)}: array<${type}, SIZE>;`;
+  const isWhole = lanes === workgroupOf(lanes);
+  const across = usesSubgroups && isWhole ? acrossText({ suffix: String(at), combiner, dtype }) : "";
+  const hasMemory = lanes > 1 && (isWhole || !usesSubgroups);
+  const memory = hasMemory ? `var<workgroup> meeting${String(at)}: array<${type}, SIZE>;` : "";
+  return [own, across, memory].filter((part) => part !== "").join("\n");
 }
 
 /** The statements of a row kernel. */
 class Body {
   readonly lines: string[] = [];
   readonly #program: RowProgram;
-  readonly #variant: FoldVariant;
+  readonly #variant: SharedRows;
   /** Elements of each invocation, rounded up to a power of two. */
   readonly #perLane: number;
   /** Names of what is the same for a whole row. */
@@ -92,7 +111,7 @@ class Body {
   readonly #firsts = new Map<Expression, number>();
   #next = 0;
 
-  constructor(program: RowProgram, variant: FoldVariant, length: number) {
+  constructor(program: RowProgram, variant: SharedRows, length: number) {
     this.#program = program;
     this.#variant = variant;
     this.#perLane = 2 ** Math.ceil(Math.log2(Math.ceil(length / variant.lanes)));
@@ -178,7 +197,7 @@ class Body {
     }
     this.#loop(inside, isCut);
     if (isCut) for (const { at } of own) this.lines.push(`fold${at} = combine${at}(sum${at}, fold${at});`);
-    if (own.length > 0) this.#putTogether(own.map(({ at }) => at));
+    if (own.length > 0) this.#putTogether(own.map(({ fold, at }) => ({ ...fold, suffix: at })));
   }
 
   #loop(inside: readonly string[], isCut: boolean): void {
@@ -233,21 +252,11 @@ class Body {
   }
 
   /** Each fold of the invocations of a row as `total`, known to all of them. */
-  #putTogether(folds: readonly string[]): void {
-    if (this.#variant.lanes === 1) {
-      for (const at of folds) this.lines.push(`let total${at} = fold${at};`);
-      return;
-    }
-    for (const at of folds) this.lines.push(`shared${at}[thread] = fold${at};`);
-    this.lines.push(
-      "for (var width = LANES / 2u; width > 0u; width >>= 1u) {",
-      "  workgroupBarrier();",
-      "  if (lane < width) {",
-      ...folds.map((at) => `    shared${at}[thread] = combine${at}(shared${at}[thread], shared${at}[thread + width]);`),
-      "  }",
-      "}",
-      "workgroupBarrier();",
-    );
-    for (const at of folds) this.lines.push(`let total${at} = shared${at}[thread - lane];`);
+  #putTogether(folds: readonly Parts[]): void {
+    const { lanes, usesSubgroups } = this.#variant;
+    if (lanes === 1) this.lines.push(...folds.map(({ suffix: at }) => `let total${at} = fold${at};`));
+    else if (!usesSubgroups) this.lines.push(...togetherInMemory(folds));
+    else if (lanes === workgroupOf(lanes)) this.lines.push(...togetherBySubgroups(folds));
+    else this.lines.push(...togetherInSubgroup(folds, lanes));
   }
 }

@@ -1,6 +1,8 @@
 // Segments of one kernel on buffers of its own: what is run to find out how long a kernel takes on this device.
 // Knows slots and words, no shader. Read next: tuner.ts, which measures them.
-import type { Segment } from "../../graph/step.ts";
+import { input } from "../../expr/expression.ts";
+import { div, exp, sub } from "../../expr/primitives/index.ts";
+import type { MapStep, ReduceStep, Segment, Slot, SlotView } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
 import type { ProductShape } from "./variants.ts";
 
@@ -39,4 +41,71 @@ export function sampleSegment(
 export function productSegment({ batches, m, n, k }: ProductShape): Segment {
   const words = [batches, 1, m, n, k, k, 1, m * k, 0, n, 1, k * n, 0];
   return sampleSegment("matmul", words, [batches * m * k, batches * k * n, batches * m * n]);
+}
+
+/** Sums along rows. */
+export function sumSegment(rows: number, length: number): Segment {
+  return {
+    slots: [
+      { kind: "input", index: 0, dtype: "f32", size: rows * length },
+      { kind: "output", index: 0, dtype: "f32", size: rows },
+    ],
+    steps: [fold("sum", rows, length, 0, 1)],
+    buffers: [],
+  };
+}
+
+/** The softmax of rows, as a row kernel. */
+export function softmaxSegment(rows: number, length: number): Segment {
+  const value = input(0, "f32");
+  const isFlat = rows === 1;
+  const across: SlotView = { ...whole(1, "f32"), strides: isFlat ? [0] : [1, 0] };
+  const along: SlotView = { ...whole(0, "f32"), strides: isFlat ? [1] : [length, 1] };
+  const shape = isFlat ? [length] : [rows, length];
+  const exponential: MapStep = {
+    kind: "map",
+    label: "softmax",
+    shape,
+    expression: exp(sub(value, input(1, "f32"))),
+    inputs: [along, across],
+    output: { ...along, slot: 2 },
+  };
+  const quotient: MapStep = {
+    ...exponential,
+    expression: div(value, input(1, "f32")),
+    inputs: [
+      { ...along, slot: 2 },
+      { ...across, slot: 3 },
+    ],
+    output: { ...along, slot: 4 },
+  };
+  const steps = [fold("max", rows, length, 0, 1), exponential, fold("sum", rows, length, 2, 3), quotient];
+  const between = (size: number): Slot => ({ kind: "temporary", buffer: -1, dtype: "f32", size });
+  return {
+    slots: [
+      { kind: "input", index: 0, dtype: "f32", size: rows * length },
+      between(rows),
+      between(rows * length),
+      between(rows),
+      { kind: "output", index: 0, dtype: "f32", size: rows * length },
+    ],
+    steps: [{ kind: "rowKernel", label: "softmax", rows, length, steps, hidden: [1, 2, 3] }],
+    buffers: [],
+  };
+}
+
+function fold(combiner: ReduceStep["combiner"], rows: number, length: number, from: number, to: number): ReduceStep {
+  return {
+    kind: "reduce",
+    label: combiner,
+    combiner,
+    dtype: "f32",
+    outer: rows,
+    length,
+    inner: 1,
+    input: whole(from, "f32"),
+    prologue: undefined,
+    epilogue: undefined,
+    output: whole(to, "f32"),
+  };
 }

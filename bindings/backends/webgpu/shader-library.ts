@@ -24,12 +24,23 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
   indexAdd: ["f32", "i32", "u32"],
   scatterAdd: ["f32", "i32", "u32"],
   iota: ["i32"],
+  sort: generic,
+  searchSorted: ["f32", "i32", "u32"],
 };
 
 /** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
-const parts: readonly string[] = ["prelude", "matmulRows", "winograd"];
+const parts: readonly string[] = ["prelude", "matmulRows", "winograd", "sortMerge"];
 
-const foldKernels: readonly string[] = ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"];
+/** Kernels that are made from the file of another name. */
+const fileOf: Readonly<Record<string, string>> = {
+  reduce_sum: "reduce",
+  reduce_prod: "reduce",
+  reduce_max: "reduce",
+  reduce_min: "reduce",
+  argSort: "sort",
+  cumprod: "cumsum",
+  topK: "sort",
+};
 
 const packedDot = "fn dot_bytes(a: u32, b: u32) -> i32 { return dot4I8Packed(a, b); }";
 // A signed byte is what an arithmetic shift leaves of a word that begins with it.
@@ -46,22 +57,26 @@ export class ShaderLibrary {
   /** The function `dot_bytes`, in one instruction where the shading language has it. */
   readonly dotText: string;
 
+  /** Whether the shading language has the numbers of subgroups. */
+  readonly hasSubgroupId: boolean;
+
   /** `features`: optional features of the device and of its shading language. */
   constructor(shaders: Readonly<Record<string, string>>, features: readonly string[]) {
     this.dotText = features.includes("packed_4x8_integer_dot_product") ? packedDot : plainDot;
+    this.hasSubgroupId = features.includes("subgroup_id");
     this.#shaders = shaders;
     this.#prelude = declarationsOf(shaders.prelude ?? "");
   }
 
   /** Whether a kernel of this name can be made for this type. */
   has(kernel: string, dtype: DType): boolean {
-    const name = foldKernels.includes(kernel) ? "reduce" : kernel;
+    const name = fileOf[kernel] ?? kernel;
     return !parts.includes(name) && name in this.#shaders && (genericKernels[name] ?? ["f32"]).includes(dtype);
   }
 
   /** The text of a kernel file, or undefined. */
   template(kernel: string): string | undefined {
-    return kernel === "prelude" ? undefined : this.#shaders[kernel];
+    return kernel === "prelude" ? undefined : (this.#shaders[kernel] ?? this.#shaders[fileOf[kernel] ?? ""]);
   }
 
   /** A complete shader: the alias of `Scalar` where it is used, the prelude declarations that are reached, and the text. */

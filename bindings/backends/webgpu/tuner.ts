@@ -1,17 +1,32 @@
-// Measures the variants of products and convolutions on this device, for shapes that were met, and remembers the best by bucket
+// Measures the variants of products, convolutions and folds on this device, for shapes that were met, and remembers the best by bucket
 // of shapes. What was measured is a plain map, to be kept with a machine's profile and adopted at the next start; programs
-// compiled afterwards use it. Nothing is measured unless somebody asks. Knows no engine. Read next: variants.ts, sample.ts.
+// compiled afterwards use it. Nothing is measured unless somebody asks. Knows no engine. Read next: variants.ts and
+// fold-variants.ts, the families of variants; sample.ts.
 import type { Segment } from "../../graph/step.ts";
 import type { Backend, KernelTiming, Program, Storage } from "../backend.ts";
 import type { GPULimits } from "./description.ts";
-import type { ProductShape, Tuned, Variant } from "./variants.ts";
-import { bucketOf, byRule, candidates, nameOf, suits, variantOf } from "./variants.ts";
+import type { Choose } from "./dispatches.ts";
+import type { Tuned } from "./variants.ts";
+
+/** The ways to run kernels that are alike, by their shapes. */
+export interface Family<Shape, Variant> {
+  /** What shapes have in common that are alike. */
+  readonly bucketOf: (kernel: string, shape: Shape) => string;
+  readonly nameOf: (variant: Variant) => string;
+  /** The variant of that name; undefined if there is none. */
+  readonly variantOf: (name: string) => Variant | undefined;
+  /** Whether a variant can compute the shape on a device. */
+  readonly suits: (variant: Variant, shape: Shape, limits: GPULimits) => boolean;
+  /** Variants worth measuring for a shape. */
+  readonly candidates: (shape: Shape, limits: GPULimits) => Variant[];
+  /** The variant for a shape where none was measured. */
+  readonly byRule: (shape: Shape, limits: GPULimits) => Variant;
+}
 
 /** What measuring needs of the backend. */
 export interface Bench {
   readonly backend: Backend;
-  /** Compiles with this variant for every product. */
-  readonly compile: (segment: Segment, variant: Variant) => Program & { readonly compileAhead: () => Promise<void> };
+  readonly compile: (segment: Segment, choose: Choose) => Program & { readonly compileAhead: () => Promise<void> };
   readonly time: ((body: () => void) => Promise<readonly KernelTiming[]>) | undefined;
 }
 
@@ -20,19 +35,19 @@ const mostElements = 2 ** 24;
 /** Runs of each variant; the fastest counts. */
 const turns = 3;
 
-/** A shape that was met, and what is run to measure it. */
-interface Met {
-  readonly shape: ProductShape;
-  readonly sample: () => Segment;
-}
+/** A shape that was met: measures it, and tells the name of the best variant. */
+type Met = (bench: Bench) => Promise<string>;
 
 export class Tuner {
   readonly #limits: GPULimits;
+  readonly #isKnown: (name: string) => boolean;
   readonly #tuned = new Map<string, string>();
   readonly #met = new Map<string, Met>();
 
-  constructor(limits: GPULimits) {
+  /** `isKnown` tells whether there is a variant of that name. */
+  constructor(limits: GPULimits, isKnown: (name: string) => boolean) {
     this.#limits = limits;
+    this.#isKnown = isKnown;
   }
 
   /** What was measured or adopted: a bucket of shapes, and the name of the variant. */
@@ -45,8 +60,7 @@ export class Tuner {
    * without an entry of their own.
    */
   adopt(tuned: Tuned): void {
-    for (const [bucket, name] of Object.entries(tuned))
-      if (variantOf(name) !== undefined) this.#tuned.set(bucket, name);
+    for (const [bucket, name] of Object.entries(tuned)) if (this.#isKnown(name)) this.#tuned.set(bucket, name);
   }
 
   /** Buckets that were met and not measured. */
@@ -55,9 +69,16 @@ export class Tuner {
   }
 
   /** The variant for a shape; `sample` gives a segment of it alone. */
-  choose(kernel: string, shape: ProductShape, sample: () => Segment): Variant {
-    const bucket = bucketOf(kernel, shape);
-    if (!this.#met.has(bucket)) this.#met.set(bucket, { shape, sample });
+  choose<Shape, Variant>(family: Family<Shape, Variant>, kernel: string, shape: Shape, sample: () => Segment): Variant {
+    const bucket = family.bucketOf(kernel, shape);
+    if (!this.#met.has(bucket)) this.#met.set(bucket, (bench) => this.#fastest(bench, family, shape, sample()));
+    return this.variantFor(family, kernel, shape);
+  }
+
+  /** The same for somebody who only wants to know. */
+  variantFor<Shape, Variant>(family: Family<Shape, Variant>, kernel: string, shape: Shape): Variant {
+    const { suits, byRule, variantOf } = family;
+    const bucket = family.bucketOf(kernel, shape);
     const variant = variantOf(this.#tuned.get(bucket) ?? this.#tuned.get(`${kernel}:*`) ?? "");
     return variant !== undefined && suits(variant, shape, this.#limits) ? variant : byRule(shape, this.#limits);
   }
@@ -70,22 +91,29 @@ export class Tuner {
       if (performance.now() - begun > milliseconds) break;
       const met = this.#met.get(bucket);
       if (met === undefined) continue;
-      this.#tuned.set(bucket, nameOf(await this.#fastest(bench, met)));
+      this.#tuned.set(bucket, await met(bench));
       count += 1;
     }
     return count;
   }
 
-  async #fastest(bench: Bench, { shape, sample }: Met): Promise<Variant> {
-    const segment = sample();
-    const sizes = segment.slots.map((slot) => (slot.kind === "scalar" ? 1 : slot.size));
-    let best = byRule(shape, this.#limits);
-    if (sizes.some((size) => size > mostElements || size === 0)) return best;
-    const operands = sizes.slice(0, 2).map((size) => bench.backend.upload(new Float32Array(size).fill(0.5), "f32"));
+  async #fastest<Shape, Variant>(
+    bench: Bench,
+    family: Family<Shape, Variant>,
+    shape: Shape,
+    segment: Segment,
+  ): Promise<string> {
+    const { slots } = segment;
+    let best = family.byRule(shape, this.#limits);
+    const sizes = slots.map((slot) => (slot.kind === "scalar" ? 1 : slot.size));
+    if (sizes.some((size) => size > mostElements || size === 0)) return family.nameOf(best);
+    const operands = slots.flatMap((slot) =>
+      slot.kind === "input" ? [bench.backend.upload(new Float32Array(slot.size).fill(0.5), "f32")] : [],
+    );
     let least = Infinity;
     try {
-      for (const variant of candidates(shape, this.#limits)) {
-        const program = bench.compile(segment, variant);
+      for (const variant of family.candidates(shape, this.#limits)) {
+        const program = bench.compile(segment, only(family, variant, this.#limits));
         await program.compileAhead();
         const time = await timeOf(bench, program, operands);
         program.dispose();
@@ -94,8 +122,17 @@ export class Tuner {
     } finally {
       for (const operand of operands) operand.release();
     }
-    return best;
+    return family.nameOf(best);
   }
+}
+
+/** A choice of this variant, and for kernels of other families the one by rule. */
+function only<Own, OwnVariant>(family: Family<Own, OwnVariant>, variant: OwnVariant, limits: GPULimits): Choose {
+  const name = family.nameOf(variant);
+  return (other, _, shape) => {
+    const found = Object.is(other, family) ? other.variantOf(name) : undefined;
+    return found ?? other.byRule(shape, limits);
+  };
 }
 
 /** Microseconds of one run, by the device's clock where it has one, the shortest of a few. */

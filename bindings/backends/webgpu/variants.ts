@@ -4,6 +4,7 @@
 import type { GPULimits } from "./description.ts";
 import type { Tile } from "./tile.ts";
 import { tileM, tileN, workgroupBytes } from "./tile.ts";
+import type { Family } from "./tuner.ts";
 
 /** The sizes of a product. */
 export interface ProductShape {
@@ -50,14 +51,25 @@ export type Tuned = Readonly<Record<string, string>>;
 /** Rows up to which a product may be done row by row. */
 export const fewRows = 4;
 
+/** The variants of products, for the tuner. */
+export const productVariants: Family<ProductShape, Variant> = {
+  bucketOf,
+  nameOf,
+  variantOf,
+  suits,
+  candidates,
+  byRule,
+};
+
 /** Workgroups below which a device has nothing to do; most have more than so many. */
 const fewGroups = 32;
 
 /** What comes before the name of a tile. */
 const byWinograd = "winograd ";
 
-export const nameOf = ({ tile, slices, isWinograd = false }: Variant): string =>
-  isWinograd ? byWinograd + tile : slices === 1 ? tile : `${tile}*${String(slices)}`;
+export function nameOf({ tile, slices, isWinograd = false }: Variant): string {
+  return isWinograd ? byWinograd + tile : slices === 1 ? tile : `${tile}*${String(slices)}`;
+}
 
 /** The variant of that name; undefined if there is none. */
 export function variantOf(name: string): Variant | undefined {

@@ -3,8 +3,8 @@
 // Says which convolutions it can do; variants.ts says when it should.
 //
 // Rounding, in ulp of the sum of magnitudes, with sums over channels in blocks of a tile's depth: for 64 to 512 channels at most
-// 3.5 where numbers have either sign or no border is padded (root of the mean square 0.1 to 0.7), with fewer channels more than
-// 4. Of numbers of one sign, windows that lie partly in the padding get up to 9, and 15 in images of one tile: as on the CPU.
+// 3.5 where numbers have either sign (root of the mean square 0.1 to 0.7), with fewer channels more than 4. Of numbers of one
+// sign up to 7, and 9 in windows that lie partly in the padding: as on the CPU, in the bounds of docs/accuracy.md.
 // One infinity or NaN in a tile reaches all outputs of the tile. Read next: shaders/winograd.wgsl, matmul-shader.ts.
 import { BackendError } from "../../core/errors.ts";
 import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";

@@ -1,0 +1,36 @@
+// Which launches a fold or a row kernel becomes: a row shader where rows of neighbours are folded whole, in the variant chosen for
+// their shape; shaders/reduce.wgsl for columns, for rows that several workgroups share, and where it was measured to be better.
+// Knows no text. Read next: row-shader.ts, reduce-shader.ts, fold-variants.ts.
+import type { ReduceStep, RowKernelStep, Slot } from "../../graph/step.ts";
+import type { Workshop } from "./dispatches.ts";
+import { folds, isOneKernel } from "./fold-variants.ts";
+import type { Dispatch } from "./operands.ts";
+import { planPasses, reduceDispatches } from "./reduce-shader.ts";
+import { rowDispatch } from "./row-shader.ts";
+import { softmaxSegment, sumSegment } from "./sample.ts";
+
+/** The launch of a row kernel; undefined where its steps are rather done one by one. */
+export function rowKernelDispatch(
+  step: RowKernelStep,
+  slots: readonly Slot[],
+  { library, choose }: Workshop,
+): Dispatch | undefined {
+  const { rows, length } = step;
+  const variant = choose(folds, "rows", { rows, length }, () => softmaxSegment(rows, length));
+  return isOneKernel(variant) ? rowDispatch(step, slots, library, variant) : undefined;
+}
+
+/** The launches of a fold with at least one result. */
+export function foldDispatches(step: ReduceStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
+  const { outer: rows, length, inner } = step;
+  const { library, choose, temporary } = workshop;
+  const passes = planPasses(rows, length, inner);
+  const chunk = passes[0]?.chunk ?? 0;
+  const shape = { rows: rows * inner * Math.ceil(length / Math.max(1, chunk)), length: chunk };
+  const variant = choose(folds, "reduce", shape, () => sumSegment(shape.rows, shape.length));
+  if (passes.length === 1 && inner === 1 && length > 1 && isOneKernel(variant)) {
+    const whole: RowKernelStep = { ...step, kind: "rowKernel", rows, length, steps: [step], hidden: [] };
+    return [rowDispatch(whole, slots, library, variant)];
+  }
+  return reduceDispatches(step, slots, library, temporary, variant.usesSubgroups);
+}

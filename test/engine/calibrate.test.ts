@@ -1,0 +1,153 @@
+// Calibration: samples that agree end it, others have their turns, what it holds it lets go of, and convolutions are measured and
+// predicted by the method that the device chooses for them. Knows no speed of any machine.
+// Read next: bindings/engine/calibrate.ts, samples.ts, probe.ts.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { machines } from "../../bench/dispatch/machines.ts";
+import type { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
+import { createWasm } from "../../bindings/backends/wasm/backend.ts";
+import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
+import { measure } from "../../bindings/engine/calibrate.ts";
+import { CostModel } from "../../bindings/engine/cost-model.ts";
+import { probes, readyProbe } from "../../bindings/engine/probe.ts";
+import { describeEffort, guesses, parseProfile, works } from "../../bindings/engine/profile.ts";
+import { Samples } from "../../bindings/engine/samples.ts";
+import { conv2d, defaultEngine, grad, init, ones, shutdown } from "../../bindings/index.ts";
+import { capture } from "../../bindings/graph/capture.ts";
+import { makePlan } from "../../bindings/graph/plan.ts";
+import type { Tensor } from "../../bindings/index.ts";
+import type { Work } from "../../bindings/ops/descriptor.ts";
+
+describe("samples", () => {
+  const samplesOf = (...times: readonly number[]): Samples => {
+    const samples = new Samples();
+    for (const time of times) samples.add(time);
+    return samples;
+  };
+
+  test("agree when the three fastest are nearly the same, whatever else was measured", () => {
+    expect(samplesOf(10, 10.2).agree, "two are too few").toBe(false);
+    expect(samplesOf(10, 10.2, 12).agree).toBe(false);
+    expect(samplesOf(50, 10, 30, 10.2, 12, 10.4).agree).toBe(true);
+  });
+
+  test("disagree again when a faster one comes", () => {
+    const samples = samplesOf(10, 10, 10);
+    samples.add(7);
+    expect(samples).toMatchObject({ best: 7, agree: false });
+  });
+
+  test("without any, nothing is known", () => {
+    expect(samplesOf()).toMatchObject({ best: Number.POSITIVE_INFINITY, agree: false });
+  });
+});
+
+describe("measuring the CPU", () => {
+  let backend: WasmBackend;
+  beforeAll(async () => {
+    backend = await createWasm();
+  });
+  afterAll(() => {
+    backend.dispose();
+  });
+
+  test("gives others many turns, tells what it took, and lets go of everything", async () => {
+    const { inUse } = backend.memory();
+    let turns = 0;
+    const breathe = (): Promise<void> => {
+      turns++;
+      return Promise.resolve();
+    };
+    const { effort, rates } = await measure(backend, { budget: 20, breathe });
+    expect(turns).toBeGreaterThan(8);
+    expect(effort?.total).toBeGreaterThan(effort?.longest ?? Number.NaN);
+    expect(describeEffort({ total: 190.4, compiling: 0, longest: 8.2 })).toBe(
+      "measured in 190 ms, others waited 8 ms at most",
+    );
+    for (const work of works) expect(rates[work].flops.length, work).toBeGreaterThan(1);
+    for (const work of ["stream", "reduction", "indexed"] as const)
+      expect(rates[work].bytes.length, work).toBeGreaterThan(1);
+    expect(backend.memory().inUse).toBe(inUse);
+  });
+
+  test("is given up at the next turn, and lets go of everything", async () => {
+    const { inUse } = backend.memory();
+    const breathe = (): Promise<void> => Promise.reject(new Error("not wanted any more"));
+    await expect(measure(backend, { budget: 20, breathe })).rejects.toThrow("not wanted any more");
+    expect(backend.memory().inUse).toBe(inUse);
+  });
+
+  test("every probe is of the class that it measures", () => {
+    for (const probe of probes.filter(({ devices }) => devices?.includes("wasm") !== false))
+      expect(readyProbe(probe, backend).isOfItsClass, `${probe.kind} ${String(probe.size)}`).toBe(true);
+  });
+});
+
+describe("the class of a convolution", () => {
+  beforeAll(async () => {
+    await init({ webgpu: "require", threads: 1, tune: "off" });
+  });
+  afterAll(shutdown);
+
+  /** Classes of the convolutions of a graph, on one device. */
+  const classes = (device: "wasm" | "webgpu", compute: () => Tensor): readonly Work[] => {
+    const engine = defaultEngine();
+    const captured = capture([engine.valueOf(compute(), "test")]);
+    const residence = captured.inputs.map(() => ["host" as const]);
+    const backend = engine.backends.get(device)!;
+    const { placements } = makePlan(captured, [backend], new CostModel(), { residence, readBack: false });
+    return placements.map(({ work }) => work).filter((work) => work === "convolution" || work === "winograd");
+  };
+  const images = (edge: number, channels: number): Tensor => ones([1, edge, edge, channels]).add(0);
+  const filter = (channels: number): Tensor => ones([3, 3, channels, channels]).add(0);
+
+  test.each([
+    ["many channels and tiles", 28, 64, {}, ["winograd", "winograd"]],
+    ["channels that only the CPU finds enough", 28, 32, {}, ["winograd", "convolution"]],
+    ["one that must be sums", 28, 64, { strict: true }, ["convolution", "convolution"]],
+    ["strides", 28, 64, { stride: 2 }, ["convolution", "convolution"]],
+  ] as const)("%s", (_, edge, channels, options, [onCpu, onGpu]) => {
+    const compute = (): Tensor => conv2d(images(edge, channels), filter(channels), { padding: "same", ...options });
+    expect([classes("wasm", compute), classes("webgpu", compute)]).toEqual([[onCpu], [onGpu]]);
+  });
+
+  test("its gradient by the images is of the same class, that by the filter is not", () => {
+    const loss = (x: Tensor, f: Tensor): Tensor => conv2d(x, f, { padding: "same" }).sum();
+    const by = (argnums: number): (() => Tensor) => {
+      return () => grad(loss, { argnums })(images(28, 64), filter(64));
+    };
+    for (const device of ["wasm", "webgpu"] as const) {
+      expect(classes(device, by(0))).toEqual(["winograd"]);
+      expect(classes(device, by(1))).toEqual(["convolution"]);
+    }
+  });
+
+  test("follows what was measured best on the GPU, and asking does not make a shape one to be measured", () => {
+    const gpu = defaultEngine().backends.get("webgpu") as WebGPUBackend;
+    const compute = (): Tensor => conv2d(images(28, 64), filter(64), { padding: "same" });
+    const before = gpu.tuned;
+    gpu.adoptTuned({ "conv2d:*": "32x32/4x4" });
+    expect(classes("webgpu", compute)).toEqual(["convolution"]);
+    expect(Object.keys(gpu.tuned)).toEqual([...Object.keys(before), "conv2d:*"]);
+  });
+});
+
+describe("profiles that were made before", () => {
+  test("classes that were told apart later are as those they were in", () => {
+    const later = ["winograd", "reduction", "indexed"];
+    const rates = Object.fromEntries(Object.entries(guesses.webgpu.rates).filter(([work]) => !later.includes(work)));
+    const old = { ...machines.discrete, devices: { webgpu: { ...guesses.webgpu, rates } } };
+    const known = parseProfile("test", JSON.stringify(old)).devices.webgpu?.rates;
+    expect(known?.winograd).toEqual(guesses.webgpu.rates.convolution);
+    expect(known?.reduction).toEqual(guesses.webgpu.rates.stream);
+    expect(known?.indexed).toEqual(guesses.webgpu.rates.stream);
+  });
+
+  test("what measuring took is part of a profile, and refused where it is no time", () => {
+    const withEffort = (longest: unknown): unknown => ({
+      ...machines.none,
+      devices: { wasm: { ...guesses.wasm, effort: { total: 190, compiling: 0, longest } } },
+    });
+    expect(parseProfile("test", withEffort(8)).devices.wasm?.effort).toEqual({ total: 190, compiling: 0, longest: 8 });
+    expect(() => parseProfile("test", withEffort(-1))).toThrow("devices.wasm.effort.longest must be");
+  });
+});
