@@ -1,4 +1,4 @@
-// What is measured beside work: linear algebra, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
+// What is measured beside work: linear algebra, sorting, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
@@ -10,6 +10,7 @@ import { overheadMeasurements } from "./overhead.ts";
 import { steps } from "./options.ts";
 import type { Row } from "./row.ts";
 import { sizeMeasurement } from "./size.ts";
+import { sortingMeasurements } from "./sorting.ts";
 import { startMeasurement } from "./start.ts";
 
 export interface Measurement {
@@ -24,6 +25,7 @@ export interface Measurement {
 
 export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
+  ...sortingMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
   ...gpuRowMeasurements,

@@ -1,7 +1,7 @@
-// Sorts blocks of up to 1024 neighbours of rows [rows, length], in workgroup memory: the whole row where it fits, else runs
+// Sorts blocks of up to 512 neighbours of rows [rows, length], in workgroup memory: the whole row where it fits, else runs
 // that sortMerge.wgsl merges. Entries are a key that orders as the values do and the position in the row, so equal values
-// keep their order; the network is Batcher's bitonic one with every step ascending. A workgroup sorts 1024 / span blocks side
-// by side, where span, a power of two, is no less than a block: ceil(rows * blocks * span / 1024) workgroups.
+// keep their order; the network is Batcher's bitonic one with every step ascending. A workgroup sorts 512 / span blocks side
+// by side, where span, a power of two, is no less than a block: ceil(rows * blocks * span / 512) workgroups.
 // At "store" stands where the first `kept` entries of a block go: the result itself, or keys and positions.
 
 struct Parameters {
@@ -23,10 +23,10 @@ struct Parameters {
 
 // @insert store
 
-const ENTRIES = 1024;
+const ENTRIES = 512;
 
-var<workgroup> keys: array<u32, 1024>;
-var<workgroup> places: array<u32, 1024>;
+var<workgroup> keys: array<u32, 512>;
+var<workgroup> places: array<u32, 512>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -56,19 +56,17 @@ fn main(
   for (var size = 2; size <= span; size *= 2) {
     for (var reach = size / 2; reach > 0; reach /= 2) {
       workgroupBarrier();
-      for (var pair = lane; pair < ENTRIES / 2; pair += 256) {
-        let low = pair + (pair & ~(reach - 1));
-        let high = low ^ select(reach, size - 1, 2 * reach == size);
-        let key = keys[low];
-        let other = keys[high];
-        let place = places[low];
-        let otherPlace = places[high];
-        if (key > other || (key == other && place > otherPlace)) {
-          keys[low] = other;
-          keys[high] = key;
-          places[low] = otherPlace;
-          places[high] = place;
-        }
+      let low = lane + (lane & ~(reach - 1));
+      let high = low ^ select(reach, size - 1, 2 * reach == size);
+      let key = keys[low];
+      let other = keys[high];
+      let place = places[low];
+      let otherPlace = places[high];
+      if (key > other || (key == other && place > otherPlace)) {
+        keys[low] = other;
+        keys[high] = key;
+        places[low] = otherPlace;
+        places[high] = place;
       }
     }
   }

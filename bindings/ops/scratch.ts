@@ -266,8 +266,18 @@ export function sortScratch(rows: number, length: number, entry: number): (worke
   };
 }
 
+/** How many parts of a sort workers can share. */
+export function sortParts(rows: number, length: number): number {
+  return rows * (length >= sortCrewFrom ? 16 : 1);
+}
+
 /** Up to this part of a row, elements are chosen in a heap: HEAP_SHARE of assembly/sort-top.ts. */
 const heapShare = 8;
+
+/** How many parts of a topK workers can share: a heap is one worker's. */
+export function topParts(rows: number, length: number, k: number): number {
+  return k > Math.floor(length / heapShare) ? sortParts(rows, length) : rows;
+}
 
 /** topK, which sorts where a heap would be large. */
 export function topScratch(rows: number, length: number, k: number, entry: number): (workers: number) => number {

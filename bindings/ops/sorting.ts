@@ -10,7 +10,7 @@ import { normalizeAxis, show, sizeOf } from "../core/shape.ts";
 import { converted } from "./comparison.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";
 import { permuted } from "./movement.ts";
-import { sortScratch, topScratch } from "./scratch.ts";
+import { sortParts, sortScratch, topParts, topScratch } from "./scratch.ts";
 import type { Spec, Tensor } from "./tensor.ts";
 import { describe, recorderOf, requireArguments } from "./tensor.ts";
 
@@ -40,6 +40,7 @@ function orderCall(kernel: "sort" | "argSort", { shape, dtype }: Spec, descendin
     dtype: own,
     words: [rows, length, descending ? 1 : 0],
     workgroups: rows,
+    parts: sortParts(rows, length),
     scratch: sortScratch(rows, length, entry),
     ...limited(kernel, shape),
   };
@@ -50,8 +51,11 @@ function limited(op: string, shape: Shape): Pick<KernelCall, "unsupported"> {
   return { unsupported: { webgpu: `${op} on webgpu takes up to ${String(mostOnGpu)} elements` } };
 }
 
-/** Comparisons of a sort by merging, which is what all methods are held against. */
-const comparisons = (shape: Shape): number => sizeOf(shape) * Math.max(1, Math.log2(lengthOf(shape)));
+/** What looking at an element once costs, in the operations of packed kernels that costs are counted in: measured, about. */
+const look = 16;
+
+/** Operations of a sort: as many looks as merging takes comparisons. */
+const operations = (shape: Shape): number => look * sizeOf(shape) * Math.max(1, Math.log2(lengthOf(shape)));
 
 const sortOp: KernelOp<OrderAttributes> = {
   kind: "kernel",
@@ -59,7 +63,7 @@ const sortOp: KernelOp<OrderAttributes> = {
   call: ([x = empty], _, { descending }) => orderCall("sort", x, descending),
   gradient: ({ inputs: [x], cotangents: [dy], attributes: { descending } }) =>
     x && dy && isFloating(x.dtype) ? [placed(dy, positionsInRows(x, descending), lengthOf(x.shape))] : [],
-  flops: ([x]) => comparisons(x?.shape ?? []),
+  flops: ([x]) => operations(x?.shape ?? []),
   work: "stream",
 };
 
@@ -67,7 +71,7 @@ const argSortOp: KernelOp<OrderAttributes> = {
   kind: "kernel",
   name: "argSort",
   call: ([x = empty], _, { descending }) => orderCall("argSort", x, descending),
-  flops: ([x]) => comparisons(x?.shape ?? []),
+  flops: ([x]) => operations(x?.shape ?? []),
   work: "stream",
 };
 
@@ -94,13 +98,14 @@ const topOp: KernelOp<TopAttributes> = {
       dtype,
       words: [rows, length, largest ? 1 : 0, k],
       workgroups: rows,
+      parts: topParts(rows, length, k),
       scratch: topScratch(rows, length, k, entryBytes(dtype)),
       ...limited("topK", x.shape),
     };
   },
   gradient: ({ inputs: [x], outputs: [, indices], cotangents: [dValues] }) =>
     x && indices && dValues && isFloating(x.dtype) ? [placed(dValues, indices, lengthOf(x.shape))] : [],
-  flops: ([x], _, { k }) => sizeOf(x?.shape ?? []) * Math.max(1, Math.log2(k)),
+  flops: ([x], _, { k }) => look * sizeOf(x?.shape ?? []) * Math.max(2, Math.log2(k)),
   work: "stream",
 };
 
@@ -249,7 +254,7 @@ const searchOp: KernelOp<SearchAttributes> = {
     const words = [lengthOf(sorted?.shape ?? []), count, side === "right" ? 1 : 0];
     return { kernel: "searchSorted", dtype: values.dtype, words, workgroups: Math.ceil(count / 64) };
   },
-  flops: ([sorted, values]) => sizeOf(values?.shape ?? []) * Math.log2(2 + sizeOf(sorted?.shape ?? [])),
+  flops: ([sorted, values]) => look * sizeOf(values?.shape ?? []) * Math.log2(2 + sizeOf(sorted?.shape ?? [])),
   work: "stream",
 };
 

@@ -46,7 +46,7 @@ afterEach(async () => {
 
 // Functions of one tensor and, if any, options.
 const folds = "sum mean prod max min all any variance std norm argMax argMin logSumExp".split(" ");
-const alongOne = "cumSum softmax logSoftmax".split(" ");
+const alongOne = "cumSum cumProd sort argSort softmax logSoftmax".split(" ");
 const shapers = "flatten transpose squeeze flip triu tril diag stopGradient".split(" ");
 const withTwo = "matmul dot outer tensordot conv2d depthwiseConv2d convTranspose2d searchSorted".split(" ");
 const pools = "maxPool2d avgPool2d globalMaxPool2d globalAveragePool2d".split(" ");

@@ -77,7 +77,7 @@ const settings: readonly Setting[] = [
   { label: "f64 [4,5] gradient", operand: { shape: [4, 5], dtype: "f64", apart: true } },
   { label: "f64 [33000] all workers", operand: { shape: [33000], dtype: "f64" }, gradient: false },
   { label: "u32 [2,300]", operand: whole([2, 300], "u32", [0, 4294967295]), gradient: false, gpu: true },
-  { label: "i32 [300]", operand: whole([300], "i32", [-2147483648, 2147483647]), gradient: false, gpu: true },
+  { label: "i32 [300]", operand: whole([300], "i32", [-2147483648, 2147483647]), gradient: false },
   { label: "bool [70]", operand: whole([70], "bool", [0, 1]), gradient: false, gpu: true },
 ];
 
@@ -218,7 +218,11 @@ export const sorting: StructuredRows<"sort" | "argSort" | "topK" | "searchSorted
   argSort: {
     tolerance: ulps(0),
     gradient: false,
-    samples: samples(athanor.argSort, reference.positions, { result: "i32", gradient: false }),
+    // A launch in memory of a workgroup takes a software GPU seconds to compile; those of other types are tried by sort.
+    samples: samples(athanor.argSort, reference.positions, { result: "i32", gradient: false }).map((sample) => ({
+      ...sample,
+      gpu: sample.gpu === true && (sample.operands[0]?.dtype ?? "f32") === "f32",
+    })),
     errors: refusals("argSort"),
   },
   topK: {

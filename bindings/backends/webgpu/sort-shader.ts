@@ -9,10 +9,8 @@ import type { Workshop } from "./dispatches.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 
-/** Entries that a workgroup sorts. */
-const entries = 1024;
-/** Entries that a workgroup merges. */
-const tile = 1024;
+/** Entries that a workgroup sorts: those of sort.wgsl. */
+const entries = 512;
 
 /** What the kernels that sort write, by name. */
 const results = { sort: ["values"], argSort: ["places"], topK: ["values", "places"] } as const;
@@ -58,11 +56,11 @@ export function sortDispatches(step: KernelStep, workshop: Workshop): Dispatch[]
   for (let pairs = Math.ceil(blocks / 2); runs !== undefined; pairs = Math.ceil(pairs / 2)) {
     const kept = Math.min(2 * run, count);
     const lastLength = Math.min(kept, left - (pairs - 1) * 2 * run);
-    const words = [rows, left, run, kept, pairs];
+    const words = [rows, left, run, kept];
+    const groups = Math.ceil((rows * left) / 64);
     left = (pairs - 1) * kept + lastLength;
     run = kept;
     const to = runsFor(sorting, pairs, run, left);
-    const groups = rows * pairs * Math.ceil(kept / tile);
     dispatches.push(launch(sorting, { file: "sortMerge", from: runs, to, count, words, groups }));
     runs = to;
   }
