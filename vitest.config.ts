@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ViteUserConfig } from "vitest/config";
 import { gpuEnvironment, unpackSoftwareGpu } from "./scripts/software-gpu.ts";
 import { ClosingLine } from "./test/setup/closing-line.ts";
+import { LongestFirst } from "./test/setup/longest-first.ts";
 
 // Tests keep no profiles among the user's.
 process.env.ATHANOR_CACHE = mkdtempSync(join(tmpdir(), "athanor-test-"));
@@ -31,6 +32,7 @@ const config: ViteUserConfig = {
   test: {
     maxWorkers: 2,
     reporters: ["default", new ClosingLine()],
+    sequence: { sequencer: LongestFirst },
     projects: [
       { test: { ...shared, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/browser/**"] } },
       { test: { ...shared, name: "browser", include: ["test/browser/**/*.test.ts"] } },

@@ -1,18 +1,15 @@
 // The package as a stranger gets it: packed, unpacked into an empty project's node_modules, and the examples of docs/own-ops
 // type-checked and run there. Nothing is fetched. Read next: docs/own-ops.md, which shows the same files.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { transformSync } from "esbuild";
 import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compiled } from "./own-ops/compiled.ts";
+import { exampleFiles, exampleKernel, exampleModules, examples, expectExamplesPassed } from "./own-ops/examples.ts";
 import { unpackPackage } from "./setup/packed.ts";
 
-const examples = "docs/own-ops";
-const kernel = "rms-norm.assembly.ts";
-const files = readdirSync(examples).filter((name) => name.endsWith(".ts") && name !== kernel);
 let project = "";
 
 beforeAll(() => {
@@ -21,7 +18,7 @@ beforeAll(() => {
   // The optional package that brings WebGPU to Node.
   symlinkSync(resolve("node_modules/webgpu"), join(project, "node_modules/webgpu"), "junction");
   writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
-  for (const file of files) cpSync(join(examples, file), join(project, file));
+  for (const file of exampleFiles) cpSync(join(examples, file), join(project, file));
 });
 afterAll(() => {
   rmSync(project, { recursive: true, force: true });
@@ -31,7 +28,7 @@ for (const resolution of ["bundler", "nodenext"] as const) {
   test(`the examples compile with modules resolved as ${resolution}`, () => {
     const isNode = resolution === "nodenext";
     const program = ts.createProgram(
-      files.map((file) => join(project, file)),
+      exampleFiles.map((file) => join(project, file)),
       {
         strict: true,
         noUncheckedIndexedAccess: true,
@@ -52,24 +49,17 @@ for (const resolution of ["bundler", "nodenext"] as const) {
 }
 
 test("the examples pass the checks of testOp on every device", { timeout: 240_000 }, () => {
-  for (const file of files) {
-    const { code } = transformSync(readFileSync(join(project, file), "utf8"), { loader: "ts", format: "esm" });
-    writeFileSync(join(project, file.replace(/\.ts$/, ".js")), code);
-  }
+  for (const [name, text] of Object.entries(exampleModules())) writeFileSync(join(project, name), text);
   const output = execFileSync(process.execPath, [...process.execArgv, "test.js"], {
     cwd: project,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const lines = output.split("\n").filter((line) => / on (wasm|webgpu)/.test(line));
-  const devices = ["wasm", "wasm-relaxed", "wasm-threads", "webgpu"];
-  const wanted = ["softCap", "rmsNorm", "median"].flatMap((op) => devices.map((device) => `${op} on ${device}`));
-  expect(lines.map((line) => line.split(":")[0])).toEqual(wanted);
-  for (const line of lines) expect(line).toMatch(/: \d+ checks of \d+ samples, all passed; largest error \d+\.\d ulp$/);
+  expectExamplesPassed(output);
 });
 
 test("the bytes in rms-norm.ts are those of its source", async () => {
-  const bytes = await compiled(readFileSync(join(examples, kernel), "utf8"), [
+  const bytes = await compiled(readFileSync(join(examples, exampleKernel), "utf8"), [
     "--importMemory",
     "--optimizeLevel",
     "3",
@@ -80,7 +70,7 @@ test("the bytes in rms-norm.ts are those of its source", async () => {
 test("docs/own-ops.md shows the examples as they are", () => {
   const page = readFileSync("docs/own-ops.md", "utf8");
   const shown = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text]) => text);
-  for (const file of [...files, kernel]) {
+  for (const file of [...exampleFiles, exampleKernel]) {
     const text = readFileSync(join(examples, file), "utf8");
     expect(shown.includes(text), `${file} is not in docs/own-ops.md, or not as it is`).toBe(true);
   }

@@ -23,8 +23,13 @@ export function hostStore(): ProfileStore | string {
     const folder = cacheFolder(process, modules);
     return folder === undefined ? "the user has no home folder" : new FileStore(modules, folder);
   }
-  const { indexedDB } = globalThis as { readonly indexedDB?: IDBFactory };
-  return indexedDB == null ? "this host has no IndexedDB" : new DatabaseStore(indexedDB);
+  try {
+    const { indexedDB } = globalThis as { readonly indexedDB?: IDBFactory };
+    return indexedDB == null ? "this host has no IndexedDB" : new DatabaseStore(indexedDB);
+  } catch (error) {
+    // Some browsers refuse even the name where a page may store nothing.
+    return reasonOf(error);
+  }
 }
 
 interface Host {

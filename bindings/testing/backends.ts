@@ -1,6 +1,7 @@
 // Starts the engine for one column of the support table, or says why it cannot be had on this machine.
 // The only file of the conformance suite that knows how the engine is configured. Read next: checks.ts.
 import { WasmBackend } from "../backends/wasm/backend.ts";
+import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
 import { createEngine, useEngine } from "../engine/default.ts";
 import { checkGuards, memoryGuards } from "../engine/guards.ts";
 import { memory } from "../engine/init.ts";
@@ -10,6 +11,9 @@ import { reportOf, settleThreads } from "../engine/start.ts";
 /** The columns of the support table. A browser runs all but "wasm" once more with the same harness. */
 export type BackendName = "wasm" | "wasm-relaxed" | "wasm-threads" | "webgpu";
 export const backendNames: readonly BackendName[] = ["wasm", "wasm-relaxed", "wasm-threads", "webgpu"];
+
+/** The GPU as a device with all that its adapter has, or with WebGPU's default limits and no optional feature. */
+export type GPUTier = "all" | "base";
 
 export interface OpenedBackend {
   readonly name: BackendName;
@@ -38,8 +42,9 @@ const options: Readonly<Record<BackendName, InitOptions>> = {
  * Puts an engine of this kind behind the module-level functions, until `close` puts the one before back. Says why where there
  * can be none.
  */
-export async function openBackend(name: BackendName): Promise<OpenedBackend | MissingBackend> {
-  const engine = createEngine(options[name]);
+export async function openBackend(name: BackendName, tier: GPUTier = "all"): Promise<OpenedBackend | MissingBackend> {
+  const isBase = name === "webgpu" && tier === "base";
+  const engine = createEngine(isBase ? { ...options[name], webgpu: "off" } : options[name]);
   const before = useEngine(engine);
   const close = async (): Promise<void> => {
     useEngine(before);
@@ -48,6 +53,15 @@ export async function openBackend(name: BackendName): Promise<OpenedBackend | Mi
   try {
     await engine.ready();
     await settleThreads(engine);
+    if (isBase) {
+      const gpu = await openBaseGPU();
+      if ("unavailable" in gpu) {
+        await close();
+        return { name, missing: gpu.unavailable };
+      }
+      engine.backends.set("webgpu", gpu);
+      engine.clearPlans();
+    }
     const wasm = engine.backends.get("wasm");
     if (name === "wasm-threads" && wasm instanceof WasmBackend) {
       const { used = 1, detail = "" } = reportOf(engine)?.threads ?? {};
@@ -70,4 +84,9 @@ export async function openBackend(name: BackendName): Promise<OpenedBackend | Mi
     guardDamage: () => (checkGuards() === 0 ? undefined : `${checkGuards()} blocks were written outside of`),
     close,
   };
+}
+
+async function openBaseGPU(): Promise<WebGPUBackend | { readonly unavailable: string }> {
+  const { createWebGPU } = await import("../backends/webgpu/backend.ts");
+  return createWebGPU({ base: true });
 }

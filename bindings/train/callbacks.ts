@@ -2,7 +2,7 @@
 // Read next: fit.ts, which calls these; progress.ts, which is one of them.
 import { ParameterError } from "../core/errors.ts";
 
-/** One epoch, finished. Losses are means over samples. */
+/** One epoch, finished. Losses are means over samples; NaN where the GPU was lost with all steps of the epoch. */
 export interface EpochLog {
   /** Counted from 1. */
   readonly epoch: number;

@@ -9,7 +9,7 @@ import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { defaultGenerator } from "../random/index.ts";
 import type { Callback, EpochLog } from "./callbacks.ts";
-import type { EvaluateOptions } from "./evaluate.ts";
+import type { EvaluateOptions, Evaluation } from "./evaluate.ts";
 import { disposeBatch, evaluateWith, stepOptions } from "./evaluate.ts";
 import { defaultTarget, progressBar } from "./progress.ts";
 import type { Interruption } from "./recovery.ts";
@@ -34,7 +34,7 @@ export interface FitOptions extends EvaluateOptions {
 /** What a training run leaves. */
 export interface History {
   readonly epochs: readonly EpochLog[];
-  /** The loss of every step. */
+  /** The loss of every step, but of those that were lost. */
   readonly losses: readonly number[];
   /** True if a callback ended the training. */
   readonly stopped: boolean;
@@ -66,6 +66,21 @@ interface PendingWindow {
   readonly values: Promise<readonly [losses: ArrayLike<number>, right: ArrayLike<number>]>;
 }
 
+/** What was read of an epoch's steps. */
+interface Sums {
+  loss: number;
+  right: number;
+  samples: number;
+}
+
+const noSums = (): Sums => ({ loss: 0, right: 0, samples: 0 });
+
+/** A batch of an epoch, counted from 1. */
+interface Position {
+  readonly epoch: number;
+  readonly batch: number;
+}
+
 /** Milliseconds of submitting after which timers and input get their turn. */
 const patience = 100;
 
@@ -81,7 +96,8 @@ class Run {
   #counts: number[] = [];
   #pending: PendingWindow | undefined;
   readonly #losses: number[] = [];
-  #sums = { loss: 0, right: 0, samples: 0 };
+  #sums = noSums();
+  #kept = { epoch: 0, losses: 0, sums: noSums() };
   #lastYield = performance.now();
   #recovery: Recovery | undefined;
   readonly #interruptions: Interruption[] = [];
@@ -106,12 +122,15 @@ class Run {
     for (let epoch = 1; epoch <= epochs && !stopped; epoch++) {
       const begun = performance.now();
       stopped = await this.#epoch(epoch);
+      const at = { epoch, batch: this.#data.length };
+      // What follows may wait for long; the next epoch begins with the same parameters unless a callback changes them.
+      if (epoch < epochs || validation !== undefined) await this.#recovering(at, () => this.#keep(epoch));
       const { loss, right, samples } = this.#sums;
       const seconds = (performance.now() - begun) / 1000;
       const accuracy = this.#options.metrics === "accuracy" ? { accuracy: right / samples } : {};
       let log: EpochLog = { epoch, loss: loss / samples, ...accuracy, seconds };
       if (validation !== undefined && this.#evaluation !== undefined) {
-        const result = await evaluateWith(this.#evaluation, this.#model, validation, this.#options);
+        const result = await this.#validate(at, this.#evaluation, validation);
         log = {
           ...log,
           validationLoss: result.loss,
@@ -124,6 +143,16 @@ class Run {
     return { epochs: logs, losses: this.#losses, stopped, interruptions: this.#interruptions };
   }
 
+  async #validate(at: Position, evaluation: CompiledEvaluation, data: Dataset): Promise<Evaluation> {
+    const evaluated = (): Promise<Evaluation> =>
+      evaluateWith(evaluation, this.#model, data, { ...this.#options, device: this.#device });
+    let result: Evaluation | undefined;
+    await this.#recovering(at, async () => {
+      result = await evaluated();
+    });
+    return result ?? evaluated();
+  }
+
   dispose(): void {
     this.#window.losses.dispose();
     this.#window.right.dispose();
@@ -133,16 +162,16 @@ class Run {
 
   /** One pass over the data. Returns true if a callback asked to stop. */
   async #epoch(epoch: number): Promise<boolean> {
-    this.#sums = { loss: 0, right: 0, samples: 0 };
+    this.#sums = noSums();
     const batches = this.#data.length;
     let stopped = false;
     let batch = 0;
     // Where nothing was read yet there is nothing to lose but a few steps: the copy is made once an epoch and now and then.
-    await this.#recovery?.copy(true);
+    await this.#recovering({ epoch, batch }, () => this.#keep(epoch));
     for await (const current of this.#data.batches(epoch - 1)) {
       batch += 1;
       await this.#recovering({ epoch, batch }, async () => {
-        this.#window = this.#onDevice(() => this.#step.run(current, this.#window, this.#counts.length));
+        this.#window = withDevice(this.#device, () => this.#step.run(current, this.#window, this.#counts.length));
         this.#counts.push(current.x.shape[0] ?? 1);
         // Nothing to wait for where the step ran. A plan that crosses to the GPU and back is only recorded until here.
         await compute(
@@ -152,7 +181,7 @@ class Run {
         );
         if (this.#counts.length === windowLength) {
           await this.#turnWindow();
-          await this.#recovery?.copy(false);
+          if (this.#recovery?.isDue === true) await this.#keep(epoch);
         }
       });
       disposeBatch(current);
@@ -169,20 +198,29 @@ class Run {
     return stopped;
   }
 
-  /** Runs `body` on the device that was asked for; on any where that one was lost. */
-  #onDevice<T>(body: () => T): T {
-    return withDevice(this.#interruptions.length > 0 ? "auto" : (this.#options.device ?? "auto"), body);
+  /** The device that was asked for; any where that one was lost. */
+  get #device(): NonNullable<FitOptions["device"]> {
+    return this.#interruptions.length > 0 ? "auto" : (this.#options.device ?? "auto");
+  }
+
+  /** Copies the parameters, and notes what was found of the steps up to there. */
+  async #keep(epoch: number): Promise<void> {
+    await this.#settle();
+    await this.#recovery?.copy();
+    this.#kept = { epoch, losses: this.#losses.length, sums: { ...this.#sums } };
   }
 
   /** Carries out a part of the training. If the GPU is lost in it, the training goes on from the last copy. */
-  async #recovering(at: { readonly epoch: number; readonly batch: number }, body: () => Promise<void>): Promise<void> {
+  async #recovering(at: Position, body: () => Promise<void>): Promise<void> {
     try {
       await body();
     } catch (error) {
       const stepsLost = await this.#recovery?.restore(error);
       if (stepsLost === undefined) throw error;
       this.#interruptions.push({ ...at, stepsLost });
-      // Losses that were not read yet are gone with the steps.
+      // The losses of these steps are gone with them, read or not.
+      this.#losses.length = this.#kept.losses;
+      this.#sums = this.#kept.epoch === at.epoch ? { ...this.#kept.sums } : noSums();
       this.#pending?.values.catch(() => undefined);
       this.#pending = undefined;
       for (const old of [this.#window.losses, this.#window.right]) if (!old.isDisposed) old.dispose();

@@ -13,7 +13,7 @@ import type { Optimizer, RuleState } from "../optim/index.ts";
 /** A loss of the GPU that training went on after. */
 export interface Interruption {
   readonly epoch: number;
-  /** The batch of the epoch, counted from 1, in which the loss was noticed. */
+  /** The batch of the epoch, counted from 1, in which the loss was noticed: 0 before the first, the last one in validation. */
   readonly batch: number;
   /** Updates that were undone, those of batches that could not be read included. */
   readonly stepsLost: number;
@@ -24,6 +24,7 @@ const pause = 2000;
 
 interface Copy {
   readonly steps: number;
+  readonly of: readonly Tensor[];
   readonly data: readonly TypedArray[];
 }
 
@@ -42,12 +43,18 @@ export class Recovery {
     this.#gpu = this.#backend();
   }
 
-  /** Copies what only the GPU has, if the last copy was made a while ago or `isDue`. */
-  async copy(isDue: boolean): Promise<void> {
-    if (this.#gpu === undefined || (!isDue && performance.now() - this.#taken < pause)) return;
-    const tensors = this.#tensors();
+  /** Whether the last copy was made a while ago. */
+  get isDue(): boolean {
+    return this.#gpu !== undefined && performance.now() - this.#taken >= pause;
+  }
+
+  /** Copies what only the GPU has, unless it is as it was at the last copy. */
+  async copy(): Promise<void> {
+    if (this.#gpu === undefined) return;
+    const of = this.#tensors();
     const { steps } = this.#optimizer;
-    this.#copy = { steps, data: await Promise.all(tensors.map((own) => own.data())) };
+    if (this.#copy?.steps === steps && of.every((own, index) => own === this.#copy?.of[index])) return;
+    this.#copy = { steps, of, data: await Promise.all(of.map((own) => own.data())) };
     this.#taken = performance.now();
   }
 

@@ -1,6 +1,6 @@
 // The published package in the hands of bundlers: packed as npm packs it, unpacked beside a small program that names it, built
-// by esbuild, Vite and webpack, or not built at all, and run in a page whose policy allows no eval.
-// Read next: bundled/compute.js, the program.
+// by esbuild, Vite and webpack, or not built at all, and run in a page whose policy allows no eval. So are ops of one's own.
+// Read next: bundled/compute.js, the program; ../own-ops/examples.ts.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,9 +9,11 @@ import { build as vite } from "vite";
 import webpack from "webpack";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveFolder } from "../../scripts/static-server.ts";
+import { exampleModules, expectExamplesPassed } from "../own-ops/examples.ts";
 import { unpackPackage } from "../setup/packed.ts";
 import { Visitor } from "./visit.ts";
 
+const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:";
 const page = `<!doctype html><meta charset="utf-8"><title>athanor</title><body>`;
 /** Bundlers name the chunks they load by themselves; what a page starts has these names. */
 const entries = ["main", "worker"];
@@ -84,28 +86,33 @@ const bundlers: Readonly<Record<string, (out: string) => Promise<readonly string
   },
   /** No bundler: modules as they lie in the package, found by the paths of its exports map. */
   "no bundler"(out) {
-    const { exports } = JSON.parse(readFileSync(join(folder, "node_modules/athanor/package.json"), "utf8")) as {
-      readonly exports: Readonly<Record<string, { readonly default?: string }>>;
-    };
-    mkdirSync(out);
-    cpSync(join(folder, "node_modules/athanor/dist"), join(out, "athanor/dist"), { recursive: true });
-    for (const name of ["main.js", "worker.js", "compute.js"]) {
-      const text = readFileSync(join(folder, name), "utf8").replace(
-        /"athanor(\/\w+)?"/g,
-        (_, face: string | undefined) => `"./athanor/${exports[`.${face ?? ""}`]?.default?.slice(2) ?? ""}"`,
-      );
-      writeFileSync(join(out, name), text);
-    }
-    cpSync(join(folder, "index.html"), join(out, "index.html"));
+    const names = ["main.js", "worker.js", "compute.js"];
+    serveAsIs(out, Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), "utf8")])));
     return Promise.resolve([]);
   },
 };
+
+/** Puts modules into `out` beside the files of the package, with its paths in place of its name, and a page that loads main.js. */
+function serveAsIs(out: string, modules: Readonly<Record<string, string>>): void {
+  const { exports } = JSON.parse(readFileSync(join(folder, "node_modules/athanor/package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, { readonly default?: string }>>;
+  };
+  mkdirSync(out);
+  cpSync(join(folder, "node_modules/athanor/dist"), join(out, "athanor/dist"), { recursive: true });
+  for (const [name, text] of Object.entries(modules)) {
+    const named = text.replace(
+      /"athanor(\/\w+)?"/g,
+      (_, face: string | undefined) => `"./athanor/${exports[`.${face ?? ""}`]?.default?.slice(2) ?? ""}"`,
+    );
+    writeFileSync(join(out, name), named);
+  }
+  cpSync(join(folder, "index.html"), join(out, "index.html"));
+}
 
 describe.each(Object.keys(bundlers))("%s", (name) => {
   test("builds without a word, and the page computes everywhere", async () => {
     const out = join(folder, `out-${name.replace(" ", "-")}`);
     expect(await bundlers[name]?.(out)).toEqual([]);
-    const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:";
     const server = await serveFolder(out, { policy, base: "/deep/path/" });
     visitor.complaints.length = 0;
     try {
@@ -121,4 +128,24 @@ describe.each(Object.keys(bundlers))("%s", (name) => {
       server.close();
     }
   });
+});
+
+/** Runs the examples and leaves what they print, and why they failed, where the test looks. */
+const printing = `
+const lines = [];
+console.log = (text) => lines.push(text);
+await import("./test.js").catch((error) => lines.push(String(error?.stack ?? error)));
+document.body.dataset.result = lines.join("\\n");`;
+
+test("ops of one's own, of every kind, pass testOp on every device of a page", { timeout: 120_000 }, async () => {
+  const out = join(folder, "out-own-ops");
+  serveAsIs(out, { ...exampleModules(), "main.js": printing });
+  const server = await serveFolder(out, { policy });
+  try {
+    await visitor.open(server.address);
+    await visitor.until(`document.body.dataset.result !== undefined`, 110);
+    expectExamplesPassed(String(await visitor.evaluate("document.body.dataset.result")));
+  } finally {
+    server.close();
+  }
 });

@@ -20,18 +20,20 @@ export class Visitor {
   readonly complaints: string[] = [];
   readonly #devtools: DevTools;
   readonly #browser: ChildProcess;
-  readonly #profile: string;
+  /** The folder of the browser's profile where it goes with the visitor. */
+  readonly #ownProfile: string | undefined;
   readonly #session: string;
 
-  private constructor(devtools: DevTools, browser: ChildProcess, profile: string, session: string) {
+  private constructor(devtools: DevTools, browser: ChildProcess, ownProfile: string | undefined, session: string) {
     this.#devtools = devtools;
     this.#browser = browser;
-    this.#profile = profile;
+    this.#ownProfile = ownProfile;
     this.#session = session;
   }
 
-  static async arrive(): Promise<Visitor> {
-    const profile = mkdtempSync(join(tmpdir(), "athanor-visitor-"));
+  /** With a profile folder that stays, or with a new one. */
+  static async arrive(kept?: string): Promise<Visitor> {
+    const profile = kept ?? mkdtempSync(join(tmpdir(), "athanor-visitor-"));
     const started: { devtools?: DevTools } = {};
     const browser = await startBrowser(["--remote-debugging-pipe", "about:blank"], profile, (error) =>
       started.devtools?.fail(error),
@@ -46,7 +48,7 @@ export class Visitor {
     const { sessionId } = (await devtools.send("Target.attachToTarget", { targetId, flatten: true })) as {
       readonly sessionId: string;
     };
-    const visitor = new Visitor(devtools, browser, profile, sessionId);
+    const visitor = new Visitor(devtools, browser, kept === undefined ? profile : undefined, sessionId);
     await visitor.#listen();
     return visitor;
   }
@@ -157,9 +159,15 @@ export class Visitor {
     await this.#devtools.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
   }
 
+  /** Ends the process that speaks to the GPU, as a driver does that fails. The browser starts another. */
+  async crashGPU(): Promise<void> {
+    await this.#devtools.send("Browser.crashGpuProcess");
+  }
+
   async leave(): Promise<void> {
     this.#devtools.fail(new Error("the visitor has left"));
     await stopBrowser(this.#browser);
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    if (this.#ownProfile !== undefined)
+      rmSync(this.#ownProfile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }

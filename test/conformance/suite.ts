@@ -1,9 +1,12 @@
 // The conformance suite under Vitest: for each backend of this machine and each op one test per check. A test fails with the
 // list of its failing samples. A backend that is missing is counted and printed here; where CI or ATHANOR_REQUIRE_ALL is set it fails.
-// Two files call it, so that two processes share the work. Read next: run.ts.
+// In Node the GPU runs everything as the least device that WebGPU allows, and a few ops as what it is; a page (test/browser) runs
+// everything as what it is. Several files call it, so that two processes share the work. Read next: run.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BackendName, OpenedBackend } from "../../bindings/testing/backends.ts";
+import type { BackendName, GPUTier, OpenedBackend } from "../../bindings/testing/backends.ts";
 import { backendNames, openBackend } from "../../bindings/testing/backends.ts";
+import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
+import { defaultEngine } from "../../bindings/engine/default.ts";
 import type { Check } from "../../bindings/testing/checks.ts";
 import { checks } from "../../bindings/testing/checks.ts";
 import type { Row } from "./run.ts";
@@ -30,15 +33,15 @@ function checksOf(op: string, name: BackendName): Check[] {
   });
 }
 
-/** The tests of these backends, as far as they were asked for. */
-export function testBackends(names: readonly BackendName[]): void {
+/** The tests of these backends, as far as they were asked for; those of `among` where it is given. */
+export function testBackends(names: readonly BackendName[], tier: GPUTier = "all", among = opNames): void {
   for (const name of columns.filter((column) => names.includes(column))) {
-    describe(name, () => {
+    describe(tier === "base" ? `${name} without any optional feature or limit` : name, () => {
       let backend: OpenedBackend | undefined;
       let missing = "";
 
       beforeAll(async () => {
-        const opened = await openBackend(name);
+        const opened = await openBackend(name, tier);
         if ("missing" in opened) missing = opened.missing;
         else backend = opened;
       });
@@ -54,7 +57,19 @@ export function testBackends(names: readonly BackendName[]): void {
         context.skip();
       });
 
-      for (const op of chosen.filter((other) => checksOf(other, name).length > 0)) {
+      if (tier === "base")
+        test("is the least that WebGPU allows", (context) => {
+          if (backend === undefined) {
+            context.skip();
+            return;
+          }
+          const { adapter, limits } = defaultEngine().backends.get("webgpu") as WebGPUBackend;
+          expect(adapter.features).toEqual([]);
+          expect(limits).toMatchObject({ maxStorageBufferBindingSize: 128 * 2 ** 20, maxStorageBuffers: 8 });
+          expect(limits).toMatchObject({ maxBufferSize: 256 * 2 ** 20, maxWorkgroupStorage: 16 * 2 ** 10 });
+        });
+
+      for (const op of chosen.filter((other) => among.includes(other) && checksOf(other, name).length > 0)) {
         const rows: Row[] = [];
         describe(op, () => {
           beforeAll(async () => {

@@ -26,13 +26,9 @@ import {
   zeros,
 } from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
-import { dataset } from "../../bindings/data/index.ts";
-import * as nn from "../../bindings/nn/index.ts";
-import { Adam } from "../../bindings/optim/index.ts";
-import { fit } from "../../bindings/train/index.ts";
+import { watchedGPU } from "./watched-gpu.ts";
 
-/** The device of the latest start, to be destroyed behind the engine's back. */
-let device: GPUDevice | undefined;
+const watched = watchedGPU();
 
 const gpu = <T>(body: () => T): T => withDevice("webgpu", body);
 const ramp = (): Tensor =>
@@ -45,33 +41,14 @@ const firstOf = async (x: Tensor): Promise<number | undefined> => (await x.data(
 
 /** Waits until the engine has noticed that its device is gone. */
 async function lose(): Promise<void> {
-  device?.destroy();
+  watched.device.destroy();
   await vi.waitFor(() => {
     expect(defaultEngine().backends.has("webgpu")).toBe(false);
   });
 }
 
-beforeAll(async () => {
-  // The optional package gives no way to the device that a backend opened: its entry point is wrapped instead.
-  const { create } = (await import("webgpu")) as { create: (flags: string[]) => GPU };
-  const root = create([]);
-  const requestAdapter = async (options: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
-    const adapter = await root.requestAdapter(options);
-    if (adapter === null) return null;
-    const requestDevice = adapter.requestDevice.bind(adapter);
-    Object.defineProperty(adapter, "requestDevice", {
-      value: async (descriptor: GPUDeviceDescriptor) => (device = await requestDevice(descriptor)),
-    });
-    return adapter;
-  };
-  vi.stubGlobal("navigator", { gpu: { requestAdapter } });
-  await init({ webgpu: "require", tune: "off" });
-});
-
-afterAll(async () => {
-  await shutdown();
-  vi.unstubAllGlobals();
-});
+beforeAll(() => init({ webgpu: "require", tune: "off" }));
+afterAll(() => shutdown());
 
 /** Values on both devices that need each other: f32 on the GPU, f64 and an eigenproblem on the CPU. */
 function mixture(x: Tensor): Tensor[] {
@@ -261,11 +238,11 @@ describe("two engines", () => {
 
 describe("two engines on GPUs", () => {
   test("have a device each: one goes on after the other was shut down", async () => {
-    const own = device;
+    const own = watched.device;
     const other = createEngine({ webgpu: "require", tune: "off" });
     const before = useEngine(other);
     await other.ready();
-    device = own;
+    watched.device = own;
     const there = gpu(() => ramp().mul(2));
     const theirs = await there.data();
     useEngine(before);
@@ -296,7 +273,7 @@ describe("a lost GPU", () => {
         (error: unknown) => error,
       ),
     );
-    device?.destroy();
+    watched.device.destroy();
     for (const outcome of await Promise.all(flying)) {
       if (outcome !== undefined) expect(outcome).toBeInstanceOf(BackendError);
     }
@@ -332,75 +309,5 @@ describe("a lost GPU", () => {
     expect((await init({ webgpu: "require", tune: "off" })).devices.every(({ used }) => used)).toBe(true);
     expect(await firstOf(gpu(() => ramp().add(1)))).toBeCloseTo(one + 1, 5);
     await expect(x.add(1).data()).rejects.toThrow("the engine of this tensor was shut down");
-  });
-
-  test("in the middle of fit: training ends on the CPU", async () => {
-    const model = nn.sequential([new nn.Linear(8, 4), new nn.ReLU(), new nn.Linear(4, 2)]);
-    const samples = dataset(
-      tensor(
-        Float32Array.from({ length: 400 }, (_, index) => Math.sin(index)),
-        { shape: [50, 8] },
-      ),
-      tensor(new Int32Array(50)),
-    );
-    let batches = 0;
-    const history = await fit(model, samples, {
-      optimizer: new Adam(model.parameters(), { lr: 1e-2 }),
-      loss: nn.crossEntropy,
-      epochs: 3,
-      batchSize: 10,
-      callbacks: [
-        {
-          onBatchEnd: () => {
-            if (++batches === 4) device?.destroy();
-            return undefined;
-          },
-        },
-      ],
-    });
-    expect(batches).toBe(15);
-    expect(history.losses.every(Number.isFinite)).toBe(true);
-    expect(Object.keys(memory())).toEqual(["wasm"]);
-  });
-
-  test("in the middle of fit on the GPU: training goes on from the last copy and says what was lost", async () => {
-    await shutdown();
-    await init({ webgpu: "require", tune: "off" });
-    const model = nn.sequential([new nn.Linear(8, 4), new nn.ReLU(), new nn.Linear(4, 2)]);
-    const samples = dataset(
-      tensor(
-        Float32Array.from({ length: 400 }, (_, index) => Math.sin(index)),
-        { shape: [50, 8] },
-      ),
-      tensor(Int32Array.from({ length: 50 }, (_, index) => index % 2)),
-    );
-    const optimizer = new Adam(model.parameters(), { lr: 1e-2 });
-    let batches = 0;
-    const history = await fit(model, samples, {
-      ...{ optimizer, loss: nn.crossEntropy, epochs: 3, batchSize: 10, device: "webgpu" },
-      callbacks: [
-        {
-          onBatchEnd: () => {
-            // In the second epoch: there is a copy of its beginning.
-            if (++batches === 8) device?.destroy();
-            return undefined;
-          },
-        },
-      ],
-    });
-    expect(batches).toBe(15);
-    expect(history.interruptions.length).toBe(1);
-    const [{ epoch, batch, stepsLost }] = history.interruptions as [(typeof history.interruptions)[number]];
-    expect(epoch).toBe(2);
-    expect(batch).toBeGreaterThanOrEqual(4);
-    // From the beginning of the epoch on; the batch in which the loss was noticed may have been counted or not.
-    expect([batch - 1, batch]).toContain(stepsLost);
-    expect(15 - optimizer.steps).toBeGreaterThanOrEqual(stepsLost);
-    expect(15 - optimizer.steps).toBeLessThanOrEqual(stepsLost + 1);
-    expect(history.losses.length).toBe(optimizer.steps);
-    expect(history.losses.every(Number.isFinite)).toBe(true);
-    for (const parameter of model.parameters())
-      expect((await parameter.value.data()).every((value) => Number.isFinite(value))).toBe(true);
-    expect(Object.keys(memory())).toEqual(["wasm"]);
   });
 });

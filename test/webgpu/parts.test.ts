@@ -93,3 +93,20 @@ describe("what does not fit", () => {
     }
   });
 });
+
+test("a tensor over 128 MiB on a device that shows a shader no more", async () => {
+  const engine = defaultEngine();
+  const small = engine.backends.get("webgpu");
+  const base = await open({ base: true });
+  try {
+    engine.backends.set("webgpu", base);
+    engine.clearPlans();
+    const size = base.limits.maxStorageBufferBindingSize / 4 + 8;
+    using x = athanor.tensor(new Float32Array(size).fill(1));
+    expect(await athanor.withDevice("webgpu", () => x.add(1).sum()).item()).toBe(2 * size);
+  } finally {
+    if (small !== undefined) engine.backends.set("webgpu", small);
+    engine.clearPlans();
+    base.dispose();
+  }
+});

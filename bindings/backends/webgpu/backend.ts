@@ -77,6 +77,8 @@ export interface WebGPUOptions {
   readonly limits?: Partial<GPULimits>;
   /** The only optional features that may be used; all that there are when absent. */
   readonly features?: readonly string[];
+  /** Open a device with WebGPU's default limits and no optional feature, whatever the adapter has. */
+  readonly base?: boolean;
 }
 
 /**

@@ -107,13 +107,21 @@ export class Device {
     });
   }
 
-  /** Maps a buffer for reading. Firefox looks for finished work only when something is submitted, so it is given empty lists. */
-  async map(buffer: GPUBuffer, bytes: number): Promise<void> {
-    const mapping = this.orLost(buffer.mapAsync(mapRead, 0, bytes));
-    if (!needsPolling()) return mapping;
+  /** Maps a buffer for reading. */
+  map(buffer: GPUBuffer, bytes: number): Promise<void> {
+    return this.#finished(buffer.mapAsync(mapRead, 0, bytes));
+  }
+
+  /**
+   * Waits for what the device tells when it has finished. Firefox looks for finished work every 100 ms and whenever something is
+   * submitted: while somebody waits it is given empty lists.
+   */
+  async #finished<T>(work: Promise<T>): Promise<T> {
+    const told = this.orLost(work);
+    if (!needsPolling()) return told;
     const timer = setInterval(() => this.gpu.queue.submit([]), 1);
     try {
-      await mapping;
+      return await told;
     } finally {
       clearInterval(timer);
     }
@@ -133,7 +141,7 @@ export class Device {
   /** Waits for all submitted work and throws the first error that nobody has seen. */
   async idle(): Promise<void> {
     this.requireAlive("idle");
-    await this.orLost(this.gpu.queue.onSubmittedWorkDone());
+    await this.#finished(this.gpu.queue.onSubmittedWorkDone());
     await this.orLost(this.#tail);
     const [first] = [...this.#uncaptured.splice(0), ...this.#unreported];
     this.#unreported.clear();
@@ -162,9 +170,10 @@ export interface DeviceOptions {
   readonly powerPreference?: "low-power" | "high-performance";
   readonly limits?: Partial<GPULimits>;
   readonly features?: readonly string[];
+  readonly base?: boolean;
 }
 
-/** A device with all the adapter offers, or one sentence on why there is none. */
+/** A device with all the adapter offers unless less was asked for, or one sentence on why there is none. */
 export async function openDevice(options: DeviceOptions): Promise<Device | { readonly unavailable: string }> {
   try {
     const gpu = options.gpu ?? (await findGPU());
@@ -172,15 +181,16 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
     const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
     if (adapter === null)
       return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
-    const features = featuresOf(adapter, options.features);
+    const among = options.base === true ? [] : options.features;
+    const features = featuresOf(adapter, among);
     const device = await adapter.requestDevice({
       label: options.label ?? "athanor",
       requiredFeatures: features,
-      requiredLimits: limitsOf(adapter),
+      requiredLimits: options.base === true ? {} : limitsOf(adapter),
     });
     return new Device(
       device,
-      describe(adapter, [...features, ...languageFeaturesOf(gpu, options.features)]),
+      describe(adapter, [...features, ...languageFeaturesOf(gpu, among)]),
       [gpu, adapter],
       readLimits(device.limits, subgroupSizeOf(adapter, features), options.limits),
     );
