@@ -75,9 +75,19 @@ export function allToWGSL(
     if (names.has(node)) continue;
     const name = `${prefix}${String(names.size)}`;
     names.set(node, name);
-    lines.push(`let ${name}: ${wgslType(node.dtype)} = ${textOf(node, inputs, names)};`);
+    lines.push(letOf(name, node, inputs, names));
   }
   return { lines, results: roots.map((root) => names.get(root) ?? "") };
+}
+
+/** The statement that gives a node its name; `names` has those of its operands. */
+export function letOf(
+  name: string,
+  node: Expression,
+  inputs: readonly string[],
+  names: ReadonlyMap<Expression, string>,
+): string {
+  return `let ${name}: ${wgslType(node.dtype)} = ${textOf(node, inputs, names)};`;
 }
 
 function textOf(node: Expression, inputs: readonly string[], names: ReadonlyMap<Expression, string>): string {

@@ -1,6 +1,6 @@
 // Lowering: the groups of one device become a segment of steps over numbered slots. The GPU gets prologues and epilogues
-// pasted into its kernels; on the CPU they are steps of their own, which strips.ts and finish.ts bring together again.
-// Knows the two devices' habits but none of their insides. Read next: step.ts, plan.ts.
+// pasted into its kernels, and row-kernels.ts makes one of kernels over the same rows; on the CPU they are steps of their own,
+// which strips.ts and finish.ts bring together again. Knows the two devices' habits but none of their insides. Read next: step.ts, plan.ts.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import type { Layout } from "../core/layout.ts";
@@ -12,6 +12,7 @@ import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
 import type { DeviceName } from "./node.ts";
 import { joinMapsOnGpu } from "./join-maps.ts";
+import { withRowKernels } from "./row-kernels.ts";
 import { planSlots } from "./slots.ts";
 import type { Attachment, Segment, Slot, SlotView, Step } from "./step.ts";
 import { viewsOf, whole } from "./step.ts";
@@ -275,7 +276,7 @@ class Lowering {
     const steps =
       this.device === "wasm"
         ? withFinishes(withStrips(this.steps, this.surface(isTemporary)), fates)
-        : joinMapsOnGpu(this.steps, fates.isKept);
+        : withRowKernels(joinMapsOnGpu(this.steps, fates.isKept), fates.isKept);
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];

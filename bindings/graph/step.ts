@@ -114,7 +114,22 @@ export interface StripStep extends StepBase {
   readonly tail: readonly RowStep[] | undefined;
 }
 
-export type Step = MapStep | ReduceStep | KernelStep | StripStep;
+/**
+ * Maps and folds over the same rows, done by one launch in which a row's values go from step to step without memory. Every
+ * step goes over [rows, length] or over [rows]; folds take a whole row. WebGPU only.
+ */
+export interface RowKernelStep extends StepBase {
+  readonly kind: "rowKernel";
+  readonly rows: number;
+  /** Elements of a row, at least two. */
+  readonly length: number;
+  /** In the order in which they would run one by one. */
+  readonly steps: readonly RowStep[];
+  /** Slots that nobody else reads: they need no memory. */
+  readonly hidden: readonly number[];
+}
+
+export type Step = MapStep | ReduceStep | KernelStep | StripStep | RowKernelStep;
 
 /** What a slot of a plan stands for. */
 export type Slot =
@@ -146,6 +161,7 @@ export interface Segment {
 export function viewsOf(step: Step): SlotView[] {
   if (step.kind === "map") return [...step.inputs, ...writesOf(step)];
   if (step.kind === "strips") return step.steps.flatMap(viewsOf);
+  if (step.kind === "rowKernel") return shownBy(step, viewsOf);
   const attached = step.epilogue?.inputs ?? [];
   if (step.kind === "kernel") {
     const finish = step.finish === undefined ? [] : viewsOf(step.finish);
@@ -168,6 +184,11 @@ export function groupsOf(steps: readonly Step[]): number[] {
 export function writesOf(step: Step): SlotView[] {
   if (step.kind === "kernel") return [...step.outputs, ...(step.finish === undefined ? [] : writesOf(step.finish))];
   if (step.kind === "strips") return step.steps.flatMap(writesOf);
+  if (step.kind === "rowKernel") return shownBy(step, writesOf);
   const further = step.kind === "map" ? (step.also ?? []) : [];
   return [step.output, ...further.map(({ output }) => output)];
+}
+
+function shownBy({ steps, hidden }: RowKernelStep, views: (step: Step) => SlotView[]): SlotView[] {
+  return steps.flatMap(views).filter(({ slot }) => !hidden.includes(slot));
 }

@@ -258,7 +258,7 @@ export class WasmProgram implements Program {
         }
         return this.encodeKernel(step, kernels, workers);
       default:
-        return step satisfies never;
+        throw new Error(`a step for the GPU on wasm: ${step.kind satisfies "rowKernel"}`);
     }
   }
 

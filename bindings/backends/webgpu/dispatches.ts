@@ -1,12 +1,13 @@
 // Turns the steps of a segment into launches: which shader, which slots at which bindings, which numbers.
 // Steps without elements vanish; what this device cannot do is refused here, before anything runs.
-// Read next: map-shader.ts, reduce-shader.ts and kernel-shader.ts, one for each kind of step.
+// Read next: map-shader.ts, reduce-shader.ts, row-shader.ts and kernel-shader.ts, one for each kind of step.
 import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
 import type { Segment, Slot, SlotView, Step } from "../../graph/step.ts";
 import { convolutionDispatches, isConvolution } from "./convolution-shader.ts";
 import type { GPULimits } from "./description.ts";
+import { foldByRule } from "./fold-variants.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import { mapDispatches } from "./map-shader.ts";
 import { matmulDispatches } from "./matmul-shader.ts";
@@ -14,6 +15,7 @@ import type { Dispatch } from "./operands.ts";
 import { ownDispatch } from "./own-shader.ts";
 import { inParts } from "./parts.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
+import { rowDispatch } from "./row-shader.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 import type { ProductShape, Variant } from "./variants.ts";
 
@@ -86,6 +88,12 @@ function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dis
       const dispatch = make(step, slots, library);
       return isNothing ? [] : [dispatch];
     }
+    case "rowKernel": {
+      const dispatch = rowDispatch(step, slots, library, foldByRule(step));
+      // What lies in parts takes more buffers than were counted when the steps were joined.
+      const isTooMuch = countBuffers(inParts(dispatch, slots, limits)) > limits.maxStorageBuffers;
+      return isTooMuch ? step.steps.flatMap((own) => launchesOf(own, slots, workshop)) : [dispatch];
+    }
     case "strips":
       throw new BackendError(step.label, "a strip loop is for the CPU: this is a defect of athanor; please report it");
   }
@@ -96,8 +104,13 @@ function isEmpty({ slot }: SlotView, slots: readonly Slot[]): boolean {
   return own !== undefined && own.kind !== "scalar" && own.size === 0;
 }
 
-function requireBindings({ label, bindings }: Dispatch, limits: GPULimits): void {
-  const count = bindings.filter(({ access }) => access !== "uniform").length;
+function countBuffers({ bindings }: Dispatch): number {
+  return bindings.filter(({ access }) => access !== "uniform").length;
+}
+
+function requireBindings(dispatch: Dispatch, limits: GPULimits): void {
+  const { label } = dispatch;
+  const count = countBuffers(dispatch);
   if (count <= limits.maxStorageBuffers) return;
   throw new BackendError(
     label,

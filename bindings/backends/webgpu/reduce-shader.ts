@@ -99,8 +99,8 @@ function loaded(prologue: Attachment, slots: readonly Slot[], to: DType): Pasted
   return { ...pasted, text: `${text}\nfn load(index: u32) -> Scalar { return Scalar(computed(index)); }` };
 }
 
-/** The operation and its neutral value. */
-function combineText(combiner: ReduceStep["combiner"], dtype: DType): string {
+/** The operation and its neutral value, as `combine` and `identity`. */
+export function combineText(combiner: ReduceStep["combiner"], dtype: DType): string {
   const isFloat = dtype === "f32";
   const wrap = (text: string): string => (dtype === "u8" ? `(${text}) & 255u` : text);
   const lowest = isFloat ? "-infinity_f32()" : dtype === "i32" ? "i32(-2147483648)" : "0u";
