@@ -19,7 +19,7 @@ interface Sketch {
 
 function deviceOf(sketch: Sketch): DeviceProfile {
   const flopsOf = (work: Work): Curve => {
-    if (work === "factorization") return [[1, sketch.factorization]];
+    if (work === "factorization" || work === "smallFactorization") return [[1, sketch.factorization]];
     return work === "stream" || work === "transcendental" ? sketch.elementwise : sketch.products;
   };
   const rateOf = (work: Work): Rate => ({ launch: sketch.launch, flops: flopsOf(work), bytes: sketch.bytes });

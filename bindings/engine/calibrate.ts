@@ -268,7 +268,7 @@ function ratesOf(benches: readonly Bench[], launch: number): Record<Work, Rate> 
   const unknown: Curve = [[1, 1000]];
   const flopsOf = (work: Work): Curve => {
     // What a device has no method of its own for, or is too slow to be asked, is done as the others are.
-    const other = work === "winograd" ? "convolution" : "stream";
+    const other = work === "winograd" ? "convolution" : work === "factorization" ? "smallFactorization" : "stream";
     return points(work, "flops") ?? points(other, "flops") ?? unknown;
   };
   const bytesOf = (work: Work): Curve => points(work, "bytes") ?? points("stream", "bytes") ?? unknown;

@@ -109,8 +109,11 @@ const exponentials = (elements: number): Probe => ({
 });
 
 const eigenproblem = (count: number, n: number): Probe => ({
-  ...{ kind: n > 32 ? "large eigenproblem" : "eigenproblem", work: "factorization", bounds: "flops" },
-  size: count * n ** 3,
+  kind: n > 32 ? "large eigenproblem" : "eigenproblem",
+  work: n > 32 ? "factorization" : "smallFactorization",
+  bounds: "flops",
+  // A GPU does many at a time.
+  size: count * n,
   shapes: [[count, n, n]],
   compute: (x) => ops.eigh(x).values,
 });
@@ -142,7 +145,8 @@ export const probes: readonly Probe[] = [
   onGpu(exponentials(2 ** 20)),
   eigenproblem(1, 8),
   eigenproblem(32, 16),
-  { ...eigenproblem(1, 96), devices: ["wasm"] },
+  onGpu(eigenproblem(256, 32)),
+  ...[eigenproblem(1, 48), eigenproblem(1, 96)].map((probe): Probe => ({ ...probe, devices: ["wasm"] })),
 ];
 
 /** A chain of products so small that they cost what a launch costs. Products do not fuse. */

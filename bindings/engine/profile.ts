@@ -80,7 +80,7 @@ export const format = "athanor-profile-1";
 /** All classes of work. */
 export const works: readonly Work[] = [
   ...(["contraction", "convolution", "winograd", "stream", "transcendental", "reduction", "indexed"] as const),
-  "factorization",
+  ...(["factorization", "smallFactorization"] as const),
 ];
 
 /** Classes that were told apart later, and which one their work was in before. */
@@ -88,6 +88,7 @@ const formerly: Readonly<Partial<Record<Work, Work>>> = {
   winograd: "convolution",
   reduction: "stream",
   indexed: "stream",
+  smallFactorization: "factorization",
 };
 
 const guess = (launch: number, flops: number, bytes: number): Rate => ({
@@ -108,7 +109,8 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
       transcendental: guess(0.3, 4_000, 10_000),
       reduction: guess(0.3, 4_000, 10_000),
       indexed: guess(0.3, 1_000, 4_000),
-      factorization: guess(1, 1_000, 5_000),
+      factorization: guess(1, 10_000, 5_000),
+      smallFactorization: guess(1, 1_000, 5_000),
     },
     upload: { latency: 0.5, bytes: [[1, 10_000]] },
     download: { latency: 0.5, bytes: [[1, 10_000]] },
@@ -126,6 +128,7 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
       reduction: guess(30, 50_000, 20_000),
       indexed: guess(30, 10_000, 20_000),
       factorization: guess(200, 1_000, 10_000),
+      smallFactorization: guess(200, 1_000, 10_000),
     },
     upload: { latency: 50, bytes: [[1, 5_000]] },
     download: { latency: 500, bytes: [[1, 3_000]] },

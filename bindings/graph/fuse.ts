@@ -273,7 +273,7 @@ class Fuser {
       pasteable: op.epilogue === true && results.length === 1 && results[0]?.dtype === "f32",
       // A user's kernel on the CPU knows nothing of what follows.
       columns: op.epilogue === true && op.identity === undefined ? (results[0]?.shape.at(-1) ?? 1) : undefined,
-      work: op.work,
+      work: typeof op.work === "function" ? op.work(specs) : op.work,
       flops: op.flops(specs, results, node.attributes),
       epilogue: undefined,
     });

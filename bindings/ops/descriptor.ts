@@ -198,17 +198,26 @@ export interface KernelOp<A> extends OpBase<A> {
   readonly readsHalves?: "gpu" | "everywhere";
   /** Floating-point operations; bytes follow from the operands. */
   readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;
-  /** Class of work for the cost model. */
-  readonly work: Work;
+  /** Class of work for the cost model, where it is not always the same by the inputs. */
+  readonly work: Work | ((inputs: readonly Spec[]) => Work);
 }
 
 /**
  * Classes of work whose speed the cost model measures apart. Elementwise work is "stream", or "transcendental" where
  * exponentials and their like are most of it; folds are "reduction"; what reads or writes where indices say is "indexed". A
- * convolution is "winograd" on a device that does it by Winograd's method, counted as the operations that it saves.
+ * convolution is "winograd" on a device that does it by Winograd's method, counted as the direct one. Many small matrices are
+ * factorized at another speed than one large one of as many operations.
  */
 export type Work =
-  "contraction" | "convolution" | "winograd" | "stream" | "transcendental" | "reduction" | "indexed" | "factorization";
+  | "contraction"
+  | "convolution"
+  | "winograd"
+  | "stream"
+  | "transcendental"
+  | "reduction"
+  | "indexed"
+  | "factorization"
+  | "smallFactorization";
 
 /** Any op. Attributes travel with the node that was recorded together with the op. */
 export type Op<A> = (MapOp | ViewOp<A> | ReduceOp | AssembleOp | ConstantOp | KernelOp<A>) & {

@@ -6,7 +6,7 @@ import { abs, add, mul, reciprocal, sub } from "./arithmetic.ts";
 import { broadcasted, reshaped } from "./broadcasting.ts";
 import { equal, lessEqual, where } from "./comparison.ts";
 import { matmul } from "./contraction.ts";
-import type { KernelOp } from "./descriptor.ts";
+import type { KernelOp, Work } from "./descriptor.ts";
 import { iota } from "./iota.ts";
 import { matricesOf, matrixStatus, onCpuOnly, requireSquare } from "./matrices.ts";
 import { expandDims, transpose } from "./movement.ts";
@@ -18,6 +18,12 @@ import { recorderOf } from "./tensor.ts";
 
 /** Largest matrices that the GPU's kernel takes. */
 const largestOnGpu = 32;
+
+/** Up to here matrices are small: the CPU is at a fraction of its speed, and a GPU does many at a time. */
+const mostOfSmall = largestOnGpu;
+
+const classOf = ([a]: readonly Spec[]): Work =>
+  (a?.shape.at(-1) ?? 0) <= mostOfSmall ? "smallFactorization" : "factorization";
 
 const eighOp: KernelOp<null> = {
   kind: "kernel",
@@ -56,7 +62,7 @@ const eighOp: KernelOp<null> = {
     return [mul(add(da, transpose(da)), 0.5)];
   },
   flops: ([a]) => 9 * sizeOf(a?.shape ?? []) * (a?.shape.at(-1) ?? 0),
-  work: "factorization",
+  work: classOf,
 };
 
 const empty: Spec = { shape: [0, 0], dtype: "f32" };
@@ -83,7 +89,7 @@ const eigvalshOp: KernelOp<null> = {
     return [matmul(mul(vectors, expandDims(dValues, -2)), transpose(vectors))];
   },
   flops: ([a]) => 1.34 * sizeOf(a?.shape ?? []) * (a?.shape.at(-1) ?? 0),
-  work: "factorization",
+  work: classOf,
 };
 
 /** True on the diagonal of [n, n]. */

@@ -63,9 +63,13 @@ describe("measuring the CPU", () => {
     expect(describeEffort({ total: 190.4, compiling: 0, longest: 8.2 })).toBe(
       "measured in 190 ms, others waited 8 ms at most",
     );
-    for (const work of works) expect(rates[work].flops.length, work).toBeGreaterThan(1);
-    for (const work of ["stream", "reduction", "indexed"] as const)
-      expect(rates[work].bytes.length, work).toBeGreaterThan(1);
+    // Larger sizes may be left out on a busy machine; the smallest of each class is its own.
+    for (const work of works)
+      for (const bounds of ["flops", "bytes"] as const) {
+        const smallest = probes.find((probe) => probe.work === work && probe.bounds === bounds);
+        if (smallest !== undefined)
+          expect(rates[work][bounds][0]?.[0], `${work} ${bounds}`).toBe(readyProbe(smallest, backend)[bounds]);
+      }
     expect(backend.memory().inUse).toBe(inUse);
   });
 
@@ -133,13 +137,14 @@ describe("the class of a convolution", () => {
 
 describe("profiles that were made before", () => {
   test("classes that were told apart later are as those they were in", () => {
-    const later = ["winograd", "reduction", "indexed"];
+    const later = ["winograd", "reduction", "indexed", "smallFactorization"];
     const rates = Object.fromEntries(Object.entries(guesses.webgpu.rates).filter(([work]) => !later.includes(work)));
     const old = { ...machines.discrete, devices: { webgpu: { ...guesses.webgpu, rates } } };
     const known = parseProfile("test", JSON.stringify(old)).devices.webgpu?.rates;
     expect(known?.winograd).toEqual(guesses.webgpu.rates.convolution);
     expect(known?.reduction).toEqual(guesses.webgpu.rates.stream);
     expect(known?.indexed).toEqual(guesses.webgpu.rates.stream);
+    expect(known?.smallFactorization).toEqual(guesses.webgpu.rates.factorization);
   });
 
   test("what measuring took is part of a profile, and refused where it is no time", () => {
