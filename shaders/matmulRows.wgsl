@@ -1,7 +1,8 @@
 // The product of few rows with a matrix: out[batch0, batch1, m, n] = a[.., m, k] b[.., k, n] with free strides, for m up to
 // 4. All of b is read once, by neighbours side by side. Two entry points: `across`, for b with columns side by side, where
 // 64 columns by 4 shares of k are a workgroup: batch0 * batch1 * ceil(n / 64) workgroups of 256. `along`, for b with steps
-// of k side by side, where a workgroup of 64 sums up 4 columns: batch0 * batch1 * ceil(n / 4). Words as in matmul.wgsl.
+// of k side by side, where a workgroup of 64 sums up 4 columns: batch0 * batch1 * ceil(n / 4); the backend puts in how its
+// invocations add up, in workgroup memory or by subgroups. Words as in matmul.wgsl.
 
 struct Parameters {
   offset0: u32,
@@ -95,8 +96,10 @@ fn along(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) invocation: u32,
+// @insert builtins
 ) {
-  let lane = i32(invocation);
+// @insert thread
+  let lane = i32(thread);
   let blocks = (parameters.n + 3) / 4;
   let item = i32(linear_workgroup(group, groups));
   if (item >= parameters.batch0 * parameters.batch1 * blocks) {
@@ -119,20 +122,8 @@ fn along(
     sum2 += left * b_at(start + min(2, last) * parameters.bColumn);
     sum3 += left * b_at(start + min(3, last) * parameters.bColumn);
   }
-  partials[lane] = sum0;
-  partials[lane + 64] = sum1;
-  partials[lane + 128] = sum2;
-  partials[lane + 192] = sum3;
-  for (var width = 32; width > 0; width >>= 1u) {
-    workgroupBarrier();
-    if (lane < width) {
-      for (var i = lane; i < 256; i += 64) {
-        partials[i] += partials[i + width];
-      }
-    }
-  }
-  workgroupBarrier();
+// @insert together
   if (lane <= min(3, last)) {
-    store_column(batch, column + lane, partials[lane * 64]);
+    store_column(batch, column + lane, total);
   }
 }

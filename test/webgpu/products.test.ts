@@ -2,7 +2,7 @@
 // measures them and remembers. Read next: bindings/backends/webgpu/variants.ts, tuner.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { byRule, candidates, tiles } from "../../bindings/backends/webgpu/variants.ts";
+import { bucketOf, byRule, candidates, nameOf, tiles } from "../../bindings/backends/webgpu/variants.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import type { Conv2dOptions, Tensor } from "../../bindings/index.ts";
 import {
@@ -48,6 +48,11 @@ const products: Readonly<Record<string, () => Tensor>> = {
     matmul(numbers([40, 600], 1), numbers([600, 24], 2), { bias: numbers([24], 3), activation: "relu" }),
   "one row": () => matmul(numbers([1, 300], 1), numbers([300, 130], 2), { bias: numbers([130], 3) }),
   "three rows, transposed": () => matmul(numbers([3, 130], 1), numbers([70, 130], 2), { transposeB: true }),
+  "a row with a transposed batch": () => matmul(numbers([2, 1, 77], 1), numbers([2, 9, 77], 2), { transposeB: true }),
+  "whole numbers of a row, transposed": () =>
+    matmul(numbers([2, 90], 1).mul(9).cast("i32"), numbers([7, 90], 2).mul(9).cast("i32"), { transposeB: true }).cast(
+      "f32",
+    ),
   "whole numbers": () =>
     matmul(numbers([20, 600], 1).mul(9).cast("i32"), numbers([600, 20], 2).mul(9).cast("i32")).cast("f32"),
   "no steps": () => matmul(numbers([5, 0], 1), numbers([0, 6], 2)),
@@ -82,7 +87,7 @@ const gradients: Readonly<Record<string, () => Tensor>> = Object.fromEntries(
 );
 
 const kernels = ["matmul", "conv2d", "conv2dInputGradient", "conv2dFilterGradient"];
-const variants = ["rows", ...Object.keys(tiles), "32x32/4x4*4", "64x64/8x8*3"];
+const variants = ["rows", "rows with subgroups", ...Object.keys(tiles), "32x32/4x4*4", "64x64/8x8*3"];
 /** A software GPU takes a second to compile a large tile: those that differ from these in numbers only do without the rest. */
 const thorough = ["rows", "32x32/4x4", "64x64/8x8", "32x32/4x4*4"];
 
@@ -107,7 +112,7 @@ describe("variants", () => {
 });
 
 describe("the choice", () => {
-  const limits = { maxWorkgroupStorage: 16384 } as WebGPUBackend["limits"];
+  const limits = { maxWorkgroupStorage: 16384, minSubgroupSize: 0 } as WebGPUBackend["limits"];
   test("follows the shape where nothing was measured", () => {
     const rule = (m: number, n: number, k: number): string => {
       const { tile, slices } = byRule({ batches: 1, m, n, k }, limits);
@@ -117,6 +122,20 @@ describe("the choice", () => {
     expect(rule(4096, 4096, 4096)).toBe("128x64/8x8");
     expect(rule(64, 64, 64)).toBe("32x32/4x4");
     expect(rule(64, 64, 8192)).toBe("32x32/4x4 in 8");
+  });
+
+  test("adds up by subgroups where steps of k are neighbours and the device has them", () => {
+    const shape = { batches: 1, m: 1, n: 4096, k: 4096 };
+    const able = { ...limits, minSubgroupSize: 4 };
+    const names = (of: typeof shape & { readonly isAlong?: boolean }, on: typeof limits): readonly string[] =>
+      candidates(of, on).map(nameOf);
+    expect(nameOf(byRule({ ...shape, isAlong: true }, able))).toBe("rows with subgroups");
+    expect(names({ ...shape, isAlong: true }, able)).toContain("rows with subgroups");
+    expect(nameOf(byRule({ ...shape, isAlong: true }, limits))).toBe("rows");
+    expect(names({ ...shape, isAlong: true }, limits)).not.toContain("rows with subgroups");
+    expect(names(shape, able)).not.toContain("rows with subgroups");
+    expect(bucketOf("matmul", { ...shape, isAlong: true })).not.toBe(bucketOf("matmul", shape));
+    expect(bucketOf("matmul", { ...shape, m: 64, isAlong: true })).toBe(bucketOf("matmul", { ...shape, m: 64 }));
   });
 
   test("leaves out tiles that the workgroup memory has no room for", () => {

@@ -3,6 +3,8 @@
 // Read next: variants.ts for the choice, tile.ts for the text, reduce-shader.ts for the sum.
 import type { KernelStep, Slot } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
+import { subgroupParameters, threadOf } from "./across.ts";
+import { insert } from "./attachment.ts";
 import type { GPULimits } from "./description.ts";
 import type { Workshop } from "./dispatches.ts";
 import { templateDispatch } from "./kernel-shader.ts";
@@ -13,14 +15,14 @@ import { withReads } from "./reads.ts";
 import { reduceDispatches } from "./reduce-shader.ts";
 import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
-import { tiled, tileM, tileN } from "./tile.ts";
+import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, Variant } from "./variants.ts";
 import { productVariants, suits, tiles } from "./variants.ts";
 
 /** The sizes behind the words of a product. */
 export function productShape(words: readonly number[]): ProductShape {
   const [batch0 = 1, batch1 = 1, m = 0, n = 0, k = 0] = words;
-  return { batches: batch0 * batch1, m, n, k };
+  return { batches: batch0 * batch1, m, n, k, isAlong: words[9] === 1 && words[10] !== 1 };
 }
 
 /** The launches of a matmul step whose result has elements. */
@@ -28,7 +30,8 @@ export function matmulDispatches(step: KernelStep, slots: readonly Slot[], works
   const { limits, choose, temporary } = workshop;
   const shape = productShape(step.words);
   const variant = choose(productVariants, "matmul", shape, () => productSegment(shape));
-  if (variant.tile === "rows" && suits(variant, shape, limits)) return [rowsDispatch(step, slots, workshop)];
+  if (variant.tile === "rows" && suits(variant, shape, limits))
+    return [rowsDispatch(step, slots, workshop, variant.usesSubgroups ?? false)];
   const tile = tiles[variant.tile === "rows" ? "32x32/4x4" : variant.tile];
   const { batches, m, n, k } = shape;
   const slice = sliceOf(variant, k, tile.depth);
@@ -104,20 +107,55 @@ export function sumOfSlices(
   );
 }
 
-function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch {
-  const { batches, n, k } = productShape(step.words);
-  const isAlong = step.words[9] === 1 && step.words[10] !== 1;
+function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop, usesSubgroups: boolean): Dispatch {
+  const { library } = workshop;
+  const { batches, n, k, isAlong = false } = productShape(step.words);
   const [a, b] = step.inputs;
-  const text = withReads(workshop.library.template("matmulRows") ?? "", [
+  // An entry point that is not run may not ask for what a device lacks, nor be compiled for nothing.
+  let text = without(library.template("matmulRows") ?? "", isAlong ? "across" : "along");
+  text = withReads(text, [
     { name: "a", view: a },
     { name: "b", view: b },
   ]);
+  text = insert(text, "builtins", usesSubgroups ? subgroupParameters(library.hasSubgroupId) : "");
+  text = insert(text, "thread", `let thread = ${usesSubgroups ? threadOf(library.hasSubgroupId) : "invocation"};`);
+  text = insert(text, "together", (usesSubgroups ? columnsBySubgroups : columnsInMemory).join("\n"));
   return finished(step, slots, workshop, text, {
     entry: isAlong ? "along" : "across",
     groups: batches * Math.ceil(n / (isAlong ? 4 : 64)),
     slice: Math.max(1, k),
   });
 }
+
+const fourSums = [0, 1, 2, 3].map(String);
+
+/** Statements after which the total of each of four columns is that of the invocation with its number, as `total`. */
+const columnsInMemory: readonly string[] = [
+  ...fourSums.map((at) => `partials[lane + 64 * ${at}] = sum${at};`),
+  "for (var width = 32; width > 0; width >>= 1u) {",
+  "  workgroupBarrier();",
+  "  if (lane < width) {",
+  "    for (var i = lane; i < 256; i += 64) {",
+  "      partials[i] += partials[i + width];",
+  "    }",
+  "  }",
+  "}",
+  "workgroupBarrier();",
+  "let total = partials[lane % 4 * 64];",
+];
+
+/** The same where each subgroup adds up its own and leaves four sums. */
+const columnsBySubgroups: readonly string[] = [
+  ...fourSums.map((at) => `let part${at} = subgroupAdd(sum${at});`),
+  "if (member == 0u) {",
+  ...fourSums.map((at) => `  partials[thread / members * 4u + ${at}u] = part${at};`),
+  "}",
+  "workgroupBarrier();",
+  "var total = vec4<Scalar>();",
+  "for (var at = 0u; at < (64u + members - 1u) / members; at++) {",
+  "  total += partials[at * 4u + thread % 4u];",
+  "}",
+];
 
 /** Whether an input is one buffer: only such a one can be an array of vectors. */
 export function isWholeArray(step: KernelStep, slots: readonly Slot[], limits: GPULimits, at: number): boolean {

@@ -37,9 +37,10 @@ export function sampleSegment(
   };
 }
 
-/** One product of contiguous matrices. */
-export function productSegment({ batches, m, n, k }: ProductShape): Segment {
-  const words = [batches, 1, m, n, k, k, 1, m * k, 0, n, 1, k * n, 0];
+/** One product of contiguous matrices, the second of them transposed where the shape says so. */
+export function productSegment({ batches, m, n, k, isAlong = false }: ProductShape): Segment {
+  const right = isAlong ? [1, k] : [n, 1];
+  const words = [batches, 1, m, n, k, k, 1, m * k, 0, ...right, k * n, 0];
   return sampleSegment("matmul", words, [batches * m * k, batches * k * n, batches * m * n]);
 }
 

@@ -12,6 +12,8 @@ export interface ProductShape {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  /** Whether neighbours in b are steps of k, as they are where its transpose was stored. */
+  readonly isAlong?: boolean;
   /** The products that Winograd's method would make of it, where it is a convolution that the method can do. */
   readonly winograd?: WinogradShape | undefined;
 }
@@ -23,11 +25,15 @@ export interface WinogradShape {
   readonly outputs: number;
 }
 
-/** A way to compute it: in tiles, with k cut into slices or not, or row by row; as it is, or by Winograd's method. */
+/**
+ * A way to compute it: in tiles, with k cut into slices or not, or row by row, where subgroups may add up; as it is, or by
+ * Winograd's method.
+ */
 export interface Variant {
   readonly tile: TileName | "rows";
   readonly slices: number;
   readonly isWinograd?: boolean;
+  readonly usesSubgroups?: boolean;
 }
 
 /** Results of a workgroup, then of an invocation. */
@@ -66,13 +72,16 @@ const fewGroups = 32;
 
 /** What comes before the name of a tile. */
 const byWinograd = "winograd ";
+const rowsBySubgroups = "rows with subgroups";
 
-export function nameOf({ tile, slices, isWinograd = false }: Variant): string {
+export function nameOf({ tile, slices, isWinograd = false, usesSubgroups = false }: Variant): string {
+  if (usesSubgroups) return rowsBySubgroups;
   return isWinograd ? byWinograd + tile : slices === 1 ? tile : `${tile}*${String(slices)}`;
 }
 
 /** The variant of that name; undefined if there is none. */
 export function variantOf(name: string): Variant | undefined {
+  if (name === rowsBySubgroups) return { tile: "rows", slices: 1, usesSubgroups: true };
   if (name.startsWith(byWinograd)) {
     const product = variantOf(name.slice(byWinograd.length));
     return product?.slices !== 1 || product.tile === "rows" ? undefined : { ...product, isWinograd: true };
@@ -84,14 +93,18 @@ export function variantOf(name: string): Variant | undefined {
 }
 
 /** Shapes of one bucket are alike within a factor of two in every size, and in what can be done with them. */
-export function bucketOf(kernel: string, { batches, m, n, k, winograd }: ProductShape): string {
+export function bucketOf(kernel: string, { batches, m, n, k, isAlong = false, winograd }: ProductShape): string {
   const logs = [batches, m, n, k].map((size) => Math.ceil(Math.log2(Math.max(1, size))));
-  return `${kernel}:${logs.join()}${winograd === undefined ? "" : ":3x3"}`;
+  // Tiles turn operands as they stage them; a product of few rows reads them as they lie.
+  const lying = isAlong && m <= fewRows ? ":along" : "";
+  return `${kernel}:${logs.join()}${lying}${winograd === undefined ? "" : ":3x3"}`;
 }
 
 /** Whether a variant can compute the shape on a device. */
-export function suits(variant: Variant, { m, k, winograd }: ProductShape, limits: GPULimits): boolean {
-  const { tile, slices, isWinograd = false } = variant;
+export function suits(variant: Variant, shape: ProductShape, limits: GPULimits): boolean {
+  const { m, k, isAlong = false, winograd } = shape;
+  const { tile, slices, isWinograd = false, usesSubgroups = false } = variant;
+  if (usesSubgroups && (!isAlong || limits.minSubgroupSize === 0)) return false;
   if (isWinograd && (winograd === undefined || !winogradTiles.some((name) => name === tile))) return false;
   if (tile === "rows") return m <= fewRows && slices === 1;
   const sizes = tiles[tile];
@@ -106,6 +119,7 @@ export function candidates(shape: ProductShape, limits: GPULimits): Variant[] {
     ...names.flatMap((tile) => cuts.map((slices) => ({ tile, slices }))),
     ...winogradTiles.map((tile) => ({ tile, slices: 1, isWinograd: true })),
     { tile: "rows", slices: 1 },
+    { tile: "rows", slices: 1, usesSubgroups: true },
   ];
   return all.filter((variant) => suits(variant, shape, limits));
 }
@@ -116,7 +130,10 @@ const groupsOf = ({ batches, m, n }: ProductShape, tile: Tile): number =>
 /** The variant for a shape where none was measured. */
 export function byRule(shape: ProductShape, limits: GPULimits): Variant {
   const { m, n, k } = shape;
-  if (m <= fewRows) return { tile: "rows", slices: 1 };
+  if (m <= fewRows) {
+    const fast: Variant = { tile: "rows", slices: 1, usesSubgroups: true };
+    return suits(fast, shape, limits) ? fast : { tile: "rows", slices: 1 };
+  }
   const winograd = winogradByRule(shape, limits);
   if (winograd !== undefined) return winograd;
   const order: TileName[] = ["128x64/8x8", "64x64/8x8", "64x64/4x4", "32x32/4x4"];
