@@ -6,6 +6,7 @@ import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { allToWGSL, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
+import { resultsOf } from "../../graph/join-maps.ts";
 import type { MapStep, Slot, SlotView } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import type { Binding, Dispatch } from "./operands.ts";
@@ -68,11 +69,6 @@ const partsOf = (slot: Slot | undefined, limits: GPULimits): number =>
   slot === undefined ? 1 : partCount(wordsOf(slot), limits);
 
 const elementsOfPart = (dtype: DType, limits: GPULimits): number => partWords(limits) * elementsOfWord(dtype);
-
-const resultsOf = (step: MapStep): Pick<MapStep, "expression" | "output">[] => [
-  { expression: step.expression, output: step.output },
-  ...(step.also ?? []),
-];
 
 /** The dispatch for the elements from the first number to below the second. */
 function mapDispatch(

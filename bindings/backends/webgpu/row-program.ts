@@ -2,6 +2,7 @@
 // is a walk over the row; it makes the folds that need nothing but folds of earlier phases, and stores what is known by then.
 // Knows expressions, no text of loops. Read next: row-operands.ts for what is loaded; row-shader.ts, which prints phases.
 import type { DType } from "../../core/dtype.ts";
+import { sizeOf } from "../../core/shape.ts";
 import type { Expression } from "../../expr/expression.ts";
 import { input, substitute } from "../../expr/expression.ts";
 import { fromStorage } from "../../expr/to-wgsl.ts";
@@ -107,7 +108,7 @@ export class RowProgram {
   #store(view: SlotView, shape: readonly number[], value: Expression): void {
     this.#values.set(view.slot, value);
     if (this.#step.hidden.includes(view.slot)) return;
-    const isWide = shape.reduce((size, extent) => size * extent, 1) !== this.#step.rows;
+    const isWide = sizeOf(shape) !== this.#step.rows;
     const { phase } = this.natureOf(value);
     this.stores.push({ place: this.#operands.write(view, shape), value, isWide, phase });
   }
