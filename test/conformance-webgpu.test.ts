@@ -7,7 +7,7 @@ testBackends(["webgpu"], "all", [
   "matmul",
   "quantizedMatmul",
   "conv2d",
-  "attention",
+  "scaledDotProductAttention",
   "softmax",
   "sum",
   "max",
