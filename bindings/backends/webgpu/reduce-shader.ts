@@ -14,6 +14,8 @@ import {
 } from "./across.ts";
 import type { Pasted } from "./attachment.ts";
 import { insert, paste, pasteEpilogue, plain, retypeOutput } from "./attachment.ts";
+import type { Elements } from "./elements.ts";
+import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
@@ -51,6 +53,7 @@ export function reduceDispatches(
   temporary: (dtype: DType, size: number) => number,
   usesSubgroups = false,
 ): Dispatch[] {
+  const { elements } = library;
   const template = library.template("reduce") ?? "";
   const passes = planPasses(step.outer, step.length, step.inner);
   let input =
@@ -63,9 +66,9 @@ export function reduceDispatches(
     const output = isLast ? step.output.slot : temporary(step.dtype, results);
     const load =
       at === 0 && step.prologue !== undefined
-        ? loaded(step.prologue, slots, step.dtype)
+        ? loaded(step.prologue, slots, step.dtype, elements)
         : loadPlainly(input?.dtype, step.dtype);
-    const epilogue = pasteEpilogue(isLast ? step.epilogue : undefined, slots, step.dtype, load.next, 2);
+    const epilogue = pasteEpilogue(isLast ? step.epilogue : undefined, slots, step.dtype, load.next, 2, elements);
     const type = isLast ? step.output.dtype : step.dtype;
     const own: Binding[] = [
       { binding: 1, access: "write", source: output },
@@ -83,6 +86,7 @@ export function reduceDispatches(
     text = insert(text, "epilogue", epilogue.text);
     text = insert(text, "size", `const SIZE = ${results >= enoughResults ? "64u" : "256u"};`);
     text = insertAcross(text, step, library, usesSubgroups && !pass.isSerial && hasSubgroupFold(step.dtype));
+    text = withHalves(text, [{ binding: 1, dtype: type }], elements);
     input = { slot: output, offset: 0, dtype: step.dtype };
     return {
       label: isLast ? step.label : `${step.label} (part ${String(at + 1)})`,
@@ -117,8 +121,8 @@ function loadPlainly(from: DType | undefined, to: DType): Pasted {
 }
 
 /** A prologue as `load`; its result is converted where the fold has another type. */
-function loaded(prologue: Attachment, slots: readonly Slot[], to: DType): Pasted {
-  const pasted = paste(prologue, slots, "load", undefined, 3, 1);
+function loaded(prologue: Attachment, slots: readonly Slot[], to: DType, elements: Elements): Pasted {
+  const pasted = paste(prologue, slots, "load", undefined, 3, 1, elements);
   const from = wgslStorageType(prologue.expression.dtype);
   if (from === wgslStorageType(to)) return pasted;
   const text = pasted.text.replace(`fn load(index: u32) -> ${from} {`, `fn computed(index: u32) -> ${from} {`);
