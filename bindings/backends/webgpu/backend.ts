@@ -27,10 +27,11 @@ import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
 import type { ProductShape, Tuned, Variant } from "./variants.ts";
 import { productVariants } from "./variants.ts";
+import { windows } from "./window-variants.ts";
 import { wordsFor } from "./words.ts";
 
 const isVariant = (name: string): boolean =>
-  [productVariants, folds].some(({ variantOf }) => variantOf(name) !== undefined);
+  [productVariants, folds, windows].some(({ variantOf }) => variantOf(name) !== undefined);
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
