@@ -260,7 +260,7 @@ describe("the choice", () => {
   const rule = (of: WindowShape): string => windows.nameOf(windows.byRule(of, limits));
 
   test("is whole vectors of channels where nothing was measured, and several pixels where windows overlap", () => {
-    expect(rule(shape(64, 2, 2))).toBe("4 channels 1 pixels");
+    expect(rule(shape(64, 2, 2))).toBe("4 channels 2 pixels");
     expect(rule(shape(64, 3, 1))).toBe("4 channels 4 pixels");
     expect(rule(shape(64, 3, 1, 7))).toBe("4 channels 1 pixels");
     expect(rule(shape(6, 2, 2))).toBe("2 channels 1 pixels");
