@@ -67,12 +67,9 @@ async function measure(gpu: WebGPUBackend, { name, kernels, shape, compute }: Wo
   const x = tensor(numbers(shape.reduce((a, b) => a * b, 1)), { shape });
   const filter = tensor(numbers(9 * channels), { shape: [3, 3, channels, 1] });
   const least = new Map<string, number>();
-  const variants = (process.env.ATHANOR_VARIANTS ?? "rule").split(",");
-  for (const variant of [...variants, "plain"]) {
-    // No variant has this name: the rule decides.
-    gpu.adoptTuned(
-      Object.fromEntries(kernels.map((kernel) => [`${kernel}:*`, variant === "rule" ? "apart" : variant])),
-    );
+  // A name of another family leaves windows to the rule.
+  for (const variant of ["apart", "plain"]) {
+    gpu.adoptTuned(Object.fromEntries(kernels.map((kernel) => [`${kernel}:*`, variant])));
     defaultEngine().clearPlans();
     // The first turn compiles and uploads.
     for (let turn = 0; turn <= turns; turn++) {
@@ -84,9 +81,8 @@ async function measure(gpu: WebGPUBackend, { name, kernels, shape, compute }: Wo
       if (turn > 0) least.set(variant, Math.min(least.get(variant) ?? Infinity, performance.now() - begun));
     }
   }
-  if (variants.length > 1) console.log(name, Object.fromEntries(least));
   for (const operand of [x, filter]) operand.dispose();
-  const value = least.get(variants[0]!) ?? Number.NaN;
+  const value = least.get("apart") ?? Number.NaN;
   const ratio = (least.get("plain") ?? Number.NaN) / value;
   return { name: `gpu-windows/${name}`, backend: "webgpu", threads: 1, value, unit: "ms", versus: "plain", ratio };
 }

@@ -10,6 +10,7 @@ import { Forms } from "../forms.ts";
 import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { isByWinograd } from "./convolution-shader.ts";
+import { columnFolds } from "./column-variants.ts";
 import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
 import type { Choose } from "./dispatches.ts";
@@ -33,7 +34,7 @@ import { windows } from "./window-variants.ts";
 import { wordsFor } from "./words.ts";
 
 const isVariant = (name: string): boolean =>
-  [productVariants, folds, windows].some(({ variantOf }) => variantOf(name) !== undefined);
+  [productVariants, folds, columnFolds, windows].some(({ variantOf }) => variantOf(name) !== undefined);
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;

@@ -12,7 +12,7 @@ import type { Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { wordsOf } from "./words.ts";
 import { withReads } from "./reads.ts";
-import { reduceDispatches } from "./reduce-shader.ts";
+import { foldDispatches } from "./row-launch.ts";
 import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
@@ -81,13 +81,13 @@ export function tiledDispatch(
 export function sumOfSlices(
   step: KernelStep,
   slots: readonly Slot[],
-  { library, temporary }: Workshop,
+  workshop: Workshop,
   partial: number,
   slices: number,
   size: number,
 ): Dispatch[] {
   const dtype = step.epilogue?.expression.dtype ?? step.dtype;
-  return reduceDispatches(
+  return foldDispatches(
     {
       kind: "reduce",
       label: `${step.label} (sum of slices)`,
@@ -102,8 +102,7 @@ export function sumOfSlices(
       output: { slot: step.outputs[0]?.slot ?? -1, dtype, offset: 0, strides: [size, 1] },
     },
     slots,
-    library,
-    temporary,
+    workshop,
   );
 }
 
