@@ -3,6 +3,7 @@
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
 import { gpuRowMeasurements } from "./gpu-rows.ts";
+import { gpuWindowMeasurements } from "./gpu-windows.ts";
 import { linalgMeasurements } from "./linalg.ts";
 import { longRuns } from "./long-run.ts";
 import { memoryMeasurements } from "./memory.ts";
@@ -29,6 +30,7 @@ export const measurements: readonly Measurement[] = [
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
   ...gpuRowMeasurements,
+  ...gpuWindowMeasurements,
   ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,
   sizeMeasurement,

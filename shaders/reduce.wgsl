@@ -2,9 +2,9 @@
 // after. The backend replaces the "@insert" lines (README.md shows the texts): operands = more bindings, from 3 on;
 // load = the value at an index of the input; combine = the operation and its neutral value; epilogue = the last word on
 // each result; size, across, builtins, thread and together = how a workgroup puts its parts together, as `total` from `fold`.
-// Knows no operation itself. Two entry points: `serial`, ceil(outer * inner / 64) workgroups, one
-// invocation a result; `cooperative`, outer * chunks * inner workgroups with chunks = max(1, ceil(length / chunk)), one
-// workgroup for each chunk of a result, output [outer, chunks, inner], to be reduced again.
+// Knows no operation itself. Two entry points, for outer * chunks * inner parts with chunks = max(1, ceil(length / chunk)), output
+// [outer, chunks, inner], to be reduced again where there are several chunks: `serial`, ceil(parts / 64) workgroups, an invocation
+// a part; `cooperative`, as many workgroups as parts, one for each.
 
 struct Parameters {
   offset0: u32,
@@ -54,11 +54,15 @@ fn serial(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = i32(linear_workgroup(group, groups) * 64u + lane);
-  if (index >= parameters.outer * parameters.inner) {
+  let chunks = max(1, (parameters.length + parameters.chunk - 1) / parameters.chunk);
+  if (index >= parameters.outer * chunks * parameters.inner) {
     return;
   }
-  let base = (index / parameters.inner) * parameters.length * parameters.inner + index % parameters.inner;
-  output[index] = epilogue(combine_range(base, 0, parameters.length, 1), u32(index));
+  let row = index / parameters.inner;
+  let start = (row % chunks) * parameters.chunk;
+  let stop = min(start + parameters.chunk, parameters.length);
+  let base = (row / chunks) * parameters.length * parameters.inner + index % parameters.inner;
+  output[index] = epilogue(combine_range(base, start, stop, 1), u32(index));
 }
 
 // SIZE: the invocations of a workgroup of `cooperative`, all of which fold one chunk.

@@ -21,7 +21,7 @@ export interface MemoryReport {
   readonly reserved: number;
   /** The most ever in use. */
   readonly peak: number;
-  /** Weights that were met again, in the form in which kernels of the CPU read them: let go with the tensors, or for others. */
+  /** Weights that were met again, in the form in which kernels read them: let go with the tensors, or for others. */
   readonly prepared: number;
 }
 

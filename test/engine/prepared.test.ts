@@ -1,10 +1,10 @@
 // Weights that a kernel keeps in a form of its own (filters, transformed or packed, matrices): made when they are met again,
 // shared by all programs, the same bits as without, gone when the weights are written over or let go, or for others.
-// Read next: ../../bindings/backends/wasm/forms.ts, assembly/winograd.ts.
+// Read next: ../../bindings/backends/forms.ts, assembly/winograd.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
-import { Forms } from "../../bindings/backends/wasm/forms.ts";
-import type { OwnForms } from "../../bindings/backends/wasm/forms.ts";
+import { Forms } from "../../bindings/backends/forms.ts";
+import type { OwnForms } from "../../bindings/backends/forms.ts";
 import { WasmStorage } from "../../bindings/backends/wasm/storage.ts";
 import { createEngine, useEngine } from "../../bindings/engine/default.ts";
 import type { Engine } from "../../bindings/engine/engine.ts";
@@ -305,13 +305,19 @@ describe("prepared weights", () => {
 });
 
 describe("what all forms take", () => {
-  const none = (): OwnForms => new Map() as OwnForms;
-  const forms = (limit: number): { forms: Forms; find: (own: OwnForms, bytes: number) => number; made: number[] } => {
+  const none = (): OwnForms<number> => new Map();
+  const forms = (
+    limit: number,
+  ): { forms: Forms<number>; find: (own: OwnForms<number>, bytes: number) => number; made: number[] } => {
     const wasm = engine.backends.get("wasm");
     if (!(wasm instanceof WasmBackend)) throw new Error("there is no CPU backend");
     const all = new Forms(wasm.heap, limit);
     const made: number[] = [];
-    return { forms: all, made, find: (own, bytes) => all.find(own, "form", bytes, (pointer) => made.push(pointer)) };
+    return {
+      forms: all,
+      made,
+      find: (own, bytes) => all.find(own, "form", bytes, (pointer) => made.push(pointer)) ?? 0,
+    };
   };
 
   test("is bounded: the one that is unused for longest goes first", () => {

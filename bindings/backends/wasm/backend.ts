@@ -6,8 +6,8 @@ import type { Segment } from "../../graph/step.ts";
 import type { KernelCall, Work } from "../../ops/descriptor.ts";
 import { isByWinograd } from "../../ops/scratch.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
+import { Forms } from "../forms.ts";
 import type { Company } from "./company.ts";
-import { Forms } from "./forms.ts";
 import { Heap } from "./heap.ts";
 import { KernelTable } from "./kernels.ts";
 import type { Artefact, KernelModule } from "./module.ts";
@@ -32,7 +32,7 @@ export class WasmBackend implements Backend {
   readonly artefact: Artefact;
   readonly heap: Heap;
   /** Weights as kernels want them; an eighth of the heap at most. */
-  readonly forms: Forms;
+  readonly forms: Forms<number>;
   readonly threads: Threads | undefined;
   /** Microseconds of work from which a step is shared among threads; with 0, which tests set, all are. */
   shareFrom: number = worthSharing;

@@ -6,9 +6,11 @@ import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { KernelCall, Work } from "../../ops/descriptor.ts";
 import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
+import { Forms } from "../forms.ts";
 import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { isByWinograd } from "./convolution-shader.ts";
+import { columnFolds } from "./column-variants.ts";
 import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
 import type { Choose } from "./dispatches.ts";
@@ -21,19 +23,24 @@ import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
 import { ShaderLibrary } from "./shader-library.ts";
+import type { GPUForm } from "./storage.ts";
 import { GPUStorage, widen } from "./storage.ts";
 import type { Bench } from "./tuner.ts";
 import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
 import type { ProductShape, Tuned, Variant } from "./variants.ts";
 import { productVariants } from "./variants.ts";
+import { windows } from "./window-variants.ts";
 import { wordsFor } from "./words.ts";
 
 const isVariant = (name: string): boolean =>
-  [productVariants, folds].some(({ variantOf }) => variantOf(name) !== undefined);
+  [productVariants, folds, columnFolds, windows].some(({ variantOf }) => variantOf(name) !== undefined);
 
 /** Uploads of at least so many bytes do without a buffer of their own where the free one is still in use. */
 const largeUpload = 4 * 2 ** 20;
+
+/** Bytes of what is kept of tensors in other forms (transformed filters) at most. WebGPU does not tell how much there is. */
+const mostPrepared = 256 * 2 ** 20;
 
 /** A compiled segment whose shaders can be compiled ahead of the first run. */
 export interface WebGPUProgram extends Program {
@@ -113,6 +120,7 @@ class GPUBackend implements WebGPUBackend {
   readonly #library: ShaderLibrary;
   readonly #ring: UniformRing;
   readonly #batches: Batches;
+  readonly #forms: Forms<GPUForm>;
   readonly timings?: (body: () => void) => Promise<readonly KernelTiming[]>;
   readonly #tuner: Tuner;
   #bindGroups = 0;
@@ -122,6 +130,15 @@ class GPUBackend implements WebGPUBackend {
     this.#ring = new UniformRing(device);
     this.#batches = new Batches(device, this.#ring);
     this.#pool = new BufferPool(device, () => this.#batches.current);
+    this.#forms = new Forms<GPUForm>(
+      {
+        allocate: (bytes, op) => ({ parts: this.#pool.acquireParts(op, bytes, "exact"), origin: undefined }),
+        release: ({ parts }) => {
+          for (const part of parts) this.#pool.release(part);
+        },
+      },
+      mostPrepared,
+    );
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
     this.#library = new ShaderLibrary(shaders, device.adapter.features);
@@ -241,6 +258,7 @@ class GPUBackend implements WebGPUBackend {
         ring: this.#ring,
         pipelines: this.#pipelines,
         library: this.#library,
+        forms: this.#forms,
         choose,
         count: () => {
           this.#bindGroups += 1;
@@ -256,7 +274,7 @@ class GPUBackend implements WebGPUBackend {
   }
 
   memory(): MemoryReport {
-    return this.#pool.memory();
+    return { ...this.#pool.memory(), prepared: this.#forms.bytes };
   }
 
   dispose(): void {

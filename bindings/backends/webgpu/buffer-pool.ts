@@ -159,8 +159,8 @@ export class BufferPool {
     }
   }
 
-  memory(): MemoryReport {
-    return { inUse: this.#inUse, reserved: this.#reserved, peak: this.#peak, prepared: 0 };
+  memory(): Omit<MemoryReport, "prepared"> {
+    return { inUse: this.#inUse, reserved: this.#reserved, peak: this.#peak };
   }
 
   #count(buffer: PooledBuffer, bytes: number): void {

@@ -5,6 +5,7 @@
 import type { KernelCall } from "../../ops/descriptor.ts";
 import type { KernelStep, Segment, Slot } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
+import { depthwiseDispatches } from "./depthwise-shader.ts";
 import type { Workshop } from "./dispatches.ts";
 import { finished, isWholeArray, sliceOf, sumOfSlices } from "./matmul-shader.ts";
 import type { GPULimits } from "./description.ts";
@@ -133,6 +134,8 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   const product = products[step.kernel];
   const template = workshop.library.template(step.kernel) ?? "";
   if (product === undefined || step.entry !== "main") {
+    const walked = product === undefined ? undefined : depthwiseDispatches(step, slots, workshop);
+    if (walked !== undefined) return walked;
     // Without the tiles, which come last in the file.
     const text = template.slice(0, template.indexOf("// @insert tile"));
     const { entry, workgroups: groups } = step;

@@ -13,6 +13,7 @@ import { matmulDispatches } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { ownDispatch } from "./own-shader.ts";
 import { inParts, partBytes, wordBytes } from "./parts.ts";
+import { isPooling, poolingDispatches } from "./pooling-shader.ts";
 import { foldDispatches, rowKernelDispatch } from "./row-launch.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 import { isSorting, placeDispatches, sortDispatches } from "./sort-shader.ts";
@@ -88,6 +89,7 @@ function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dis
       const isOurs = !isNothing && step.own === undefined && library.has(step.kernel, step.dtype);
       if (isOurs && step.kernel === "matmul") return matmulDispatches(step, slots, workshop);
       if (isOurs && isConvolution(step.kernel)) return convolutionDispatches(step, slots, workshop);
+      if (isOurs && isPooling(step.kernel)) return poolingDispatches(step, slots, workshop);
       if (isSorting(step.kernel) && library.has(step.kernel, step.dtype))
         return isNothing ? [] : sortDispatches(step, workshop);
       if (isOurs && step.kernel === "place") return placeDispatches(step, slots, workshop);

@@ -57,7 +57,7 @@ export interface Operand {
 }
 
 /**
- * A text that was written for arrays of f32 (by this name or as `Scalar`, or vectors of four of them), with those operands that
+ * A text that was written for arrays of f32 (by this name or as `Scalar`, or vectors of them), with those operands that
  * are halves declared, read and stored as such. Where halves lie in words they can be read only.
  */
 export function withHalves(text: string, operands: readonly Operand[], elements: Elements): string {
@@ -68,8 +68,8 @@ export function withHalves(text: string, operands: readonly Operand[], elements:
     const declaration = arrayAt(before, binding);
     if (declaration === undefined) return before;
     const { name, type, text: declared } = declaration;
-    const isVector = type.startsWith("vec4");
-    const form = (elements.hasHalves ? alone : inWords)(name, isVector);
+    const [vector] = /^vec\d/.exec(type) ?? [];
+    const form = elements.hasHalves ? alone(name, vector) : inWords(name, vector !== undefined);
     const rest = withUses(before.replace(declared, "// @insert array"), name, form);
     const redeclared = declared.replace(`array<${type}>`, `array<${form.type}>`);
     return rest.replace("// @insert array", () => [redeclared, ...form.functions].join("\n"));
@@ -84,12 +84,15 @@ interface Form {
   readonly write: (index: string, value: string) => string;
 }
 
-const alone = (name: string, isVector: boolean): Form => ({
-  type: isVector ? "vec4<f16>" : "f16",
-  functions: [],
-  read: (index) => `${isVector ? "vec4<f32>" : "f32"}(${name}[${index}])`,
-  write: (index, value) => `${name}[${index}] = ${isVector ? "vec4<f16>" : "f16"}(${value})`,
-});
+function alone(name: string, vector: string | undefined): Form {
+  const [type, value] = ["f16", "f32"].map((element) => (vector === undefined ? element : `${vector}<${element}>`));
+  return {
+    type: String(type),
+    functions: [],
+    read: (index) => `${String(value)}(${name}[${index}])`,
+    write: (index, computed) => `${name}[${index}] = ${String(type)}(${computed})`,
+  };
+}
 
 const inWords = (name: string, isVector: boolean): Form => ({
   type: isVector ? "vec2<u32>" : "u32",

@@ -11,7 +11,7 @@ import { templateDispatch } from "./kernel-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { wordsOf } from "./words.ts";
-import { reduceDispatches } from "./reduce-shader.ts";
+import { foldDispatches } from "./row-launch.ts";
 import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
@@ -78,14 +78,14 @@ export function tiledDispatch(
 export function sumOfSlices(
   step: KernelStep,
   slots: readonly Slot[],
-  { library, temporary }: Workshop,
+  workshop: Workshop,
   partial: number,
   slices: number,
   size: number,
 ): Dispatch[] {
   const [output] = step.outputs;
   const dtype = output?.dtype ?? step.dtype;
-  return reduceDispatches(
+  return foldDispatches(
     {
       kind: "reduce",
       label: `${step.label} (sum of slices)`,
@@ -100,8 +100,7 @@ export function sumOfSlices(
       output: { slot: output?.slot ?? -1, dtype, offset: 0, strides: [size, 1] },
     },
     slots,
-    library,
-    temporary,
+    workshop,
   );
 }
 

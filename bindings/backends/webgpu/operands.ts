@@ -33,6 +33,8 @@ export interface Dispatch {
   readonly entry: string;
   readonly groups: number;
   readonly bindings: readonly Binding[];
+  /** Present where it only makes another form of an input: what it writes to the slot `target` may be kept for the next run. */
+  readonly form?: { readonly key: string; readonly input: number; readonly target: number };
   /** Uniform blocks, by `Binding.source`. */
   readonly blocks: readonly (readonly Word[])[];
 }

@@ -5,6 +5,7 @@
 import { BackendError } from "../../core/errors.ts";
 import type { Segment, Slot } from "../../graph/step.ts";
 import type { Backend, Program, Storage } from "../backend.ts";
+import type { Forms } from "../forms.ts";
 import type { Batches } from "./batches.ts";
 import type { BufferPool, Owner, PooledBuffer } from "./buffer-pool.ts";
 import { usages } from "./buffer-pool.ts";
@@ -17,6 +18,7 @@ import { Launch, wordOf } from "./launch.ts";
 import { partBytes, wordBytes } from "./parts.ts";
 import type { Pipelines } from "./pipelines.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
+import type { GPUForm } from "./storage.ts";
 import { GPUStorage } from "./storage.ts";
 import type { Submission } from "./submission.ts";
 import type { Temporaries } from "./temporaries.ts";
@@ -33,6 +35,7 @@ export interface Machine {
   readonly ring: UniformRing;
   readonly pipelines: Pipelines;
   readonly library: ShaderLibrary;
+  readonly forms: Forms<GPUForm>;
   readonly choose: Choose;
   /** Told of every bind group that is made. */
   readonly count: (what: "bindGroup") => void;
@@ -54,6 +57,18 @@ interface Frame {
   readonly generation: number;
 }
 
+/** What a run is given prepared. */
+interface Prepared {
+  /** The buffers of temporary slots that hold a form of an input. */
+  readonly bound: ReadonlyMap<number, readonly PooledBuffer[]>;
+  /** Launches whose results are there. */
+  readonly done: ReadonlySet<number>;
+  /** Forms that this run fills, and whose they are. */
+  readonly fresh: readonly { readonly form: GPUForm; readonly owner: GPUStorage }[];
+}
+
+const nothingPrepared: Prepared = { bound: new Map(), done: new Set(), fresh: [] };
+
 /** Frames kept. A loop that trains meets two sets of parameters and a few buffers for its batches. */
 const keptFrames = 24;
 
@@ -74,6 +89,8 @@ export class GPUProgram implements Program {
   readonly #numbers: Numbers;
   /** Room in the ring that a run takes. */
   readonly #movingBytes: number;
+  /** Whether a launch makes another form of an input. */
+  readonly #canPrepare: boolean;
   readonly #frames = new Map<string, Frame>();
   readonly #owner: Owner = { isGone: false };
   /** Buffers that temporaries and outputs had before, the latest first. */
@@ -94,6 +111,7 @@ export class GPUProgram implements Program {
     this.#label = labelOf(dispatches);
     const words: number[] = [];
     this.#launches = dispatches.map((dispatch) => new Launch(dispatch, limits, words));
+    this.#canPrepare = dispatches.some(({ form }) => form !== undefined);
     this.#movingBytes = this.#launches.reduce((sum, { movingBytes }) => sum + movingBytes, 0);
     this.#numbers = { words: Uint32Array.from(words), buffer: undefined };
   }
@@ -115,18 +133,21 @@ export class GPUProgram implements Program {
     ring.reserve(this.#movingBytes, () => batches.submit());
     const parents: Submission[] = [];
     const operands = inputs.map((input, index) => this.#operand(input, index, parents));
-    const frame = this.#frame(operands, scalars, parents);
+    const prepared = this.#canPrepare ? this.#prepare(operands, parents) : nothingPrepared;
+    const frame = this.#frame(operands, prepared, scalars, parents);
     const results = this.#outputs.map(
       ({ dtype, size }, index) => new GPUStorage(backend, pool, dtype, size, frame.outputs[index] ?? []),
     );
     try {
       if (this.#launches.length > 0) {
-        const submission = this.#record(frame, operands, scalars, parents);
+        const submission = this.#record(frame, operands, prepared, scalars, parents);
         for (const result of results) result.origin = submission;
+        for (const { form } of prepared.fresh) form.origin = submission;
       }
       return results;
     } catch (error) {
       for (const result of results) result.release();
+      for (const { owner } of prepared.fresh) owner.forgetForms();
       throw error;
     } finally {
       // What is submitted later comes later on the queue too, so these may be used again at once.
@@ -151,13 +172,48 @@ export class GPUProgram implements Program {
     return storage;
   }
 
+  /** Finds what is there of the forms of inputs, and what this run is to fill. */
+  #prepare(operands: readonly GPUStorage[], parents: Submission[]): Prepared {
+    const { forms } = this.#machine;
+    const bound = new Map<number, readonly PooledBuffer[]>();
+    const done = new Set<number>();
+    const fresh: { form: GPUForm; owner: GPUStorage }[] = [];
+    forms.beginRun();
+    for (const [at, { dispatch }] of this.#launches.entries()) {
+      const { key = "", input = -1, target = -1 } = dispatch.form ?? {};
+      const [owner, slot] = [operands[input], this.#slots[target]];
+      if (owner === undefined || slot === undefined) continue;
+      const before = fresh.length;
+      const form = owner.prepared(forms, key, wordsOf(slot) * wordBytes, (made) => {
+        fresh.push({ form: made, owner });
+      });
+      if (form?.origin?.failure !== undefined) {
+        owner.forgetForms();
+        continue;
+      }
+      if (form === undefined) continue;
+      bound.set(target, form.parts);
+      if (fresh.length === before) done.add(at);
+      if (form.origin?.hasSucceeded === true) form.origin = undefined;
+      else if (form.origin !== undefined) parents.push(form.origin);
+      for (const { allocation } of form.parts) if (allocation?.hasSucceeded === false) parents.push(allocation);
+    }
+    return { bound, done, fresh };
+  }
+
   /** Buffers and bind groups for a run: those of the last run on these operands if they can be had. */
-  #frame(operands: readonly GPUStorage[], scalars: readonly number[], parents: Submission[]): Frame {
+  #frame(
+    operands: readonly GPUStorage[],
+    { bound }: Prepared,
+    scalars: readonly number[],
+    parents: Submission[],
+  ): Frame {
     let key = "";
     for (const { parts } of operands) for (const { id } of parts) key += `${String(id)},`;
+    for (const [slot, parts] of bound) for (const { id } of parts) key += `${String(slot)}:${String(id)},`;
     const known = this.#frames.get(key);
     if (known?.generation === this.#machine.ring.generation && this.#reclaim(known)) return known;
-    const made = this.#acquire(operands, scalars, parents);
+    const made = this.#acquire(operands, bound, scalars, parents);
     // A number that lies in a buffer of its own lies in another one at every run.
     if (this.#scalarOperands.length > 0) return made;
     this.#frames.delete(key);
@@ -180,7 +236,12 @@ export class GPUProgram implements Program {
     return true;
   }
 
-  #acquire(operands: readonly GPUStorage[], scalars: readonly number[], parents: Submission[]): Frame {
+  #acquire(
+    operands: readonly GPUStorage[],
+    forms: Prepared["bound"],
+    scalars: readonly number[],
+    parents: Submission[],
+  ): Frame {
     const { pool, device, batches, ring } = this.#machine;
     const outputs: (readonly PooledBuffer[])[] = [];
     const temporaries: (readonly PooledBuffer[])[] = [];
@@ -203,7 +264,7 @@ export class GPUProgram implements Program {
           case "scalar":
             return numbers.get(number);
           case "temporary":
-            return temporaries[this.#temporaries.bufferOf.get(number) ?? -1];
+            return forms.get(number) ?? temporaries[this.#temporaries.bufferOf.get(number) ?? -1];
           case "output":
             return outputs[slot.index];
           case "input":
@@ -242,6 +303,7 @@ export class GPUProgram implements Program {
   #record(
     frame: Frame,
     operands: readonly GPUStorage[],
+    { done }: Prepared,
     scalars: readonly number[],
     parents: Submission[],
   ): Submission {
@@ -255,14 +317,15 @@ export class GPUProgram implements Program {
       this.#isCompiled &&
       frame.touched.every(({ allocation }) => allocation === undefined || allocation.hasSucceeded) &&
       operands.every(({ origin }) => origin?.failure === undefined);
-    return batches.record({ label: this.#label, parents, isSettled, dispatches: this.#launches.length }, (passFor) => {
+    const dispatches = this.#launches.length - done.size;
+    return batches.record({ label: this.#label, parents, isSettled, dispatches }, (passFor) => {
       this.#writeNumbers();
       for (const launch of this.#launches.slice(frame.groups.length))
         frame.groups.push(launch.group(frame.bound, this.#machine, this.#numbers));
       const list = batches.current;
       for (const buffer of frame.touched) buffer.lastList = list;
       for (let at = 0; at < this.#launches.length; at++)
-        this.#launches[at]!.encode(passFor, frame.groups[at]!, ring, scalars);
+        if (!done.has(at)) this.#launches[at]!.encode(passFor, frame.groups[at]!, ring, scalars);
     });
   }
 

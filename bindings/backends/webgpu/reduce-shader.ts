@@ -28,6 +28,9 @@ const chunkLength = 4096;
 /** With this many results, rows are not cut; with this many workgroups, small ones keep a GPU as busy as large ones. */
 const enoughResults = 1024;
 
+/** The most parts of a column that one invocation folds. */
+const mostParts = 128;
+
 interface Pass {
   readonly length: number;
   readonly chunk: number;
@@ -45,6 +48,14 @@ export function planPasses(outer: number, length: number, inner: number): Pass[]
   return [{ length, chunk: chunkLength, chunks, isSerial }, ...planPasses(outer, chunks, inner)];
 }
 
+/** How columns of `length` elements are cut into so many slices, each folded by one invocation, and their parts once more. */
+export function columnPasses(length: number, slices: number): Pass[] {
+  const chunk = Math.max(1, Math.ceil(length / slices));
+  const chunks = Math.max(1, Math.ceil(length / chunk));
+  const pass = { length, chunk, chunks, isSerial: true };
+  return chunks === 1 ? [pass] : [pass, ...columnPasses(chunks, chunks > mostParts ? 32 : 1)];
+}
+
 /** The dispatches of a reduce step with at least one result. `temporary` makes a slot for partial results. */
 export function reduceDispatches(
   step: ReduceStep,
@@ -52,10 +63,10 @@ export function reduceDispatches(
   library: ShaderLibrary,
   temporary: (dtype: DType, size: number) => number,
   usesSubgroups = false,
+  passes: readonly Pass[] = planPasses(step.outer, step.length, step.inner),
 ): Dispatch[] {
   const { elements } = library;
   const template = library.template("reduce") ?? "";
-  const passes = planPasses(step.outer, step.length, step.inner);
   let input =
     step.input === undefined
       ? undefined

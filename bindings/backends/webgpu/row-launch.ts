@@ -3,11 +3,12 @@
 // Knows no text. Read next: row-shader.ts, reduce-shader.ts, fold-variants.ts.
 import type { ReduceStep, RowKernelStep, Slot } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
+import { columnFolds } from "./column-variants.ts";
 import { folds, isOneKernel } from "./fold-variants.ts";
 import type { Dispatch } from "./operands.ts";
-import { planPasses, reduceDispatches } from "./reduce-shader.ts";
+import { columnPasses, planPasses, reduceDispatches } from "./reduce-shader.ts";
 import { rowDispatch } from "./row-shader.ts";
-import { softmaxSegment, sumSegment } from "./sample.ts";
+import { columnSegment, softmaxSegment, sumSegment } from "./sample.ts";
 
 /** The launch of a row kernel; undefined where its steps are rather done one by one. */
 export function rowKernelDispatch(
@@ -24,6 +25,12 @@ export function rowKernelDispatch(
 export function foldDispatches(step: ReduceStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const { outer: rows, length, inner } = step;
   const { library, choose, temporary } = workshop;
+  if (inner > 1) {
+    const columns = { outer: rows, length, inner };
+    const { slices } = choose(columnFolds, "columns", columns, () => columnSegment(columns));
+    if (slices !== "together")
+      return reduceDispatches(step, slots, library, temporary, false, columnPasses(length, slices));
+  }
   const passes = planPasses(rows, length, inner);
   const chunk = passes[0]?.chunk ?? 0;
   const shape = { rows: rows * inner * Math.ceil(length / Math.max(1, chunk)), length: chunk };

@@ -2,9 +2,28 @@
 // Knows slots and words, no shader. Read next: tuner.ts, which measures them.
 import { input } from "../../expr/expression.ts";
 import { div, exp, sub } from "../../expr/primitives/index.ts";
-import type { MapStep, ReduceStep, Segment, Slot, SlotView } from "../../graph/step.ts";
+import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
+import type { ColumnShape } from "./column-variants.ts";
 import type { ProductShape } from "./variants.ts";
+
+/** A kernel step alone: its inputs, of so many elements each, lie in buffers of their own, and nothing follows it. */
+export function sampleOf(step: KernelStep, inputs: readonly number[], result: number): Segment {
+  const slots = inputs.map((size, index): Slot => ({ kind: "input", index, dtype: "f32", size }));
+  return {
+    slots: [...slots, { kind: "output", index: 0, dtype: "f32", size: result }],
+    steps: [
+      {
+        ...step,
+        label: step.kernel,
+        inputs: inputs.map((_, at) => whole(at, "f32")),
+        outputs: [whole(inputs.length, "f32")],
+        epilogue: undefined,
+      },
+    ],
+    buffers: [],
+  };
+}
 
 /** A kernel that reads two buffers and writes one, of so many elements each. */
 export function sampleSegment(
@@ -52,6 +71,18 @@ export function sumSegment(rows: number, length: number): Segment {
       { kind: "output", index: 0, dtype: "f32", size: rows },
     ],
     steps: [fold("sum", rows, length, 0, 1)],
+    buffers: [],
+  };
+}
+
+/** Sums of columns. */
+export function columnSegment({ outer, length, inner }: ColumnShape): Segment {
+  return {
+    slots: [
+      { kind: "input", index: 0, dtype: "f32", size: outer * length * inner },
+      { kind: "output", index: 0, dtype: "f32", size: outer * inner },
+    ],
+    steps: [{ ...fold("sum", outer, length, 0, 1), inner }],
     buffers: [],
   };
 }

@@ -1,14 +1,22 @@
 // Storage on the GPU: a pooled buffer, the count of its holders, and how the work that fills it went.
 // Bytes and booleans are 32-bit words here, widened and narrowed at the border; two halves share a word, as on the host.
-// Knows no shaders. Read next: buffer-pool.ts, readback.ts.
+// Contents never change, so a kernel's own form of them (transformed filters) may be kept beside.
+// Knows no shaders. Read next: buffer-pool.ts, readback.ts, ../forms.ts.
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { newArray } from "../../core/dtype.ts";
 import { DisposedError } from "../../core/errors.ts";
 import type { Backend, Storage } from "../backend.ts";
+import type { Forms, OwnForms } from "../forms.ts";
 import type { BufferPool, PooledBuffer } from "./buffer-pool.ts";
 import { wordBytes } from "./parts.ts";
 import type { Submission } from "./submission.ts";
 import { wordsFor } from "./words.ts";
+
+/** Another form of a storage's contents, and what fills it, while that may still fail. */
+export interface GPUForm {
+  readonly parts: readonly PooledBuffer[];
+  origin: Submission | undefined;
+}
 
 export class GPUStorage implements Storage {
   readonly backend: Backend;
@@ -20,6 +28,8 @@ export class GPUStorage implements Storage {
   #origin: Submission | undefined;
   readonly #pool: BufferPool;
   #holders = 1;
+  /** Most storages have no other forms. */
+  #made: { readonly forms: Forms<GPUForm>; readonly own: OwnForms<GPUForm> } | undefined;
 
   /** Takes over the buffers that were acquired for it. */
   constructor(backend: Backend, pool: BufferPool, dtype: DType, size: number, parts: readonly PooledBuffer[]) {
@@ -56,7 +66,21 @@ export class GPUStorage implements Storage {
   release(): void {
     this.requireHeld("release");
     this.#holders -= 1;
-    if (this.#holders === 0) for (const part of this.parts) this.#pool.release(part);
+    if (this.#holders > 0) return;
+    this.forgetForms();
+    for (const part of this.parts) this.#pool.release(part);
+  }
+
+  /** Another form of the contents, where one is kept: ../forms.ts. `make` is told of one that is to be filled. */
+  prepared(forms: Forms<GPUForm>, key: string, bytes: number, make: (form: GPUForm) => void): GPUForm | undefined {
+    this.#made ??= { forms, own: new Map() };
+    return forms.find(this.#made.own, key, bytes, make);
+  }
+
+  /** Lets go of all other forms of the contents. */
+  forgetForms(): void {
+    this.#made?.forms.drop(this.#made.own);
+    this.#made = undefined;
   }
 
   /** Throws if the last holder has let go. */

@@ -117,7 +117,8 @@ export function winogradDispatches(
   const packed = scratch(values * most * inputs);
   const products = scratch(values * most * outputs);
   const transform = (stage: Stage): Dispatch => transformDispatch(step, slots, workshop, convolution, stage);
-  const dispatches = [transform({ entry: "filters", from: filters, to: transformed, first: 0, count: 0 })];
+  const first = transform({ entry: "filters", from: filters, to: transformed, first: 0, count: 0 });
+  const dispatches = [withForm(first, slots, filters, transformed.slot, convolution.isTurned)];
   for (let first = 0; first < tiles; first += most) {
     const count = Math.min(most, tiles - first);
     const product: KernelStep = {
@@ -141,6 +142,21 @@ export function winogradDispatches(
     );
   }
   return dispatches;
+}
+
+/** Transformed filters are another form of what is stored, unless this program computes the filters. */
+function withForm(
+  dispatch: Dispatch,
+  slots: readonly Slot[],
+  { slot, offset }: SlotView,
+  target: number,
+  isTurned: boolean,
+): Dispatch {
+  const from = slots[slot];
+  const made = slots[target];
+  if (from?.kind !== "input" || made?.kind !== "temporary") return dispatch;
+  const key = ["winograd", offset, made.size, isTurned].join();
+  return { ...dispatch, form: { key, input: from.index, target } };
 }
 
 /** One of the three transforms: from where to where, and of which tiles. */
