@@ -33,6 +33,8 @@ const ticks = 20;
 const visits = 2;
 /** Least microseconds a kernel is said to take: below that the clock decides. */
 const least = 0.02;
+/** What a launch is at most of the quickest thing that was measured. */
+const launchShare = 0.75;
 /** Kernels beyond the first in the longer of the two programs that tell what a launch costs. */
 const links = 8;
 
@@ -88,9 +90,12 @@ class Timer {
     for (let visit = 0; visit < visits; visit++) for (const bench of [single, many]) await this.visit(bench);
     this.wait = this.backend.readsSynchronously ? 0 : single.samples.best;
     // Kernels beyond the first share a program: their cost is that of a launch inside of one.
-    const launch = Math.max(least, (many.samples.best - single.samples.best) / links);
+    const inChain = (many.samples.best - single.samples.best) / links;
     const start = await this.startOf(single);
     const benches = await this.benchAll();
+    // No kernel takes less than a launch, but the chain may say more than a launch: barriers of products are dear on some devices.
+    const most = Math.min(...benches.map(({ samples: { best } }) => launchShare * best));
+    const launch = Math.max(least, Math.min(inChain, most));
     const rates = ratesOf(benches, launch);
     const upload = await this.link("upload");
     const download = await this.link("download");
