@@ -23,6 +23,8 @@ export interface Pace {
 
 /** Milliseconds that no run is expected to take longer than, on the CPU and on a GPU: larger sizes are left out there. */
 const [longestOnCpu, longestOnGpu] = [10, 12];
+/** Milliseconds of a visit after which no other run of it begins: some sizes take longer than smaller ones have told. */
+const longestVisit = 40;
 /** Milliseconds after which others have a turn: a run that begins sooner is finished first. */
 const slice = 2;
 /** Milliseconds of a sample on a device that is not waited for, and on one that is. */
@@ -169,11 +171,14 @@ class Timer {
     return bench;
   }
 
-  /** Runs until samples agree or its share of the time is over, at least twice. */
+  /** Runs until samples agree or its share of the time is over, at least twice unless it is found to take long. */
   private async visit(bench: Bench): Promise<void> {
     const { samples } = bench;
     const begun = performance.now();
-    for (let round = 0; round < 2 || (!samples.agree && performance.now() - begun < this.share); round++) {
+    for (let round = 0; ; round++) {
+      const spent = performance.now() - begun;
+      if (round > 0 && spent > longestVisit) break;
+      if (round >= 2 && (samples.agree || spent >= this.share)) break;
       const { runs } = bench;
       const elapsed = await this.time(bench, runs);
       // What waiting takes is little of several runs; where it is much, it cannot be told from the work.
