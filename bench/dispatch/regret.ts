@@ -44,6 +44,8 @@ const settling = 8;
 const hopeless = 3;
 /** Milliseconds of a run after which one more settles. */
 const patience = 200;
+/** Milliseconds of a run after which a device that is out of the race settles no further. */
+const settlingLong = 5;
 /** One that takes so many times as long, and a second, in the run that compiles is not run again. */
 const [lost, longest] = [30, 1000];
 const fewestTurns = 5;
@@ -69,8 +71,9 @@ export async function regretOf(work: DispatchWork, places: readonly Where[], pac
       lanes.push(lane);
       for (let run = 0; run < settling; run++) {
         lane.quickest = Math.min(lane.quickest, await timed(lane, 1));
-        // Once to compile, once to see that it is hopeless.
-        if (run > 0 && (lane.quickest > patience || isHopeless(lane, lanes))) break;
+        // Once to compile, once to see that it is hopeless; what is short is settled all the same, since predictions are held to it.
+        const isLong = lane.quickest > settlingLong;
+        if (run > 0 && (lane.quickest > patience || (isLong && isHopeless(lane, lanes)))) break;
         if (lane.quickest > longest && isHopeless(lane, lanes, lost)) break;
       }
     }

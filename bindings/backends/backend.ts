@@ -4,7 +4,7 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import type { DeviceName, Stored } from "../graph/node.ts";
 import type { Segment } from "../graph/step.ts";
-import type { KernelCall, Work } from "../ops/descriptor.ts";
+import type { KernelCall, Method } from "../ops/descriptor.ts";
 
 export type { DeviceName } from "../graph/node.ts";
 
@@ -67,8 +67,8 @@ export interface Backend {
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;
-  /** The class of a kernel's work where it depends on the method that this device has for it; the op's own where undefined. */
-  classOf?(call: KernelCall): Work | undefined;
+  /** What a kernel's work amounts to where that depends on the method that this device has for it; as the op says where undefined. */
+  methodOf?(call: KernelCall): Method | undefined;
   /** Resolves when everything that runs programs has started. */
   started?(): Promise<void>;
   /** Which forms of kernels were found fastest, by kernel and shape; absent where kernels have one form. */

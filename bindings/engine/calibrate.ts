@@ -23,6 +23,8 @@ export interface Pace {
 
 /** Milliseconds that no run is expected to take longer than, on the CPU and on a GPU: larger sizes are left out there. */
 const [longestOnCpu, longestOnGpu] = [10, 12];
+/** Milliseconds of a visit after which no other run of it begins: some sizes take longer than smaller ones have told. */
+const longestVisit = 40;
 /** Milliseconds after which others have a turn: a run that begins sooner is finished first. */
 const slice = 2;
 /** Milliseconds of a sample on a device that is not waited for, and on one that is. */
@@ -33,6 +35,8 @@ const ticks = 20;
 const visits = 2;
 /** Least microseconds a kernel is said to take: below that the clock decides. */
 const least = 0.02;
+/** What a launch is at most of the quickest thing that was measured. */
+const launchShare = 0.75;
 /** Kernels beyond the first in the longer of the two programs that tell what a launch costs. */
 const links = 8;
 
@@ -88,9 +92,12 @@ class Timer {
     for (let visit = 0; visit < visits; visit++) for (const bench of [single, many]) await this.visit(bench);
     this.wait = this.backend.readsSynchronously ? 0 : single.samples.best;
     // Kernels beyond the first share a program: their cost is that of a launch inside of one.
-    const launch = Math.max(least, (many.samples.best - single.samples.best) / links);
+    const inChain = (many.samples.best - single.samples.best) / links;
     const start = await this.startOf(single);
     const benches = await this.benchAll();
+    // No kernel takes less than a launch, but the chain may say more than a launch: barriers of products are dear on some devices.
+    const most = Math.min(...benches.map(({ samples: { best } }) => launchShare * best));
+    const launch = Math.max(least, Math.min(inChain, most));
     const rates = ratesOf(benches, launch);
     const upload = await this.link("upload");
     const download = await this.link("download");
@@ -164,11 +171,14 @@ class Timer {
     return bench;
   }
 
-  /** Runs until samples agree or its share of the time is over, at least twice. */
+  /** Runs until samples agree or its share of the time is over, at least twice unless it is found to take long. */
   private async visit(bench: Bench): Promise<void> {
     const { samples } = bench;
     const begun = performance.now();
-    for (let round = 0; round < 2 || (!samples.agree && performance.now() - begun < this.share); round++) {
+    for (let round = 0; ; round++) {
+      const spent = performance.now() - begun;
+      if (round > 0 && spent > longestVisit) break;
+      if (round >= 2 && (samples.agree || spent >= this.share)) break;
       const { runs } = bench;
       const elapsed = await this.time(bench, runs);
       // What waiting takes is little of several runs; where it is much, it cannot be told from the work.

@@ -52,8 +52,7 @@ export class Learner {
     const facts = groups.flatMap((index) => {
       const group = plan.fused.groups[index];
       if (group === undefined) return [];
-      const { work, ...amounts } = workOf(plan.fused, group);
-      return { ...amounts, work: plan.placements[index]?.work ?? work };
+      return plan.placements[index]?.amount ?? workOf(plan.fused, group);
     });
     const expected = facts.reduce(
       (sum, { work, flops, bytes }) => sum + this.costs.uncorrected(device, work, flops, bytes),

@@ -91,6 +91,19 @@ const picks = (rows: number, length: number): Probe => ({
   compute: (...inputs) => ops.gather(inputs[0]!, 0, inputs[1]!),
 });
 
+/** Few numbers of which each is looked for among a row of others. */
+const searches = (values: number): Probe => ({
+  ...{ kind: "searches", work: "indexed", bounds: "flops", size: values },
+  shapes: [[256], [values]],
+  compute: (...inputs) => ops.searchSorted(...pair(inputs)),
+});
+
+const sorts = (rows: number): Probe => ({
+  ...{ kind: "sorts", work: "sorting", bounds: "flops", size: rows },
+  shapes: [[rows, 256]],
+  compute: (x) => ops.sort(x),
+});
+
 /** Sixteen multiplications and additions of every element. */
 const arithmetic = (elements: number): Probe => ({
   ...{ kind: "arithmetic", work: "stream", bounds: "flops", size: elements },
@@ -139,6 +152,11 @@ export const probes: readonly Probe[] = [
   sums(1024, 1024),
   picks(64, 64),
   picks(256, 256),
+  searches(2 ** 12),
+  onGpu(searches(2 ** 16)),
+  sorts(4),
+  sorts(64),
+  onGpu(sorts(1024)),
   ...[2 ** 12, 2 ** 16].map(arithmetic),
   onGpu(arithmetic(2 ** 20)),
   ...[2 ** 12, 2 ** 16].map(exponentials),

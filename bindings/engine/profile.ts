@@ -80,7 +80,7 @@ export const format = "athanor-profile-1";
 /** All classes of work. */
 export const works: readonly Work[] = [
   ...(["contraction", "convolution", "winograd", "stream", "transcendental", "reduction", "indexed"] as const),
-  ...(["factorization", "smallFactorization"] as const),
+  ...(["sorting", "factorization", "smallFactorization"] as const),
 ];
 
 /** Classes that were told apart later, and which one their work was in before. */
@@ -88,6 +88,7 @@ const formerly: Readonly<Partial<Record<Work, Work>>> = {
   winograd: "convolution",
   reduction: "stream",
   indexed: "stream",
+  sorting: "stream",
   smallFactorization: "factorization",
 };
 
@@ -108,7 +109,8 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
       stream: guess(0.3, 4_000, 10_000),
       transcendental: guess(0.3, 4_000, 10_000),
       reduction: guess(0.3, 4_000, 10_000),
-      indexed: guess(0.3, 1_000, 4_000),
+      indexed: guess(0.3, 3_000, 4_000),
+      sorting: guess(0.3, 6_000, 10_000),
       factorization: guess(1, 10_000, 5_000),
       smallFactorization: guess(1, 1_000, 5_000),
     },
@@ -127,6 +129,7 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
       transcendental: guess(30, 50_000, 50_000),
       reduction: guess(30, 50_000, 20_000),
       indexed: guess(30, 10_000, 20_000),
+      sorting: guess(100, 10_000, 20_000),
       factorization: guess(200, 1_000, 10_000),
       smallFactorization: guess(200, 1_000, 10_000),
     },

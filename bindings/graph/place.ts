@@ -6,7 +6,7 @@ import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import { costOf, topological } from "../expr/expression.ts";
-import type { KernelCall, OwnKernels, Work } from "../ops/descriptor.ts";
+import type { KernelCall, Method, OwnKernels, Work } from "../ops/descriptor.ts";
 import type { Predict } from "./cheapest.ts";
 import { cheapestPlacement, predictedTime } from "./cheapest.ts";
 import type { Fused, Group } from "./group.ts";
@@ -20,8 +20,8 @@ export interface Device {
   /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   hasKernel(kernel: string, dtype: DType): boolean;
-  /** The class of a kernel's work where it depends on the method that this device has for it; the op's own where undefined. */
-  classOf?(call: KernelCall): Work | undefined;
+  /** What a kernel's work amounts to where that depends on the method that this device has for it; as the op says where undefined. */
+  methodOf?(call: KernelCall): Method | undefined;
 }
 
 /** Predicted costs in microseconds. */
@@ -37,8 +37,8 @@ export interface Costs {
 /** Where a group runs and why. */
 export interface Placement {
   readonly device: DeviceName;
-  /** The class of its work there. */
-  readonly work: Work;
+  /** What it amounts to there. */
+  readonly amount: Amount;
   /** Made when it is asked for: a plan is placed more often than it is explained. */
   readonly reason: string;
   /** Microseconds. */
@@ -72,29 +72,42 @@ export interface Surroundings {
  */
 export const hysteresis = { factor: 0.88, microseconds: 10 } as const;
 
+/** What beginning and ending a row costs the CPU, in elementwise operations: measured, about. */
+const row = 300;
+
 /** Primitives that cost this much are exponentials and their like. */
 const transcendental = 10;
 
-/** Class of work, operations and bytes moved of a group; the class is that on a device where one is given. */
-export function workOf(fused: Fused, group: Group, device?: Device): { work: Work; flops: number; bytes: number } {
+/** What a group amounts to: class of work, operations, and bytes moved. */
+export interface Amount {
+  readonly work: Work;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** What a group amounts to, by the method of a device where one is given. */
+export function workOf(fused: Fused, group: Group, device?: Device): Amount {
   const touched = [...readsOf(group), ...group.outputs];
   const bytes = touched.reduce((sum, index) => {
     const buffer = fused.buffers[index];
     return buffer === undefined || buffer.scalar !== undefined ? sum : sum + buffer.size * bytesOf(buffer.dtype);
   }, 0);
   if (group.kind === "kernel") {
-    const work = device?.classOf?.(group.call) ?? group.work;
-    return { work, flops: group.flops, bytes };
+    return { work: group.work, flops: group.flops, bytes, ...device?.methodOf?.(group.call) };
   }
   let elements = 0;
+  let rows = 0;
   if (group.kind === "map") elements = sizeOf(group.tile.shape);
-  else if (group.kind === "reduce") elements = group.outer * group.length * group.inner;
-  else for (const piece of group.pieces) elements += sizeOf(piece.tile.shape);
+  else if (group.kind === "reduce") {
+    elements = group.outer * group.length * group.inner;
+    // Columns are folded beside each other, and so are rows on a GPU.
+    if (group.inner === 1 && device?.name === "wasm") rows = group.outer;
+  } else for (const piece of group.pieces) elements += sizeOf(piece.tile.shape);
   const expressions = expressionsOf(group);
   const each = expressions.reduce((sum, expression) => sum + costOf(expression), 1);
   const hard = expressions.reduce((sum, expression) => sum + costOf(expression, transcendental), 0);
   const easy = group.kind === "reduce" ? "reduction" : "stream";
-  return { work: hard > each / 2 ? "transcendental" : easy, flops: elements * each, bytes };
+  return { work: hard > each / 2 ? "transcendental" : easy, flops: elements * each + rows * row, bytes };
 }
 
 /** Why a device cannot run a group; undefined if it can. What is too large is left to fail where withDevice asked for the device. */
@@ -141,15 +154,13 @@ function isInTypeScript(group: Group | undefined): boolean {
 export function place(fused: Fused, devices: readonly Device[], costs: Costs, surroundings: Surroundings): Placed {
   const cpu = devices.find((device) => device.name === "wasm");
   const gpu = devices.find((device) => device.name === "webgpu");
-  const facts = fused.groups.map((group) => workOf(fused, group));
-  const classOn = (index: number, device: DeviceName): Work => {
-    const group = fused.groups[index];
-    const chosen = group?.kind === "kernel" ? (device === "wasm" ? cpu : gpu)?.classOf?.(group.call) : undefined;
-    return chosen ?? facts[index]?.work ?? "stream";
-  };
+  const amountsOn = (device: Device | undefined): Amount[] =>
+    device === undefined ? [] : fused.groups.map((group) => workOf(fused, group, device));
+  const amounts = { wasm: amountsOn(cpu), webgpu: amountsOn(gpu) };
+  const nothing: Amount = { work: "stream", flops: 0, bytes: 0 };
   const predict = (index: number, device: DeviceName): number => {
-    const { flops, bytes } = facts[index] ?? { flops: 0, bytes: 0 };
-    return costs.compute(device, classOn(index, device), flops, bytes);
+    const { work, flops, bytes } = amounts[device][index] ?? nothing;
+    return costs.compute(device, work, flops, bytes);
   };
   /** A device that must run the group, with the reason; undefined where there is a choice. */
   const forced = fused.groups.map((group): { device: DeviceName; reason: string } | undefined => {
@@ -166,7 +177,7 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
     placements: choice.map(
       (_, index) =>
         new Placing(
-          { choice, index, work: classOn(index, choice[index] ?? "wasm") },
+          { choice, index, amount: amounts[choice[index] ?? "wasm"][index] ?? nothing },
           predict,
           simulate,
           forced[index]?.reason,
@@ -207,7 +218,7 @@ const showMicroseconds = (time: number): string => `${time < 9.95 ? time.toFixed
 /** The placement of one group within a choice for all. */
 class Placing implements Placement {
   readonly device: DeviceName;
-  readonly work: Work;
+  readonly amount: Amount;
   readonly predicted: number;
   readonly forced: string | undefined;
   /** What else there is to say of it. */
@@ -218,14 +229,18 @@ class Placing implements Placement {
   private readonly simulate: (choice: readonly DeviceName[]) => number;
 
   constructor(
-    { choice, index, work }: { readonly choice: readonly DeviceName[]; readonly index: number; readonly work: Work },
+    {
+      choice,
+      index,
+      amount,
+    }: { readonly choice: readonly DeviceName[]; readonly index: number; readonly amount: Amount },
     predict: Predict,
     simulate: (choice: readonly DeviceName[]) => number,
     forced: string | undefined,
     isInTypeScript: boolean,
   ) {
     this.device = choice[index] ?? "wasm";
-    this.work = work;
+    this.amount = amount;
     this.predicted = predict(index, this.device);
     this.forced = forced;
     this.note = isInTypeScript && this.device === "wasm" ? "; computed in TypeScript" : "";

@@ -202,9 +202,21 @@ export interface KernelOp<A> extends OpBase<A> {
   readonly work: Work | ((inputs: readonly Spec[]) => Work);
 }
 
+/** What looking at an element somewhere costs beside what is done with it, in the operations that sorting and searching are counted in. */
+export const look = 16;
+
+/** What a call amounts to on one device, where that depends on the method that the device has for it. */
+export interface Method {
+  /** The class of its work; the op's own when absent. */
+  readonly work?: Work;
+  /** Operations; the op's own number when absent. */
+  readonly flops?: number;
+}
+
 /**
  * Classes of work whose speed the cost model measures apart. Elementwise work is "stream", or "transcendental" where
- * exponentials and their like are most of it; folds are "reduction"; what reads or writes where indices say is "indexed". A
+ * exponentials and their like are most of it; folds are "reduction"; what reads or writes where indices say is "indexed", a look
+ * at an element there is `look` operations; putting in order is "sorting". A
  * convolution is "winograd" on a device that does it by Winograd's method, counted as the direct one. Many small matrices are
  * factorized at another speed than one large one of as many operations.
  */
@@ -216,6 +228,7 @@ export type Work =
   | "transcendental"
   | "reduction"
   | "indexed"
+  | "sorting"
   | "factorization"
   | "smallFactorization";
 

@@ -9,6 +9,7 @@ import type { Shape } from "../core/shape.ts";
 import { normalizeAxis, show, sizeOf } from "../core/shape.ts";
 import { converted } from "./comparison.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";
+import { look } from "./descriptor.ts";
 import { permuted } from "./movement.ts";
 import { sortParts, sortScratch, topParts, topScratch } from "./scratch.ts";
 import type { Spec, Tensor } from "./tensor.ts";
@@ -51,9 +52,6 @@ function limited(op: string, shape: Shape): Pick<KernelCall, "unsupported"> {
   return { unsupported: { webgpu: `${op} on webgpu takes up to ${String(mostOnGpu)} elements` } };
 }
 
-/** What looking at an element once costs, in the operations of packed kernels that costs are counted in: measured, about. */
-const look = 16;
-
 /** Operations of a sort: as many looks as merging takes comparisons. */
 const operations = (shape: Shape): number => look * sizeOf(shape) * Math.max(1, Math.log2(lengthOf(shape)));
 
@@ -64,7 +62,7 @@ const sortOp: KernelOp<OrderAttributes> = {
   gradient: ({ inputs: [x], cotangents: [dy], attributes: { descending } }) =>
     x && dy && isFloating(x.dtype) ? [placed(dy, positionsInRows(x, descending), lengthOf(x.shape))] : [],
   flops: ([x]) => operations(x?.shape ?? []),
-  work: "stream",
+  work: "sorting",
 };
 
 const argSortOp: KernelOp<OrderAttributes> = {
@@ -72,7 +70,7 @@ const argSortOp: KernelOp<OrderAttributes> = {
   name: "argSort",
   call: ([x = empty], _, { descending }) => orderCall("argSort", x, descending),
   flops: ([x]) => operations(x?.shape ?? []),
-  work: "stream",
+  work: "sorting",
 };
 
 const empty: Spec = { shape: [0], dtype: "f32" };
@@ -106,7 +104,7 @@ const topOp: KernelOp<TopAttributes> = {
   gradient: ({ inputs: [x], outputs: [, indices], cotangents: [dValues] }) =>
     x && indices && dValues && isFloating(x.dtype) ? [placed(dValues, indices, lengthOf(x.shape))] : [],
   flops: ([x], _, { k }) => look * sizeOf(x?.shape ?? []) * Math.max(2, Math.log2(k)),
-  work: "stream",
+  work: "sorting",
 };
 
 interface SizedAttributes {
@@ -255,7 +253,7 @@ const searchOp: KernelOp<SearchAttributes> = {
     return { kernel: "searchSorted", dtype: values.dtype, words, workgroups: Math.ceil(count / 64) };
   },
   flops: ([sorted, values]) => look * sizeOf(values?.shape ?? []) * Math.log2(2 + sizeOf(sorted?.shape ?? [])),
-  work: "stream",
+  work: "indexed",
 };
 
 /**

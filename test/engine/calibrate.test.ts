@@ -12,6 +12,7 @@ import { probes, readyProbe } from "../../bindings/engine/probe.ts";
 import { describeEffort, guesses, parseProfile, works } from "../../bindings/engine/profile.ts";
 import { Samples } from "../../bindings/engine/samples.ts";
 import { conv2d, defaultEngine, grad, init, ones, shutdown } from "../../bindings/index.ts";
+import { depthwiseConv2d, maxPool2d, scatterAdd, searchSorted, topK } from "../../bindings/index.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";
 import type { Tensor } from "../../bindings/index.ts";
@@ -86,6 +87,55 @@ describe("measuring the CPU", () => {
   });
 });
 
+describe("what a kernel amounts to", () => {
+  beforeAll(async () => {
+    await init({ webgpu: "require", threads: 1, tune: "off" });
+  });
+  afterAll(shutdown);
+
+  const x = (): Tensor => ones([4, 64]).add(0);
+  const images = (): Tensor => ones([1, 16, 16, 8]).add(0);
+  const places = (): Tensor => ones([4, 32], { dtype: "i32" }).add(0);
+
+  test.each([
+    // Each element of the result walks the indices of its row on the GPU.
+    ["scatterAdd", () => scatterAdd(x(), 1, places(), ones([4, 32])), ["indexed", 128], ["indexed", 6 * 4 * 64 * 32]],
+    // Rows are sorted there, however few are wanted.
+    ["topK", () => topK(x(), 2).values, ["sorting", 16 * 256 * 2], ["sorting", 16 * 256 * 6]],
+    ["maxPool2d", () => maxPool2d(images(), { window: 2 }), ["stream", 2048], ["indexed", 16 * 2048]],
+    [
+      "depthwiseConv2d",
+      () => depthwiseConv2d(images(), ones([3, 3, 8, 1]), { padding: "same" }),
+      ["convolution", 2 * 9 * 2048],
+      ["indexed", 16 * 9 * 2048],
+    ],
+    ["searchSorted", () => searchSorted(ones([254]), x()), ["indexed", 16 * 256 * 8], ["indexed", 16 * 256 * 8]],
+  ] as const)("%s", (name, compute, onCpu, onGpu) => {
+    const engine = defaultEngine();
+    const captured = capture([engine.valueOf(compute(), "test")]);
+    for (const [device, expected] of [["wasm", onCpu] as const, ["webgpu", onGpu] as const]) {
+      const backend = engine.backends.get(device)!;
+      const residence = captured.inputs.map(() => ["host" as const]);
+      const { placements, fused } = makePlan(captured, [backend], new CostModel(), { residence, readBack: false });
+      const index = fused.groups.findIndex((group) => group.kind === "kernel" && group.call.kernel !== "place");
+      const { work, flops } = placements[index]?.amount ?? {};
+      expect([work, flops], `${name} on ${device}`).toEqual(expected);
+    }
+  });
+
+  test("a row costs the CPU something beside its elements", () => {
+    const engine = defaultEngine();
+    const flops = (shape: readonly number[]): number => {
+      const captured = capture([engine.valueOf(ones(shape).add(0).sum({ axis: -1 }), "test")]);
+      const residence = captured.inputs.map(() => ["host" as const]);
+      const backends = [engine.backends.get("wasm")!];
+      const { placements } = makePlan(captured, backends, new CostModel(), { residence, readBack: false });
+      return placements.reduce((sum, { amount }) => sum + amount.flops, 0);
+    };
+    expect(flops([1024, 4]) - flops([1, 4096])).toBe(1023 * 300);
+  });
+});
+
 describe("the class of a convolution", () => {
   beforeAll(async () => {
     await init({ webgpu: "require", threads: 1, tune: "off" });
@@ -99,7 +149,9 @@ describe("the class of a convolution", () => {
     const residence = captured.inputs.map(() => ["host" as const]);
     const backend = engine.backends.get(device)!;
     const { placements } = makePlan(captured, [backend], new CostModel(), { residence, readBack: false });
-    return placements.map(({ work }) => work).filter((work) => work === "convolution" || work === "winograd");
+    return placements
+      .map(({ amount: { work } }) => work)
+      .filter((work) => work === "convolution" || work === "winograd");
   };
   const images = (edge: number, channels: number): Tensor => ones([1, edge, edge, channels]).add(0);
   const filter = (channels: number): Tensor => ones([3, 3, channels, channels]).add(0);
@@ -137,7 +189,7 @@ describe("the class of a convolution", () => {
 
 describe("profiles that were made before", () => {
   test("classes that were told apart later are as those they were in", () => {
-    const later = ["winograd", "reduction", "indexed", "smallFactorization"];
+    const later = ["winograd", "reduction", "indexed", "sorting", "smallFactorization"];
     const rates = Object.fromEntries(Object.entries(guesses.webgpu.rates).filter(([work]) => !later.includes(work)));
     const old = { ...machines.discrete, devices: { webgpu: { ...guesses.webgpu, rates } } };
     const known = parseProfile("test", JSON.stringify(old)).devices.webgpu?.rates;

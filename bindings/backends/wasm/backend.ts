@@ -3,7 +3,7 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
-import type { KernelCall, Work } from "../../ops/descriptor.ts";
+import type { KernelCall, Method } from "../../ops/descriptor.ts";
 import { isByWinograd } from "../../ops/scratch.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
 import { Forms } from "../forms.ts";
@@ -77,8 +77,8 @@ export class WasmBackend implements Backend {
     return this.kernels.has(kernel, dtype);
   }
 
-  classOf({ kernel, words }: KernelCall): Work | undefined {
-    return isByWinograd(kernel, words) ? "winograd" : undefined;
+  methodOf({ kernel, words }: KernelCall): Method | undefined {
+    return isByWinograd(kernel, words) ? { work: "winograd" } : undefined;
   }
 
   started(): Promise<void> {

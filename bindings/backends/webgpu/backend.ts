@@ -4,12 +4,11 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
-import type { KernelCall, Work } from "../../ops/descriptor.ts";
+import type { KernelCall, Method } from "../../ops/descriptor.ts";
 import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
 import { Forms } from "../forms.ts";
 import { Batches } from "./batches.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import { isByWinograd } from "./convolution-shader.ts";
 import { columnFolds } from "./column-variants.ts";
 import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
 import type { Device, DeviceOptions } from "./device.ts";
@@ -18,6 +17,7 @@ import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { folds } from "./fold-variants.ts";
 import { shaders } from "./generated/shaders.ts";
+import { methodOf } from "./method.ts";
 import { refusesSizes, wordBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
@@ -28,7 +28,7 @@ import { GPUStorage, widen } from "./storage.ts";
 import type { Bench } from "./tuner.ts";
 import { Tuner } from "./tuner.ts";
 import { UniformRing } from "./uniform-ring.ts";
-import type { ProductShape, Tuned, Variant } from "./variants.ts";
+import type { Tuned } from "./variants.ts";
 import { productVariants } from "./variants.ts";
 import { windows } from "./window-variants.ts";
 import { wordsFor } from "./words.ts";
@@ -188,10 +188,10 @@ class GPUBackend implements WebGPUBackend {
     return this.#library.has(kernel, dtype);
   }
 
-  classOf(call: KernelCall): Work | undefined {
-    const choose = (kernel: string, shape: ProductShape): Variant =>
-      this.#tuner.variantFor(productVariants, kernel, shape);
-    return isByWinograd(call, this.#device.limits, choose) ? "winograd" : undefined;
+  methodOf(call: KernelCall): Method | undefined {
+    return methodOf(call, this.#device.limits, (kernel, shape) =>
+      this.#tuner.variantFor(productVariants, kernel, shape),
+    );
   }
 
   upload(data: TypedArray, dtype: DType): Storage {

@@ -129,6 +129,13 @@ export function isByWinograd(
   return winograd !== undefined && choose(kernel, shape).isWinograd === true;
 }
 
+/** Multiplications of a convolution that is not done as a product in tiles, which has too few channels; else undefined. */
+export function directSteps({ kernel, entry, words }: KernelCall): number | undefined {
+  if (!isConvolution(kernel) || entry === undefined || entry === "main") return undefined;
+  const own = named(words);
+  return resultSize(own) * own.taps * own.inputs;
+}
+
 /** The launches of a convolution, or of one of its gradients, whose result has elements. */
 export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const product = products[step.kernel];
