@@ -59,7 +59,7 @@ export class Recovery {
     }
     const of = this.#tensors();
     // What is read from the GPU is read together.
-    const data = await Promise.all(of.map((own) => this.#readOnCpu(own) ?? this.#read(own)));
+    const data = await Promise.all(of.map(async (own) => this.#readOnCpu(own) ?? (await this.#read(own))));
     this.#keep(of, data);
   }
 
