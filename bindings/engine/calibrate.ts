@@ -138,7 +138,6 @@ class Timer {
 
   private async bench(probe: Probe): Promise<Bench> {
     const ready = readyProbe(probe, this.backend);
-    await this.rest();
     const inputs: Storage[] = [];
     const program = this.backend.compile(ready.segment);
     const bench: Bench = { probe, ready, program, inputs, samples: new Samples(), runs: 1 };
@@ -216,10 +215,8 @@ class Timer {
   private async transfer(direction: "upload" | "download", elements: number): Promise<number> {
     const { backend } = this;
     const data = operand(elements);
-    await this.rest();
     let storage = backend.upload(data, "f32");
     await backend.idle();
-    await this.rest();
     const samples = new Samples();
     const begun = performance.now();
     let runs = 1;
