@@ -3,32 +3,34 @@
 // ratio is the goal ÷ the value. Read next: overhead.ts, measurements.ts.
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
 import { createWebGPU } from "../bindings/backends/webgpu/backend.ts";
+import { median } from "../bindings/core/median.ts";
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, init, jit, shutdown, tensorsOf, withDevice } from "../bindings/engine/index.ts";
 import { input } from "../bindings/expr/expression.ts";
 import * as scalar from "../bindings/expr/primitives/index.ts";
-import type { MapStep, Slot, SlotView } from "../bindings/graph/step.ts";
+import type { MapStep, Segment, Slot, SlotView } from "../bindings/graph/step.ts";
 import type { Measurement } from "./measurements.ts";
 import { initialState, trainingStep } from "./our-nets.ts";
-import { microseconds } from "./overhead.ts";
+import { ours } from "./ours.ts";
 import type { Row } from "./row.ts";
 import { inputShapes, inputsOf } from "./work/operands.ts";
-import type { TrainingTask } from "./work/task.ts";
+import type { InferenceTask, TrainingTask } from "./work/task.ts";
 
 const kernels = 200;
 
-/**
- * Encoding of one kernel for the GPU: a program of 200 elementwise kernels, run again and again by itself on Dawn's device that
- * computes nothing, its share of the submits included. Undefined where the package `webgpu` is not there.
- */
-async function encoding(): Promise<number | undefined> {
+/** Dawn's device that computes nothing, so that encoding has the processor to itself; undefined without the package `webgpu`. */
+async function nullDevice(): Promise<WebGPUBackend | undefined> {
   const name = "webgpu";
   const dawn = await (import(name) as Promise<{ readonly create: (flags: string[]) => unknown }>).catch(
     () => undefined,
   );
   if (dawn === undefined) return undefined;
   const backend = await createWebGPU({ gpu: dawn.create(["backend=null"]) });
-  if ("unavailable" in backend) return undefined;
+  return "unavailable" in backend ? undefined : backend;
+}
+
+/** A chain of 200 elementwise kernels on 64 numbers, each on what the one before gives. */
+function chain(): Segment {
   const view = (slot: number): SlotView => ({ slot, dtype: "f32", offset: 0, strides: [1] });
   const slot = (index: number): Slot => {
     const { dtype, size } = { dtype: "f32", size: 64 } as const;
@@ -41,26 +43,78 @@ async function encoding(): Promise<number | undefined> {
     const expression = scalar.add(input(0, "f32"), 1);
     return { kind: "map", label: "add", shape: [64], expression, inputs: [view(index)], output: view(index + 1) };
   });
-  const program = backend.compile({
-    slots: Array.from({ length: kernels + 1 }, (_, index) => slot(index)),
-    steps,
-    buffers: [256],
-  });
+  return { slots: Array.from({ length: kernels + 1 }, (_, index) => slot(index)), steps, buffers: [256] };
+}
+
+/** Microseconds of encoding one kernel of the chain, run again and again, its share of the submits included. */
+async function encoding(gpu: WebGPUBackend): Promise<number> {
+  const program = gpu.compile(chain());
   await program.compileAhead();
-  let state = backend.upload(new Float32Array(64), "f32");
-  const run = (): void => {
+  let state = gpu.upload(new Float32Array(64), "f32");
+  const value = await perKernel(gpu, 300, () => {
     const [next = state] = program.run([state], []);
     state.release();
     state = next;
-  };
-  run();
-  // From here on it is known that the shaders compiled.
-  await backend.idle();
-  const value = await microseconds("encode", run);
-  await backend.idle();
-  backend.dispose();
-  return value / kernels;
+  });
+  state.release();
+  program.dispose();
+  return value;
 }
+
+/**
+ * The host's microseconds of a call for each kernel that it launches, in the middle of so many calls. The device is waited for
+ * between them, so that it takes nothing of the processor from the next one.
+ */
+async function perKernel(gpu: WebGPUBackend, calls: number, call: () => void): Promise<number> {
+  // Shaders are there, operands come round, and the JavaScript engine has compiled what runs often.
+  for (let warm = 0; warm < calls; warm++) {
+    call();
+    await gpu.idle();
+  }
+  const before = gpu.counts.dispatches;
+  const times: number[] = [];
+  for (let timed = 0; timed < calls; timed++) {
+    const begun = performance.now();
+    call();
+    times.push(1000 * (performance.now() - begun));
+    await gpu.idle();
+  }
+  return median(times) / ((gpu.counts.dispatches - before) / calls);
+}
+
+/** Whole steps of compiled functions, from the call to its return: binding, encoding, submitting. */
+const stepTasks: readonly (TrainingTask | InferenceTask)[] = [
+  { op: "train", net: "mlp", batch: 4 },
+  { op: "train", net: "lenet", batch: 4 },
+  { op: "train", net: "lstm", batch: 4 },
+  { op: "infer", net: "resnet18" },
+];
+
+/** Microseconds of a whole step for each of its kernels. */
+async function stepEncoding(gpu: WebGPUBackend, task: TrainingTask | InferenceTask): Promise<number> {
+  const prepared = await ours("webgpu").prepare(task, inputsOf(task));
+  // What the contender waits for is waited for outside of the clock.
+  const value = await perKernel(gpu, 1000, () => void prepared.run());
+  prepared.dispose();
+  return value;
+}
+
+/** On the device that computes nothing, as the GPU of an engine of its own; no rows without it. */
+const onNothing = (name: string, measure: (gpu: WebGPUBackend) => Promise<number>): Measurement => ({
+  name,
+  long: false,
+  measure: async () => {
+    await init({ threads: 1, webgpu: "off", tune: "off" });
+    try {
+      const gpu = await nullDevice();
+      if (gpu === undefined) return [];
+      defaultEngine().backends.set("webgpu", gpu);
+      return [{ ...row(name, await measure(gpu), "µs", 4), backend: "webgpu (null)" }];
+    } finally {
+      await shutdown();
+    }
+  },
+});
 
 const task: TrainingTask = { op: "train", net: "mlp", batch: 4 };
 const steps = 16;
@@ -108,14 +162,9 @@ export const onGpu = (name: string, measure: (gpu: WebGPUBackend) => Promise<rea
 });
 
 export const gpuOverheadMeasurements: readonly Measurement[] = [
-  {
-    name: "overhead/gpu-encode",
-    long: false,
-    measure: async () => {
-      const value = await encoding();
-      return value === undefined ? [] : [{ ...row("overhead/gpu-encode", value, "µs", 4), backend: "webgpu (null)" }];
-    },
-  },
+  onNothing("overhead/gpu-encode", encoding),
+  onGpu("overhead/gpu-encode/real", async (gpu) => [row("overhead/gpu-encode/real", await encoding(gpu), "µs", 4)]),
+  ...stepTasks.map((task) => onNothing(`overhead/gpu-encode/${task.op}-${task.net}`, (gpu) => stepEncoding(gpu, task))),
   onGpu("overhead/gpu-step", async (gpu) => {
     const { submits, bindGroups } = await steady(gpu);
     return [

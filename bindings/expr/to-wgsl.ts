@@ -47,9 +47,13 @@ export function wgslLiteral(value: number, dtype: DType): string {
   return `f32(${/[.e]/.test(text) ? text : `${text}.0`})`;
 }
 
+const single = /* @__PURE__ */ new Float32Array(1);
+const singleBits = /* @__PURE__ */ new Uint32Array(single.buffer);
+
 /** The bits of an f32 as an unsigned integer. */
 export function bitsOfFloat(value: number): number {
-  return new Uint32Array(new Float32Array([value]).buffer)[0] ?? 0;
+  single[0] = value;
+  return singleBits[0] ?? 0;
 }
 
 /** Statements that compute an expression, and the name (or text) that holds its value afterwards. */

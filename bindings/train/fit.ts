@@ -99,7 +99,7 @@ class Run {
   #sums = noSums();
   #kept = { epoch: 0, losses: 0, sums: noSums() };
   #lastYield = performance.now();
-  #recovery: Recovery | undefined;
+  readonly #recovery: Recovery;
   readonly #interruptions: Interruption[] = [];
 
   constructor(model: Module, data: Dataset, options: FitOptions) {
@@ -108,6 +108,7 @@ class Run {
     this.#model = model;
     this.#data = data;
     this.#options = options;
+    this.#recovery = new Recovery(model, options.optimizer);
     this.#step = compileStep(model, options.optimizer, stepOptions(options));
     this.#evaluation = options.validation === undefined ? undefined : compileEvaluation(model, stepOptions(options));
   }
@@ -116,8 +117,7 @@ class Run {
     const { epochs, validation } = this.#options;
     const logs: EpochLog[] = [];
     // Starts the devices: a step is compiled for those that are there.
-    await compute(...this.#options.optimizer.parameters.map((parameter) => parameter.value));
-    this.#recovery = new Recovery(this.#model, this.#options.optimizer);
+    await this.#recovery.begin();
     let stopped = false;
     for (let epoch = 1; epoch <= epochs && !stopped; epoch++) {
       const begun = performance.now();
@@ -181,7 +181,7 @@ class Run {
         );
         if (this.#counts.length === windowLength) {
           await this.#turnWindow();
-          if (this.#recovery?.isDue === true) await this.#keep(epoch);
+          if (this.#recovery.isDue) await this.#keep(epoch);
         }
       });
       disposeBatch(current);
@@ -206,7 +206,7 @@ class Run {
   /** Copies the parameters, and notes what was found of the steps up to there. */
   async #keep(epoch: number): Promise<void> {
     await this.#settle();
-    await this.#recovery?.copy();
+    await this.#recovery.copy();
     this.#kept = { epoch, losses: this.#losses.length, sums: { ...this.#sums } };
   }
 
@@ -215,7 +215,7 @@ class Run {
     try {
       await body();
     } catch (error) {
-      const stepsLost = await this.#recovery?.restore(error);
+      const stepsLost = await this.#recovery.restore(error);
       if (stepsLost === undefined) throw error;
       this.#interruptions.push({ ...at, stepsLost });
       // The losses of these steps are gone with them, read or not.

@@ -1,8 +1,9 @@
-// What training does when the GPU goes away: parameters and optimiser state are copied to the host now and then, and after a
-// loss they are put back as they were at the last copy; the steps since are gone and told of. Values that the CPU has anyway
-// are not copied. Knows no data and no losses. Read next: fit.ts, which asks for copies and goes on afterwards.
-import { engineOf } from "../engine/default.ts";
+// What training does when the GPU goes away: parameters and optimiser state are copied to the host before the first step and now and
+// then, and after a loss they are put back as they were at the last copy; the steps since are gone and told of.
+// Knows no data and no losses. Read next: fit.ts, which asks for copies and goes on afterwards.
+import { defaultEngine, engineOf } from "../engine/default.ts";
 import { tensor } from "../engine/creation.ts";
+import { evaluate } from "../engine/index.ts";
 import { mapTree, tensorsOf } from "../engine/scopes.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { BackendError } from "../core/errors.ts";
@@ -32,7 +33,7 @@ export class Recovery {
   readonly #optimizer: Optimizer;
   /** Trained cells first, as the optimiser has them, then the others. */
   readonly #cells: readonly Parameter[];
-  readonly #gpu: unknown;
+  #gpu: unknown;
   #copy: Copy | undefined;
   #taken = -Infinity;
 
@@ -41,6 +42,25 @@ export class Recovery {
     const trained = new Set(optimizer.parameters);
     this.#cells = [...optimizer.parameters, ...[...model.parameters()].filter((cell) => !trained.has(cell))];
     this.#gpu = this.#backend();
+  }
+
+  /**
+   * Starts the devices and makes the first copy. What nobody computed yet is computed on the CPU, so that a GPU that is lost already, or
+   * is lost in the first step, takes nothing with it. Throws a BackendError that names what was on a lost GPU only.
+   */
+  async begin(): Promise<void> {
+    const [cell] = this.#cells;
+    await (cell === undefined ? defaultEngine() : engineOf(cell.value)).ready();
+    // Who was there before the start is the one that may be lost by now.
+    this.#gpu ??= this.#backend();
+    if (this.#gpu === undefined) {
+      await evaluate(...this.#optimizer.parameters.map(({ value }) => value));
+      return;
+    }
+    const of = this.#tensors();
+    // What is read from the GPU is read together.
+    const data = await Promise.all(of.map(async (own) => this.#readOnCpu(own) ?? (await this.#read(own))));
+    this.#keep(of, data);
   }
 
   /** Whether the last copy was made a while ago. */
@@ -54,18 +74,13 @@ export class Recovery {
     const of = this.#tensors();
     const { steps } = this.#optimizer;
     if (this.#copy?.steps === steps && of.every((own, index) => own === this.#copy?.of[index])) return;
-    this.#copy = { steps, of, data: await Promise.all(of.map((own) => own.data())) };
-    this.#taken = performance.now();
+    this.#keep(of, await Promise.all(of.map((own) => own.data())));
   }
 
   /** Puts the last copy back if `error` came of a GPU that was lost; the steps undone, or undefined if it did not. */
   async restore(error: unknown): Promise<number | undefined> {
     const copy = this.#copy;
-    if (copy === undefined || this.#gpu === undefined || !(error instanceof BackendError)) return undefined;
-    // The engine hears of a loss a little later than the first read that fails.
-    for (let turn = 0; turn < 20 && this.#backend() === this.#gpu; turn++)
-      await new Promise((resolve) => setTimeout(resolve, turn));
-    if (this.#backend() === this.#gpu) return undefined;
+    if (copy === undefined || !(await this.#isLost(error))) return undefined;
     const optimizer = this.#optimizer;
     const undone = optimizer.steps - copy.steps;
     const before = this.#tensors();
@@ -81,6 +96,44 @@ export class Recovery {
     });
     for (const old of before) if (!old.isDisposed) old.dispose();
     return undone;
+  }
+
+  #keep(of: readonly Tensor[], data: readonly TypedArray[]): void {
+    this.#copy = { steps: this.#optimizer.steps, of, data };
+    this.#taken = performance.now();
+  }
+
+  #readOnCpu(own: Tensor): TypedArray | undefined {
+    try {
+      return own.dataSync();
+    } catch (error) {
+      if (error instanceof BackendError) return undefined;
+      throw error;
+    }
+  }
+
+  async #read(own: Tensor): Promise<TypedArray> {
+    try {
+      return await own.data();
+    } catch (error) {
+      if (!(await this.#isLost(error))) throw error;
+      const at = this.#cells.findIndex(({ value }) => value === own);
+      const name = at < 0 ? "a part of the optimiser's state" : `parameter ${String(at)}`;
+      throw new BackendError(
+        "fit",
+        `${name}, ${own.dtype} [${own.shape.join(", ")}], was on webgpu only, which was lost before training had a copy of it. ` +
+          "Make the model and its optimiser anew, or load what was saved",
+      );
+    }
+  }
+
+  /** Whether an error came of a GPU that was lost. */
+  async #isLost(error: unknown): Promise<boolean> {
+    if (this.#gpu === undefined || !(error instanceof BackendError)) return false;
+    // The engine hears of a loss a little later than the first read that fails.
+    for (let turn = 0; turn < 20 && this.#backend() === this.#gpu; turn++)
+      await new Promise((resolve) => setTimeout(resolve, turn));
+    return this.#backend() !== this.#gpu;
   }
 
   #tensors(): Tensor[] {

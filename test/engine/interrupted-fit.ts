@@ -4,12 +4,16 @@ import type { DeviceName } from "../../bindings/backends/backend.ts";
 import { dataset } from "../../bindings/data/index.ts";
 import { memory, tensor } from "../../bindings/index.ts";
 import * as nn from "../../bindings/nn/index.ts";
+import type { Loss } from "../../bindings/nn/index.ts";
 import { Adam } from "../../bindings/optim/index.ts";
 import type { History } from "../../bindings/train/index.ts";
 import { fit } from "../../bindings/train/index.ts";
 
-/** Where in a training something happens: "batch 8", "epoch 1" when it ends, "validation 1" in its middle. */
-export type Moment = `${"batch" | "epoch" | "validation"} ${number}`;
+/**
+ * Where in a training something happens: "batch 8", "epoch 1" when it ends, "validation 1" in its middle; "start" when the model is
+ * there, "data" when the first batch is asked for, "step" in the middle of recording the first step.
+ */
+export type Moment = `${"batch" | "epoch" | "validation"} ${number}` | "start" | "data" | "step";
 
 /** What is left of a training. Plain data. */
 export interface Interrupted {
@@ -58,8 +62,18 @@ export async function interruptedFit(
       if (validated % validationBatches === 0) void reached(`validation ${validated / validationBatches}`);
       return batch;
     });
-  const history = await fit(model, samplesOf(length * batchSize), {
-    ...{ optimizer, loss: nn.crossEntropy, epochs, batchSize, device, progress: false },
+  const first = new Set<Moment>(["data", "step"]);
+  const once = (moment: Moment): void => {
+    if (first.delete(moment)) void reached(moment);
+  };
+  const samples = samplesOf(length * batchSize)
+    .shuffle(1)
+    .batch(batchSize)
+    .map((batch) => (once("data"), batch));
+  const loss: Loss = (prediction, labels) => (once("step"), nn.crossEntropy(prediction, labels));
+  void reached("start");
+  const history = await fit(model, samples, {
+    ...{ optimizer, loss, epochs, device, progress: false },
     ...(validates ? { validation } : {}),
     callbacks: [
       {

@@ -17,13 +17,19 @@ interface Open {
   readonly encoder: GPUCommandEncoder;
   readonly submission: Submission;
   readonly label: string;
-  pass: GPUComputePassEncoder | undefined;
+  pass: Pass | undefined;
   runs: number;
   dispatches: number;
 }
 
+/** A pass, and the pipeline that was set in it last: setting it again would cost as much as a launch. */
+export interface Pass {
+  readonly encoder: GPUComputePassEncoder;
+  pipeline: GPUComputePipeline | undefined;
+}
+
 /** The pass that a kernel of a step is encoded into. */
-export type PassFor = (label: string, step: number) => GPUComputePassEncoder;
+export type PassFor = (label: string, step: number) => Pass;
 
 export class Batches {
   readonly #device: Device;
@@ -83,7 +89,7 @@ export class Batches {
   finishWith(label: string, parents: readonly Submission[], encode: (encoder: GPUCommandEncoder) => void): Submission {
     const open = this.#begin(label);
     for (const parent of parents) open.submission.dependOn(parent);
-    open.pass?.end();
+    open.pass?.encoder.end();
     open.pass = undefined;
     try {
       encode(open.encoder);
@@ -101,7 +107,7 @@ export class Batches {
     this.current += 1;
     const { queue } = this.#device.gpu;
     try {
-      open.pass?.end();
+      open.pass?.encoder.end();
       this.#ring.write();
       queue.submit([open.encoder.finish({ label: open.label })]);
     } finally {
@@ -136,13 +142,12 @@ export class Batches {
     return times;
   }
 
-  #passFor(open: Open, label: string, step: number): GPUComputePassEncoder {
-    if (this.#timer === undefined) {
-      open.pass ??= open.encoder.beginComputePass({ label: open.label });
-      return open.pass;
-    }
-    open.pass?.end();
-    open.pass = open.encoder.beginComputePass(this.#timer.next(label, step));
+  #passFor(open: Open, label: string, step: number): Pass {
+    const { encoder, pass } = open;
+    if (this.#timer === undefined)
+      return pass ?? (open.pass = { encoder: encoder.beginComputePass({ label: open.label }), pipeline: undefined });
+    pass?.encoder.end();
+    open.pass = { encoder: encoder.beginComputePass(this.#timer.next(label, step)), pipeline: undefined };
     return open.pass;
   }
 

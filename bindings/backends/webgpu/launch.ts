@@ -39,8 +39,9 @@ export class Launch {
   readonly #grid: readonly [number, number];
   /** Byte offset of each block that does not move. */
   readonly #offsets: readonly number[];
-  /** Blocks that move, in the order of their bindings. */
+  /** Blocks that move, in the order of their bindings, and where each lies in the ring at this run. */
   readonly #moving: readonly MovingBlock[];
+  readonly #places: number[];
   /** Room they take in the ring. */
   readonly movingBytes: number;
   readonly #groups = new Map<string, GPUBindGroup>();
@@ -64,6 +65,7 @@ export class Launch {
       .sort((a, b) => a.binding - b.binding)
       .map(({ source }) => dispatch.blocks[source] ?? []);
     this.#moving = blocks.map(movingBlock);
+    this.#places = blocks.map(() => 0);
     this.movingBytes = blocks.reduce((sum, block) => sum + Math.ceil(block.length / unit) * unit * 4, 0);
   }
 
@@ -97,18 +99,29 @@ export class Launch {
   /** Adds the kernel to a pass. */
   encode(passFor: PassFor, group: GPUBindGroup, ring: UniformRing, scalars: readonly number[]): void {
     const pass = passFor(this.dispatch.label, this.dispatch.step ?? 0);
-    if (this.pipeline !== undefined) pass.setPipeline(this.pipeline.pipeline);
-    if (this.#moving.length === 0) pass.setBindGroup(0, group);
-    else pass.setBindGroup(0, group, this.#put(ring, scalars));
-    pass.dispatchWorkgroups(this.#grid[0], this.#grid[1]);
+    const { encoder } = pass;
+    const pipeline = this.pipeline?.pipeline;
+    if (pipeline !== undefined && pipeline !== pass.pipeline) {
+      encoder.setPipeline(pipeline);
+      pass.pipeline = pipeline;
+    }
+    if (this.#moving.length === 0) encoder.setBindGroup(0, group);
+    else {
+      this.#put(ring, scalars);
+      encoder.setBindGroup(0, group, this.#places);
+    }
+    const [width, height] = this.#grid;
+    if (height === 1) encoder.dispatchWorkgroups(width);
+    else encoder.dispatchWorkgroups(width, height);
   }
 
-  /** The numbers of this run, put into the ring: their offsets. */
-  #put(ring: UniformRing, values: readonly number[]): number[] {
-    return this.#moving.map(({ words, scalars }) => {
+  /** Puts the numbers of this run into the ring. */
+  #put(ring: UniformRing, values: readonly number[]): void {
+    for (let block = 0; block < this.#moving.length; block++) {
+      const { words, scalars } = this.#moving[block]!;
       for (const { at, scalar, dtype } of scalars) words[at] = wordOf(values[scalar] ?? 0, dtype);
-      return ring.put(words);
-    });
+      this.#places[block] = ring.put(words);
+    }
   }
 
   #entry(
