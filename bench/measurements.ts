@@ -1,6 +1,7 @@
 // What is measured beside work: linear algebra, sorting, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
+import { gpuHalfMeasurements } from "./gpu-halves.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
 import { gpuRowMeasurements } from "./gpu-rows.ts";
 import { gpuWindowMeasurements } from "./gpu-windows.ts";
@@ -30,6 +31,7 @@ export const measurements: readonly Measurement[] = [
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
   ...gpuRowMeasurements,
+  ...gpuHalfMeasurements,
   ...gpuWindowMeasurements,
   ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,

@@ -24,9 +24,12 @@ const without: readonly string[] = [
   "quantizedMatmul",
 ];
 
+/** Gradients of other ops are made of expressions, sums and these: they are tried on the CPU, and on a GPU that has halves. */
+const withKernels: readonly string[] = ["conv2d", "maxPool2d", "scaledDotProductAttention", "softmax", "sort"];
+
 /**
- * Cases in f16, made from some of an op's cases in f32: one with gradients, for the CPU, which are made of the same expressions
- * and conversions everywhere; one for every device, amid others in one plan where the op has a kernel.
+ * Cases in f16, made from some of an op's cases in f32: one with gradients, for the CPU, and where these have kernels of their own
+ * for the GPU; one for every device, amid others in one plan where the op has a kernel.
  */
 export function halfCases(op: string, cases: readonly Case[]): Case[] {
   if (without.includes(op)) return [];
@@ -34,7 +37,9 @@ export function halfCases(op: string, cases: readonly Case[]): Case[] {
   const sloped = fitting.find(({ gradient }) => gradient !== false);
   const everywhere = fitting.find(({ gpu, fusion }) => gpu && fusion) ?? fitting.find(({ gpu }) => gpu);
   return [
-    ...(sloped === undefined ? [] : [{ ...inHalves(op, sloped), gpu: false, fusion: false }]),
+    ...(sloped === undefined
+      ? []
+      : [{ ...inHalves(op, sloped), gpu: sloped.gpu && withKernels.includes(op), fusion: false }]),
     ...(everywhere === undefined
       ? []
       : [

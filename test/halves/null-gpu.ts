@@ -13,8 +13,8 @@ export interface NullGpu {
   close(): Promise<void>;
 }
 
-/** Opens one; undefined where the package has no build for this machine. */
-export async function openNullGpu(): Promise<NullGpu | undefined> {
+/** Opens one whose halves are taken as exact, or are tried; undefined where the package has no build for this machine. */
+export async function openNullGpu(trustHalves: true | undefined): Promise<NullGpu | undefined> {
   const dawn = await import("webgpu").catch(() => undefined);
   if (dawn === undefined) return undefined;
   const own = dawn.create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
@@ -34,7 +34,7 @@ export async function openNullGpu(): Promise<NullGpu | undefined> {
   const { wgslLanguageFeatures } = own;
   // A device whose instance was collected ends the process.
   const gpu = { own, requestAdapter: () => Promise.resolve(adapter), wgslLanguageFeatures };
-  const backend = await createWebGPU({ gpu, trustHalves: true });
+  const backend = await createWebGPU({ gpu, ...(trustHalves === undefined ? {} : { trustHalves }) });
   if ("unavailable" in backend) return undefined;
   const engine = createEngine({ simd: "strict", webgpu: "off", tune: "off", threads: 1 });
   const before = useEngine(engine);

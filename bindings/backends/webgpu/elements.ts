@@ -42,6 +42,18 @@ export const halvesAlone: Elements = {
   stored: (value, dtype) => (dtype === "f16" ? `f16(${value})` : toStorage(value, dtype)),
 };
 
+/** Two halves share a word that devices with `shader-f16` take apart and put together: for kernels that make whole words. */
+export const halvesInPairs: Elements = {
+  hasHalves: false,
+  typeOf: wgslStorageType,
+  read: (name, place, dtype) =>
+    dtype === "f16"
+      ? `f32(bitcast<vec2<f16>>(${name}[(${place}) >> 1u] >> (16u * ((${place}) & 1u))).x)`
+      : halvesInWords.read(name, place, dtype),
+  stored: (value, dtype) =>
+    dtype === "f16" ? `bitcast<u32>(vec2<f16>(f16(${value}), f16(0.0)))` : toStorage(value, dtype),
+};
+
 /** What is computed of an expression before it is stored: storing rounds to halves, so that need not be done before. */
 export function unrounded(expression: Expression): Expression {
   const isRounding =

@@ -9,7 +9,8 @@ import { allToWGSL } from "../../expr/to-wgsl.ts";
 import { resultsOf } from "../../graph/join-maps.ts";
 import type { MapResult, MapStep, Slot, SlotView } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
-import { unrounded } from "./elements.ts";
+import type { Elements } from "./elements.ts";
+import { halvesInPairs, unrounded } from "./elements.ts";
 import type { Binding, Dispatch } from "./operands.ts";
 import { Block, isLinear, Operands } from "./operands.ts";
 import { partCount, partWords } from "./parts.ts";
@@ -71,6 +72,13 @@ const partsOf = (slot: Slot | undefined, limits: GPULimits): number =>
 
 const elementsOfPart = (dtype: DType, limits: GPULimits): number => partWords(limits) * elementsOfWord(dtype);
 
+/** Results in halves that are whole buffers are written in whole words: fewer and wider accesses to memory. */
+function elementsFor(step: MapStep, { elements }: ShaderLibrary): Elements {
+  const halves = resultsOf(step).filter(({ output }) => output.dtype === "f16");
+  const isInWords = halves.length > 0 && halves.every(({ output }) => isWhole(step, output));
+  return elements.hasHalves && isInWords ? halvesInPairs : elements;
+}
+
 /** The dispatch for the elements from the first number to below the second. */
 function mapDispatch(
   step: MapStep,
@@ -78,7 +86,7 @@ function mapDispatch(
   library: ShaderLibrary,
   [from, to]: readonly [number, number],
 ): Dispatch {
-  const { elements } = library;
+  const elements = elementsFor(step, library);
   const block = new Block();
   const operands = new Operands(step.shape, block, "parameters", "x", elements);
   block.add("start", "u32", { value: from });
@@ -169,9 +177,12 @@ ${statements.map((line) => `    ${line}`).join("\n")}
 ${words.map((name) => `  ${name}[first >> 1u] = ${name}Word;`).join("\n")}`;
 }
 
-/** Results in halves are whole buffers: lowering sees to it. */
-function requireWhole(step: MapStep, { offset, strides }: SlotView): void {
-  if (offset === 0 && isLinear(step.shape, strides)) return;
+const isWhole = ({ shape }: MapStep, { offset, strides }: SlotView): boolean =>
+  offset === 0 && isLinear(shape, strides);
+
+/** Where two halves share a word results are whole buffers: lowering sees to it. */
+function requireWhole(step: MapStep, output: SlotView): void {
+  if (isWhole(step, output)) return;
   throw new BackendError(
     step.label,
     "halves are written in whole words: this is a defect of athanor; please report it",
