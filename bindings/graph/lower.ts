@@ -8,6 +8,7 @@ import { contiguous, isContiguous, mergeWalk } from "../core/layout.ts";
 import { sizeOf, stridesOf } from "../core/shape.ts";
 import { constant, input } from "../expr/expression.ts";
 import { cast } from "../expr/primitives/logic.ts";
+import { withColumnKernels } from "./column-kernels.ts";
 import { withFinishes } from "./finish.ts";
 import { isIdentity } from "./fuse.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
@@ -318,7 +319,7 @@ class Lowering {
     const steps =
       this.device === "wasm"
         ? withFinishes(withStrips(this.steps, this.surface(isTemporary)), fates)
-        : withRowKernels(joinMapsOnGpu(this.steps, fates.isKept), fates.isKept);
+        : withColumnKernels(withRowKernels(joinMapsOnGpu(this.steps, fates.isKept), fates.isKept));
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];
