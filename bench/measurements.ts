@@ -2,6 +2,7 @@
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
+import { gpuPreparedMeasurements } from "./gpu-prepared.ts";
 import { gpuRowMeasurements } from "./gpu-rows.ts";
 import { gpuWindowMeasurements } from "./gpu-windows.ts";
 import { linalgMeasurements } from "./linalg.ts";
@@ -31,6 +32,7 @@ export const measurements: readonly Measurement[] = [
   ...gpuOverheadMeasurements,
   ...gpuRowMeasurements,
   ...gpuWindowMeasurements,
+  ...gpuPreparedMeasurements,
   ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,
   sizeMeasurement,
