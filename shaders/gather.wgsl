@@ -16,8 +16,6 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> output: array<Scalar>;
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-// @insert reads
-
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -35,6 +33,6 @@ fn main(
     output[index] = invalid_scalar();
   } else {
     let outer = index / ((*p).count * (*p).inner);
-    output[index] = x_at(i32((*p).offset0) + ((outer * (*p).size + picked) * (*p).inner + index % (*p).inner));
+    output[index] = x[i32((*p).offset0) + ((outer * (*p).size + picked) * (*p).inner + index % (*p).inner)];
   }
 }

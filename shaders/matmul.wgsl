@@ -2,8 +2,7 @@
 // gives zeros. In tiles of TILE_M x TILE_N, whose sizes, product and loads the backend puts at the first "@insert" lines
 // (README.md): slices * batch0 * batch1 * ceil(m / TILE_M) * ceil(n / TILE_N) workgroups. A slice is a part of k; with
 // several the output is [slices, batch0, batch1, m, n], to be summed afterwards. `epilogue` has further bindings from 4
-// on if it needs them. `a_at` and `b_at` read an element, or a vector of four; elements are stored as Scalar or in halves.
-// Knows no other layout of the output than the contiguous one. Few rows: matmulRows.wgsl.
+// on if it needs them. Knows no other layout of the output than the contiguous one. Few rows: matmulRows.wgsl.
 
 struct Parameters {
   offset0: u32,
@@ -32,8 +31,6 @@ struct Parameters {
 
 // @insert epilogue
 
-// @insert reads
-
 // @insert tile
 
 // Four elements down a column of a, zeros outside.
@@ -43,7 +40,7 @@ fn left_quad(base: i32, row: i32, k: i32) -> vec4<Scalar> {
     let start = base + k * parameters.aColumn;
     for (var i = 0; i < 4; i++) {
       if (row + i < parameters.m) {
-        quad[i] = a_at(start + (row + i) * parameters.aRow);
+        quad[i] = a[start + (row + i) * parameters.aRow];
       }
     }
   }
@@ -57,7 +54,7 @@ fn right_quad(base: i32, k: i32, column: i32) -> vec4<Scalar> {
     let start = base + k * parameters.bRow;
     for (var i = 0; i < 4; i++) {
       if (column + i < parameters.n) {
-        quad[i] = b_at(start + (column + i) * parameters.bColumn);
+        quad[i] = b[start + (column + i) * parameters.bColumn];
       }
     }
   }
@@ -67,14 +64,14 @@ fn right_quad(base: i32, k: i32, column: i32) -> vec4<Scalar> {
 // The same where a is an array of vectors: four elements from this one on, which lie side by side.
 fn left_vector(base: i32, row: i32, k: i32) -> vec4<Scalar> {
   if (k < parameters.k && row < parameters.m) {
-    return a_at((base + row * parameters.aRow + k * parameters.aColumn) / 4);
+    return a[(base + row * parameters.aRow + k * parameters.aColumn) / 4];
   }
   return vec4<Scalar>();
 }
 
 fn right_vector(base: i32, k: i32, column: i32) -> vec4<Scalar> {
   if (k < parameters.k && column < parameters.n) {
-    return b_at((base + k * parameters.bRow + column * parameters.bColumn) / 4);
+    return b[(base + k * parameters.bRow + column * parameters.bColumn) / 4];
   }
   return vec4<Scalar>();
 }

@@ -30,8 +30,6 @@ struct Parameters {
 
 // @insert epilogue
 
-// @insert reads
-
 // Where the matrices of a batch begin.
 fn bases(batch: i32) -> vec2<i32> {
   let batch0 = batch / parameters.batch1;
@@ -47,10 +45,10 @@ fn left_column(base: i32, k: i32) -> vec4<Scalar> {
   let last = parameters.m - 1;
   let start = base + k * parameters.aColumn;
   return vec4<Scalar>(
-    a_at(start),
-    a_at(start + min(1, last) * parameters.aRow),
-    a_at(start + min(2, last) * parameters.aRow),
-    a_at(start + min(3, last) * parameters.aRow),
+    a[start],
+    a[start + min(1, last) * parameters.aRow],
+    a[start + min(2, last) * parameters.aRow],
+    a[start + min(3, last) * parameters.aRow],
   );
 }
 
@@ -81,7 +79,7 @@ fn across(
   var sum = vec4<Scalar>();
   if (column < parameters.n) {
     for (var k = lane / 64; k < parameters.k; k += 4) {
-      sum += left_column(base.x, k) * b_at(base.y + k * parameters.bRow + column * parameters.bColumn);
+      sum += left_column(base.x, k) * b[base.y + k * parameters.bRow + column * parameters.bColumn];
     }
   }
   partials[lane] = sum;
@@ -117,10 +115,10 @@ fn along(
   for (var k = lane; k < parameters.k; k += 64) {
     let left = left_column(base.x, k);
     let start = base.y + k * parameters.bRow + column * parameters.bColumn;
-    sum0 += left * b_at(start);
-    sum1 += left * b_at(start + min(1, last) * parameters.bColumn);
-    sum2 += left * b_at(start + min(2, last) * parameters.bColumn);
-    sum3 += left * b_at(start + min(3, last) * parameters.bColumn);
+    sum0 += left * b[start];
+    sum1 += left * b[start + min(1, last) * parameters.bColumn];
+    sum2 += left * b[start + min(2, last) * parameters.bColumn];
+    sum3 += left * b[start + min(3, last) * parameters.bColumn];
   }
 // @insert together
   if (lane <= min(3, last)) {

@@ -17,8 +17,6 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> output: array<Scalar>;
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-// @insert reads
-
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -36,6 +34,6 @@ fn main(
   if (picked < 0 || picked >= (*p).size) {
     output[index] = invalid_scalar();
   } else {
-    output[index] = x_at(i32((*p).offset0) + ((row / (*p).count * (*p).size + picked) * (*p).inner + index % (*p).inner));
+    output[index] = x[i32((*p).offset0) + ((row / (*p).count * (*p).size + picked) * (*p).inner + index % (*p).inner)];
   }
 }

@@ -1,15 +1,19 @@
 // Conformance of every op on the GPU, as a device that has no more than WebGPU promises; and of a few ops with all that the GPU
-// has, for kernels that make use of it. Read next: conformance/suite.ts.
+// has, for kernels that make use of it; of every op, where it is a GPU of the machine's own, which nothing else tests.
+// Read next: conformance/suite.ts.
 import { testBackends } from "./conformance/suite.ts";
 
-testBackends(["webgpu"], "base");
-testBackends(["webgpu"], "all", [
+/** Ops with kernels that make use of what a device has. */
+const featured = [
   "matmul",
   "quantizedMatmul",
   "conv2d",
-  "attention",
+  "scaledDotProductAttention",
   "softmax",
   "sum",
   "max",
   "cumSum",
-]);
+];
+
+testBackends(["webgpu"], "base");
+testBackends(["webgpu"], "all", process.env.ATHANOR_GPU === "native" ? undefined : featured);

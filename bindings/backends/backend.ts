@@ -59,6 +59,8 @@ export interface Backend {
   readonly workers: number;
   /** True if reading back can be done without waiting. */
   readonly readsSynchronously: boolean;
+  /** Whether all kernels read and store halves themselves; else, and when absent, they become f32 before and are rounded behind. */
+  readonly hasHalves?: boolean;
   /** Why this type cannot be stored or computed here; undefined if it can. */
   refusesDType(dtype: DType): string | undefined;
   /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */

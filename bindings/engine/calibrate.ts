@@ -68,8 +68,9 @@ class Timer {
   private readonly sample: number;
   /** Microseconds of waiting for a device that has next to nothing to do. */
   private wait = 0;
-  /** When it began, when others had their last turn, and what it came to. */
+  /** When it began, when others were last given a turn, when they last had one, and what it came to. */
   private readonly begun = performance.now();
+  private breathed = this.begun;
   private turned = this.begun;
   private compiling = 0;
   private longest = 0;
@@ -110,11 +111,19 @@ class Timer {
 
   /** Lets others have a turn if they have waited for a while. */
   private async rest(): Promise<void> {
-    const waited = performance.now() - this.turned;
-    if (waited < slice) return;
-    this.longest = Math.max(this.longest, waited);
+    if (performance.now() - this.breathed < slice) return;
+    this.longest = Math.max(this.longest, performance.now() - this.turned);
     await this.pace.breathe();
+    this.turned = this.breathed = performance.now();
+  }
+
+  /** Waits for the device. While a GPU computes others have their turns. */
+  private async meanwhile<T>(work: Promise<T>): Promise<T> {
+    if (this.backend.readsSynchronously) return await work;
+    this.longest = Math.max(this.longest, performance.now() - this.turned);
+    const result = await work;
     this.turned = performance.now();
+    return result;
   }
 
   /** Every probe that is not too large for the device, smaller ones before larger ones of their kind. */
@@ -150,11 +159,8 @@ class Timer {
       await this.rest();
     }
     const from = performance.now();
-    await program.compileAhead?.();
-    const compiling = performance.now() - from;
-    this.compiling += compiling;
-    // Others had their turns meanwhile.
-    this.turned += compiling;
+    await this.meanwhile(program.compileAhead?.() ?? Promise.resolve());
+    this.compiling += performance.now() - from;
     return bench;
   }
 
@@ -182,7 +188,7 @@ class Timer {
   private async time({ program, inputs }: Bench, runs: number): Promise<number> {
     const begun = performance.now();
     for (let run = 0; run < runs; run++) for (const output of program.run(inputs, [])) output.release();
-    await this.backend.idle();
+    await this.meanwhile(this.backend.idle());
     return performance.now() - begun;
   }
 
@@ -194,7 +200,7 @@ class Timer {
       const begun = performance.now();
       for (let run = 0; run < runs; run++) for (const output of program.run(inputs, [])) output.release();
       samples.add((1000 * (performance.now() - begun)) / runs);
-      await this.backend.idle();
+      await this.meanwhile(this.backend.idle());
       await this.rest();
     }
     return Math.max(least, samples.best);
@@ -216,18 +222,18 @@ class Timer {
     const { backend } = this;
     const data = operand(elements);
     let storage = backend.upload(data, "f32");
-    await backend.idle();
+    await this.meanwhile(backend.idle());
     const samples = new Samples();
     const begun = performance.now();
     let runs = 1;
     for (let round = 0; round < 3 || (!samples.agree && performance.now() - begun < this.share); round++) {
       const from = performance.now();
       for (let run = 0; run < runs; run++) {
-        if (direction === "download") await backend.download(storage);
+        if (direction === "download") await this.meanwhile(backend.download(storage));
         else {
           storage.release();
           storage = backend.upload(data, "f32");
-          await backend.idle();
+          await this.meanwhile(backend.idle());
         }
       }
       const elapsed = performance.now() - from;

@@ -145,12 +145,17 @@ class FileStore implements ProfileStore {
 }
 
 const [databaseName, tableName] = ["athanor", "profiles"];
-/** Milliseconds after which a database that does not answer counts as none. */
-const patience = 2000;
+/**
+ * Milliseconds after which a database that does not answer counts as none, for good. A browser that has just started on a busy
+ * machine takes seconds.
+ */
+const patience = 5000;
 
 class DatabaseStore implements ProfileStore {
   readonly place = `IndexedDB "${databaseName}"`;
   private readonly factory: IDBFactory;
+  /** Why it is asked no more. */
+  private silence: Error | undefined;
 
   constructor(factory: IDBFactory) {
     this.factory = factory;
@@ -175,32 +180,74 @@ class DatabaseStore implements ProfileStore {
   }
 
   private async with<T>(mode: IDBTransactionMode, body: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    if (this.silence !== undefined) throw this.silence;
+    try {
+      return await this.ask(mode, body);
+    } catch (error) {
+      if (error instanceof Silence) this.silence = error;
+      throw error;
+    }
+  }
+
+  private async ask<T>(mode: IDBTransactionMode, body: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {
     const opening = this.factory.open(databaseName, 1);
     opening.onupgradeneeded = () => {
       opening.result.createObjectStore(tableName);
     };
     const database = await settled(opening);
     try {
-      return await settled(body(database.transaction(tableName, mode).objectStore(tableName)));
+      const change = database.transaction(tableName, mode);
+      const request = body(change.objectStore(tableName));
+      // A request succeeds before the database has it: a browser that ends in between forgets it.
+      await completed(change);
+      return request.result;
     } finally {
       database.close();
     }
   }
 }
 
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error("the database does not answer"));
-    }, patience);
+/** Nobody answered in time. */
+class Silence extends Error {}
+
+const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+  answered((resolve, reject) => {
     request.onsuccess = () => {
-      clearTimeout(timer);
       resolve(request.result);
     };
     request.onerror = () => {
-      clearTimeout(timer);
-      reject(request.error ?? new Error("the database failed"));
+      reject(request.error);
     };
+  });
+
+const completed = (transaction: IDBTransaction): Promise<void> =>
+  answered((resolve, reject) => {
+    transaction.oncomplete = () => {
+      resolve();
+    };
+    transaction.onabort = () => {
+      reject(transaction.error);
+    };
+  });
+
+/** Waits for one of two answers, not for ever. */
+function answered<T>(
+  listen: (resolve: (value: T) => void, reject: (reason: Error | null) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Silence("the database does not answer"));
+    }, patience);
+    listen(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (reason) => {
+        clearTimeout(timer);
+        reject(reason ?? new Error("the database failed"));
+      },
+    );
   });
 }
 

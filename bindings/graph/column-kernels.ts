@@ -5,7 +5,7 @@
 import { topological } from "../expr/expression.ts";
 import { Sequence } from "./cluster.ts";
 import type { ColumnKernelStep, ReduceStep, Step } from "./step.ts";
-import { groupsOf, viewsOf, writesOf } from "./step.ts";
+import { groupsOf, writesOf } from "./step.ts";
 
 /** Folds of a kernel at most, and nodes of their expressions: more would not fit into registers. */
 const maxFolds = 4;
@@ -24,8 +24,9 @@ export function withColumnKernels(steps: readonly Step[]): Step[] {
 function foldsOf(step: Step): readonly ReduceStep[] {
   if (step.kind === "columnKernel") return step.steps;
   if (step.kind !== "reduce" || step.inner < 2 || step.outer * step.length === 0) return [];
-  // Two halves share a word.
-  return viewsOf(step).some(({ dtype }) => dtype === "f16") ? [] : [step];
+  // Halves are read by what is pasted in only, and two may share a word.
+  const { input, prologue, output } = step;
+  return [input?.dtype, prologue?.expression.dtype, output.dtype].includes("f16") ? [] : [step];
 }
 
 function haveColumns(a: Step, b: Step): boolean {

@@ -15,11 +15,13 @@ import type {
   ReduceOp,
   ViewOp,
 } from "../ops/descriptor.ts";
+import { cast } from "../expr/primitives/logic.ts";
 import type { Capture, CapturedNode } from "./capture.ts";
 import type { Buffer, BufferView, Fused, Group, Tile } from "./group.ts";
-import { attachEpilogue } from "./epilogue.ts";
+import { attachEpilogue, attachRounding } from "./epilogue.ts";
 import { foldAxes } from "./fold-axes.ts";
-import { halvesOf, operandOf, widenedView } from "./half-operands.ts";
+import { isWidening, isWorthReading, operandOf, widenedView } from "./half-operands.ts";
+import type { DeviceName } from "./node.ts";
 
 /** A portable GPU offers eight storage buffers a kernel: seven operands and a result; one more is kept for a kernel's own. */
 const maxOperands = 6;
@@ -128,15 +130,20 @@ class Fuser {
 
   /** Computes the value into a buffer of its own. */
   private materialise(value: number): number {
-    const tile = this.tile(value);
     const buffer = this.newBuffer(value);
-    const device = this.makers[value]?.device;
-    const isFill = tile.operands.every((operand) => this.buffers[operand.buffer]?.scalar !== undefined);
-    const label = tile.label !== "" ? tile.label : isFill ? "full" : "copy";
-    const position = attachEpilogue(this.groups, tile, buffer, (read) => this.isReadOnce(read));
-    if (position === undefined) this.groups.push({ kind: "map", label, device, outputs: [buffer], tile });
+    this.compute(this.tile(value), buffer, this.makers[value]?.device);
     this.settle(value, buffer);
     return buffer;
+  }
+
+  /** Computes a tile into a buffer: by the group whose result it consumes, or by one of its own. */
+  private compute(tile: Tile, buffer: number, device: DeviceName | undefined): void {
+    const isFill = tile.operands.every((operand) => this.buffers[operand.buffer]?.scalar !== undefined);
+    const label = tile.label !== "" ? tile.label : isFill ? "full" : "copy";
+    const isReadOnce = (read: number): boolean => this.isReadOnce(read);
+    if (attachEpilogue(this.groups, tile, buffer, isReadOnce) || attachRounding(this.groups, tile, buffer, isReadOnce))
+      return;
+    this.groups.push({ kind: "map", label, device, outputs: [buffer], tile });
   }
 
   /** Whether exactly one kernel will read the value in `buffer`; views and copies in between do not count as readers. */
@@ -252,8 +259,9 @@ class Fuser {
       (op.wholeBuffers !== true || view.layout.offset === 0) &&
       (isContiguous(view.layout) || op.accepts?.(view.layout, index) === true);
     const inputs = node.inputs.map((value, index): BufferView => {
-      const halves = op.readsHalves === undefined ? undefined : halvesOf(this.tile(value), this.buffers);
-      if (accepts(halves, index)) return halves;
+      // A user's kernel takes f32.
+      const halves = op.identity === undefined ? this.halvesOf(value, (view) => accepts(view, index)) : undefined;
+      if (halves !== undefined) return halves;
       const [operand] = this.asView(value).operands;
       if (accepts(operand, index) && this.buffers[operand.buffer]?.scalar === undefined) return operand;
       const buffer = this.materialise(value);
@@ -270,6 +278,7 @@ class Fuser {
       call: op.call(specs, results, node.attributes),
       inputs,
       readsHalves: op.readsHalves,
+      results: results.map(({ dtype }) => dtype),
       pasteable: op.epilogue === true && results.length === 1 && results[0]?.dtype === "f32",
       // A user's kernel on the CPU knows nothing of what follows.
       columns: op.epilogue === true && op.identity === undefined ? (results[0]?.shape.at(-1) ?? 1) : undefined,
@@ -280,6 +289,25 @@ class Fuser {
     node.outputs.forEach((value, index) => {
       this.settle(value, outputs[index] ?? -1);
     });
+  }
+
+  /**
+   * The halves that a value in f32 is made of, for a kernel to read; undefined for any other value. What is not stored, or not
+   * as the kernel wants it, is stored for it: fewer bytes than of the value itself.
+   */
+  private halvesOf(value: number, accepts: (view: BufferView) => boolean): BufferView | undefined {
+    const tile = this.tile(value);
+    const known = widenedView(tile);
+    if (known !== undefined && accepts(known) && isWorthReading(known, this.buffers)) return known;
+    const [halves] = isWidening(tile.expression) ? tile.expression.operands : [];
+    if (halves === undefined) return undefined;
+    const buffer =
+      this.buffers.push({ dtype: "f16", size: sizeOf(tile.shape), input: undefined, scalar: undefined }) - 1;
+    this.compute({ ...tile, expression: halves }, buffer, this.makers[value]?.device);
+    const view = { buffer, layout: contiguous(tile.shape) };
+    this.tiles[value] = { shape: tile.shape, expression: cast(input(0, "f16"), "f32"), operands: [view], label: "" };
+    this.owners.set(buffer, value);
+    return view;
   }
 
   private visitAssemble(node: CapturedNode, op: AssembleOp): void {

@@ -66,8 +66,10 @@ export interface KernelGroup extends GroupBase {
   readonly kind: "kernel";
   readonly call: KernelCall;
   readonly inputs: readonly BufferView[];
-  /** Where its kernel reads inputs in halves. */
+  /** Where its kernel reads halves out of words. */
   readonly readsHalves: "gpu" | "everywhere" | undefined;
+  /** The types in which the kernel computes its results; a buffer of halves is given f32 rounded. */
+  readonly results: readonly DType[];
   readonly pasteable: boolean;
   /** Elements of a row of the result, if its kernel knows how to go on with what it has finished. */
   readonly columns: number | undefined;

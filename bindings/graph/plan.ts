@@ -27,6 +27,8 @@ export interface Plan {
 /** A device as planning sees it. */
 export interface PlannedDevice extends Device {
   readonly workers: number;
+  /** Whether all its kernels read and store halves themselves. */
+  readonly hasHalves?: boolean;
 }
 
 /** Plans a captured graph for the devices at hand. */
@@ -63,12 +65,11 @@ export function makePlan(
     );
   const given = canFail ? undefined : surroundings.given;
   const segments = runs.map((run, position) => {
-    const workers = devices.find((device) => device.name === run.device)?.workers ?? 1;
+    const target = devices.find((device) => device.name === run.device) ?? { name: run.device, workers: 1 };
     return lower(
       fused,
       run.groups,
-      run.device,
-      workers,
+      target,
       (buffer) => results.has(buffer) || (lastReader.get(buffer) ?? -1) > position,
       (buffer) => given?.[fused.buffers[buffer]?.input ?? -1] === true,
     );

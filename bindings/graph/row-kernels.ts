@@ -26,8 +26,11 @@ const maxBuffers = 8;
 const maxFolds = 8;
 const maxNodes = 200;
 
-/** The steps with row kernels in place of those that fit together. `isKept` tells whether a slot is read outside the segment. */
-export function withRowKernels(steps: readonly Step[], isKept: (slot: number) => boolean): Step[] {
+/**
+ * The steps with row kernels in place of those that fit together. `isKept` tells whether a slot is read outside the segment,
+ * `hasHalves` whether invocations can store single halves.
+ */
+export function withRowKernels(steps: readonly Step[], isKept: (slot: number) => boolean, hasHalves: boolean): Step[] {
   const touching = new Map<number, Step[]>();
   for (const step of steps) {
     for (const { slot } of viewsOf(step)) {
@@ -41,7 +44,7 @@ export function withRowKernels(steps: readonly Step[], isKept: (slot: number) =>
   const join = (a: Cluster, b: Cluster): Cluster | undefined => {
     const frame = a.frame ?? b.frame;
     const all = [...a.steps, ...b.steps];
-    return frame !== undefined && fits(all, frame, isHidden) ? { steps: all, frame } : undefined;
+    return frame !== undefined && fits(all, frame, isHidden, hasHalves) ? { steps: all, frame } : undefined;
   };
   let clusters = steps.map((step): Cluster => ({ steps: [step], frame: frameOf(step) }));
   // A second time, for maps that came before the fold that they belong to.
@@ -92,6 +95,7 @@ function fits(
   all: readonly Step[],
   frame: Rows,
   isHidden: (slot: number, within: readonly Step[]) => boolean,
+  hasHalves: boolean,
 ): boolean {
   const steps = all.filter(isPart);
   const made = new Map<number, Made>();
@@ -112,8 +116,9 @@ function fits(
     }
   }
   const stored = [...made.keys()].filter((slot) => !isHidden(slot, all));
-  // Two halves share a word, and neighbours in a row have different invocations.
-  if (steps.flatMap(writesOf).some(({ slot, dtype }) => dtype === "f16" && stored.includes(slot))) return false;
+  // Where two halves share a word, neighbours in a row have different invocations.
+  if (!hasHalves && steps.flatMap(writesOf).some(({ slot, dtype }) => dtype === "f16" && stored.includes(slot)))
+    return false;
   const folds = steps.filter(({ kind }) => kind === "reduce").length;
   return read.size + stored.length <= maxBuffers && folds <= maxFolds && nodesOf(steps) <= maxNodes;
 }

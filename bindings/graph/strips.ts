@@ -24,6 +24,43 @@ export interface Surface {
   readonly temporary: (dtype: DType, size: number) => number;
 }
 
+/** What a slot needs. */
+export interface Memory {
+  readonly dtype: DType;
+  readonly size: number;
+}
+
+/** The surface of a segment; `slots` grows where strips need slots of their own. */
+export function surfaceOf(
+  steps: readonly Step[],
+  slots: readonly Memory[],
+  workers: number,
+  isTemporary: (slot: number) => boolean,
+  temporary: Surface["temporary"],
+): Surface {
+  const touching = new Map<number, Set<Step>>();
+  for (const step of steps) {
+    for (const { slot } of viewsOf(step)) {
+      const known = touching.get(slot);
+      if (known === undefined) touching.set(slot, new Set([step]));
+      else known.add(step);
+    }
+  }
+  return {
+    workers,
+    isLocal: (slot, within) => {
+      if (!isTemporary(slot)) return false;
+      for (const step of touching.get(slot) ?? []) if (!within.has(step)) return false;
+      return true;
+    },
+    bytesOf: (slot) => {
+      const { dtype, size } = slots[slot] ?? { dtype: "f32" as const, size: 0 };
+      return size * bytesOf(dtype);
+    },
+    temporary,
+  };
+}
+
 /**
  * Bytes a strip touches: within any second-level cache. Strips for the first level would have so few elements that their calls
  * cost more than they save (40 ns each; V8 11.3, AMD EPYC, November 2026), where streams from both levels run alike.

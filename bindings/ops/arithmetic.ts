@@ -137,7 +137,7 @@ export const rsqrt: UnaryFunction = elementwise("rsqrt", {
 
 /**
  * Cube root, of negative numbers too. A power of two near the root is improved by one step of Newton's method, which
- * leaves about one ulp: y − (y − |x|/y²)/3.
+ * leaves about one ulp: y − (y − |x|/y²)/3. A GPU that takes subnormal numbers for zero gives them back as they are.
  */
 export const cbrt: UnaryFunction = elementwise("cbrt", {
   operands: ["x"],
@@ -145,9 +145,12 @@ export const cbrt: UnaryFunction = elementwise("cbrt", {
   expression: (x) => {
     const size = scalar.abs(x);
     const guess = scalar.exp2(scalar.div(scalar.log2(size), 3));
-    const root = scalar.sub(guess, scalar.div(scalar.sub(guess, scalar.div(size, scalar.mul(guess, guess))), 3));
+    const quotient = scalar.div(size, scalar.mul(guess, guess));
+    const root = scalar.sub(guess, scalar.div(scalar.sub(guess, quotient), 3));
     const signed = scalar.select(scalar.less(x, 0), scalar.neg(root), root);
-    return scalar.select(scalar.or(scalar.equal(guess, 0), scalar.equal(guess, Infinity)), x, signed);
+    // Beside a guess that is not zero the quotient is zero only where arithmetic takes x for zero, which the guess did not.
+    const isLost = scalar.or(scalar.equal(guess, 0), scalar.equal(quotient, 0));
+    return scalar.select(scalar.or(isLost, scalar.equal(guess, Infinity)), x, signed);
   },
   gradient: (_, y, cotangent) => [scalar.div(cotangent, scalar.mul(scalar.mul(y, y), 3))],
 });

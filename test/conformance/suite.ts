@@ -33,8 +33,10 @@ function checksOf(op: string, name: BackendName): Check[] {
   });
 }
 
-/** The tests of these backends, as far as they were asked for; those of `among` where it is given. */
+/** The tests of these backends, as far as they were asked for; those of `among` where it is given. A name that no op has is an error. */
 export function testBackends(names: readonly BackendName[], tier: GPUTier = "all", among = opNames): void {
+  const unknown = among.filter((op) => !opNames.includes(op));
+  if (unknown.length > 0) throw new Error(`no op named ${unknown.join(", ")} in test/specs`);
   for (const name of columns.filter((column) => names.includes(column))) {
     describe(tier === "base" ? `${name} without any optional feature or limit` : name, () => {
       let backend: OpenedBackend | undefined;

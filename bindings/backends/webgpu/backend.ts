@@ -57,6 +57,7 @@ export interface WebGPUBackend extends Backend {
   readonly limits: GPULimits;
   /** The most buffers an elementwise step may read beside the one it writes. At least 7. */
   readonly maxInputs: number;
+  readonly hasHalves: boolean;
   /** What was made of the device so far. */
   readonly counts: GPUCounts;
   compile(segment: Segment): WebGPUProgram;
@@ -89,6 +90,11 @@ export interface WebGPUOptions {
   readonly features?: readonly string[];
   /** Open a device with WebGPU's default limits and no optional feature, whatever the adapter has. */
   readonly base?: boolean;
+  /**
+   * Take the device's own conversions of halves as exact, or as not. They are tried when the device is opened if this is absent,
+   * and used only if they are exact.
+   */
+  readonly trustHalves?: boolean;
 }
 
 /**
@@ -150,6 +156,10 @@ class GPUBackend implements WebGPUBackend {
 
   get maxInputs(): number {
     return this.#device.limits.maxStorageBuffers - 1;
+  }
+
+  get hasHalves(): boolean {
+    return this.#library.elements.hasHalves;
   }
 
   get counts(): GPUCounts {

@@ -57,6 +57,7 @@ function passDispatch(
   { length, chunk, chunks }: Pass,
   { sources, targets, isFirst, isLast }: Ends,
 ): Dispatch {
+  const { elements } = library;
   const block = new Block();
   for (const [name, value] of Object.entries({ outer, length, inner, chunk, chunks }))
     block.add(name, "i32", { value });
@@ -74,7 +75,7 @@ function passDispatch(
     const own = String(at);
     const source = sources[at];
     if (isFirst && fold.prologue !== undefined)
-      add(loaded(fold.prologue, slots, dtype, `load${own}`, next, blocks.length));
+      add(loaded(fold.prologue, slots, dtype, elements, `load${own}`, next, blocks.length));
     else if (source !== undefined) {
       block.add(`offset${own}`, "u32", { value: source.offset });
       add(plainLoad(source, dtype, own, next));
@@ -85,7 +86,7 @@ function passDispatch(
     add(
       after === undefined
         ? plain(`fn epilogue${own}(value: ${storage}, index: u32) -> ${storage} { return value; }`, next)
-        : paste(after, slots, `epilogue${own}`, dtype, next, blocks.length),
+        : paste(after, slots, `epilogue${own}`, dtype, next, blocks.length, elements),
     );
     texts.push(combination(fold, dtype, own), declared(next, "read_write", `output${own}`, wgslStorageType(type)));
     bindings.push({ binding: next, access: "write", source: targets[at] ?? -1 });

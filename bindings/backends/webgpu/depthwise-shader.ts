@@ -7,6 +7,7 @@ import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import { pasteEpilogue } from "./attachment.ts";
 import type { Workshop } from "./dispatches.ts";
 import { sumOfSlices } from "./matmul-shader.ts";
+import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch } from "./operands.ts";
 import { Block } from "./operands.ts";
 import { sampleOf } from "./sample.ts";
@@ -24,6 +25,7 @@ import {
   indented,
   range,
   storeEach,
+  valueType,
 } from "./window-text.ts";
 
 /** Taps of a row of a filter whose gradient is written out. */
@@ -122,7 +124,8 @@ function windowsDispatch(
   const output = { ...write("output", step), type: isPlain ? "Value" : "Stored" } as const;
   const x = read("x", step, 0, isDepthwise ? lanes : 1);
   const buffers: Buffer[] = [{ ...x, type: isDepthwise ? x.type : "Scalar" }, read("w", step, 1, lanes), output];
-  const epilogue = pasteEpilogue(step.epilogue, slots, step.dtype, buffers.length + 1, 1);
+  const { elements } = workshop.library;
+  const epilogue = pasteEpilogue(step.epilogue, slots, step.dtype, buffers.length + 1, 1, elements);
   return launched(step, workshop, {
     kernel: {
       ...{ direction, geometry, variant, channels: isDepthwise ? channels : outputs },
@@ -200,9 +203,9 @@ function filterDispatches(
     ]),
   ];
   const text = `${aliases(lanes)}
-@group(0) @binding(0) var<storage, read> x: array<Value>;
-@group(0) @binding(1) var<storage, read> dy: array<Value>;
-@group(0) @binding(2) var<storage, read_write> output: array<Value>;
+@group(0) @binding(0) var<storage, read> x: array<${valueType(lanes)}>;
+@group(0) @binding(1) var<storage, read> dy: array<${valueType(lanes)}>;
+@group(0) @binding(2) var<storage, read_write> output: array<${valueType(lanes)}>;
 ${block.declare("numbers", 3)}
 @compute @workgroup_size(64)
 fn main(
@@ -245,9 +248,12 @@ ${indented(taps.map((tap) => `output[place + ${tap} * numbers.quads] = total${ta
     { binding: 2, access: "write", source: target },
     { binding: 3, access: "uniform", source: 0 },
   ];
+  const views = slices === 1 ? [...step.inputs, ...step.outputs] : step.inputs;
+  const operands = views.map(({ dtype }, binding) => ({ binding, dtype }));
+  const { library } = workshop;
   const sums: Dispatch = {
     label: step.label,
-    text: workshop.library.link(text, step.dtype),
+    text: library.link(withHalves(text, operands, library.elements), step.dtype),
     entry: "main",
     groups: Math.ceil((slices * height.window * quads) / 64),
     bindings,

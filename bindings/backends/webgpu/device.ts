@@ -4,7 +4,8 @@
 import { BackendError } from "../../core/errors.ts";
 import type { AdapterDescription, GPULimits } from "./description.ts";
 import { findGPU, firstLines } from "./find.ts";
-import { featuresOf, languageFeaturesOf, limitsOf, readLimits, subgroupSizeOf } from "./limits.ts";
+import { hasExactHalves } from "./half-trial.ts";
+import { featuresOf, halfFeature, languageFeaturesOf, limitsOf, readLimits, subgroupSizeOf } from "./limits.ts";
 import { Submission } from "./submission.ts";
 
 const mapRead = 0x1; // GPUMapMode.READ
@@ -171,6 +172,8 @@ export interface DeviceOptions {
   readonly limits?: Partial<GPULimits>;
   readonly features?: readonly string[];
   readonly base?: boolean;
+  /** Take conversions of halves as exact, or as not, instead of trying them. */
+  readonly trustHalves?: boolean;
 }
 
 /** A device with all the adapter offers unless less was asked for, or one sentence on why there is none. */
@@ -188,9 +191,11 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
       requiredFeatures: features,
       requiredLimits: options.base === true ? {} : limitsOf(adapter),
     });
+    const hasHalves = features.includes(halfFeature) && (options.trustHalves ?? (await hasExactHalves(device)));
+    const used = hasHalves ? features : features.filter((feature) => feature !== halfFeature);
     return new Device(
       device,
-      describe(adapter, [...features, ...languageFeaturesOf(gpu, among)]),
+      describe(adapter, [...used, ...languageFeaturesOf(gpu, among)]),
       [gpu, adapter],
       readLimits(device.limits, subgroupSizeOf(adapter, features), options.limits),
     );

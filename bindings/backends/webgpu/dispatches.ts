@@ -12,12 +12,13 @@ import { mapDispatches } from "./map-shader.ts";
 import { matmulDispatches } from "./matmul-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { ownDispatch } from "./own-shader.ts";
-import { inParts } from "./parts.ts";
+import { inParts, partBytes, wordBytes } from "./parts.ts";
 import { isPooling, poolingDispatches } from "./pooling-shader.ts";
 import { columnKernelDispatches, foldDispatches, rowKernelDispatch } from "./row-launch.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 import { isSorting, placeDispatches, sortDispatches } from "./sort-shader.ts";
 import type { Family } from "./tuner.ts";
+import { wordsOf } from "./words.ts";
 
 /** A number of the run that a hand-written shader reads as a buffer of one element. */
 export interface ScalarOperand {
@@ -54,7 +55,7 @@ export function dispatchesOf(segment: Segment, library: ShaderLibrary, limits: G
     const reason = refusal(dtype);
     if (reason !== undefined) throw new BackendError(segment.steps[0]?.label ?? "webgpu", reason);
   }
-  for (const dispatch of dispatches) requireBindings(dispatch, limits);
+  for (const dispatch of dispatches) requireBindings(dispatch, slots, limits);
   return { dispatches, slots, scalarOperands: scalarOperands(dispatches, slots) };
 }
 
@@ -122,10 +123,15 @@ function countBuffers({ bindings }: Dispatch): number {
   return bindings.filter(({ access }) => access !== "uniform").length;
 }
 
-function requireBindings(dispatch: Dispatch, limits: GPULimits): void {
+function requireBindings(dispatch: Dispatch, slots: readonly Slot[], limits: GPULimits): void {
   const { label } = dispatch;
   const count = countBuffers(dispatch);
   if (count <= limits.maxStorageBuffers) return;
+  // Of a tensor that the device cannot hold at all, its size says more than the number of its parts.
+  for (const { access, source } of dispatch.bindings) {
+    const slot = access === "uniform" ? undefined : slots[source];
+    if (slot !== undefined) partBytes(label, wordsOf(slot) * wordBytes, limits);
+  }
   throw new BackendError(
     label,
     `needs ${String(count)} buffers at once, and this GPU shows a shader ${String(limits.maxStorageBuffers)}. Evaluate some of its inputs first`,

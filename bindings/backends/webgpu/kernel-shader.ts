@@ -4,8 +4,8 @@
 import { BackendError } from "../../core/errors.ts";
 import type { KernelStep, Slot } from "../../graph/step.ts";
 import { insert, pasteEpilogue, retypeOutput } from "./attachment.ts";
+import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
-import { withReads } from "./reads.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
 /** Rows at least this long are searched by a whole workgroup where the file has an entry point for it. */
@@ -43,8 +43,7 @@ export function kernelDispatch(step: KernelStep, slots: readonly Slot[], library
     );
   }
   const scan = scans[step.kernel];
-  const filled = scan === undefined ? insert(template, "dot", library.dotText) : insert(template, "combine", scan);
-  const text = withReads(filled, [{ name: "x", view: step.inputs[0] }]);
+  const text = scan === undefined ? insert(template, "dot", library.dotText) : insert(template, "combine", scan);
   return templateDispatch(step, slots, library, text, launchOf(step, template));
 }
 
@@ -57,8 +56,11 @@ export function templateDispatch(
   { entry, groups }: { readonly entry: string; readonly groups: number },
 ): Dispatch {
   const block = inputs.length + outputs.length;
-  const pasted = pasteEpilogue(epilogue, slots, dtype, block + 1, 1);
+  const { elements } = library;
+  const pasted = pasteEpilogue(epilogue, slots, dtype, block + 1, 1, elements);
   const retyped = epilogue === undefined ? template : retypeOutput(template, epilogue.expression.dtype);
+  const operands = [...inputs, ...outputs].map((view, binding) => ({ binding, dtype: view.dtype }));
+  const text = insert(withHalves(retyped, operands, elements), "epilogue", pasted.text);
   const own: Binding[] = [
     ...inputs.map((view, at): Binding => ({ binding: at, access: "read", source: view.slot })),
     ...outputs.map((view, at): Binding => ({ binding: inputs.length + at, access: "write", source: view.slot })),
@@ -67,7 +69,7 @@ export function templateDispatch(
   const numbers = [...inputs.map(({ offset }) => offset), ...words];
   return {
     label,
-    text: library.link(insert(retyped, "epilogue", pasted.text), dtype),
+    text: library.link(text, dtype),
     entry,
     groups,
     bindings: [...own, ...pasted.bindings],

@@ -10,7 +10,10 @@ const wantedLimits = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
-const wantedFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const;
+/** The feature with which shaders have 16-bit floats. */
+export const halfFeature = "shader-f16";
+
+const wantedFeatures = [halfFeature, "subgroups", "timestamp-query"] as const;
 
 /** Extensions of the shading language this backend can make use of. */
 const wantedLanguageFeatures = ["packed_4x8_integer_dot_product", "subgroup_id"] as const;

@@ -1,14 +1,15 @@
 // Writes the shader of a map step: one invocation an element, out[place] = expression(inputs[place]…), for every result.
-// Where a result is stored in halves an invocation computes two elements, since it has to write a whole word of them.
+// Where a result is stored as halves in words an invocation computes two elements, since it has to write a whole word of them.
 // Its text depends on the expressions, the types and the layout classes; sizes are in the uniform block.
 // Read next: operands.ts, which finds the elements, and expr/to-wgsl.ts, which prints the expressions.
 import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
-import { allToWGSL, toStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
+import { allToWGSL } from "../../expr/to-wgsl.ts";
 import { resultsOf } from "../../graph/join-maps.ts";
-import type { MapStep, Slot, SlotView } from "../../graph/step.ts";
+import type { MapResult, MapStep, Slot, SlotView } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
+import { unrounded } from "./elements.ts";
 import type { Binding, Dispatch } from "./operands.ts";
 import { Block, isLinear, Operands } from "./operands.ts";
 import { partCount, partWords } from "./parts.ts";
@@ -77,15 +78,16 @@ function mapDispatch(
   library: ShaderLibrary,
   [from, to]: readonly [number, number],
 ): Dispatch {
+  const { elements } = library;
   const block = new Block();
-  const operands = new Operands(step.shape, block, "parameters", "x");
+  const operands = new Operands(step.shape, block, "parameters", "x", elements);
   block.add("start", "u32", { value: from });
   block.add("size", "u32", { value: to });
   const inputs = step.inputs.map((view) => operands.read(view, slots[view.slot]));
   const results = resultsOf(step);
   const places = results.map(({ output }) => operands.place(output));
   const body = allToWGSL(
-    results.map(({ expression }) => expression),
+    results.map(({ expression }) => unrounded(expression)),
     inputs,
   );
   const count = operands.slots.length;
@@ -93,24 +95,26 @@ function mapDispatch(
   const nameOf = (slot: number): string => `output${String(outputs.indexOf(slot))}`;
   const declarations = outputs.map((slot, at) => {
     const dtype = results.find(({ output }) => output.slot === slot)?.output.dtype ?? "f32";
-    return `@group(0) @binding(${String(count + at)}) var<storage, read_write> ${nameOf(slot)}: array<${wgslStorageType(dtype)}>;`;
+    return `@group(0) @binding(${String(count + at)}) var<storage, read_write> ${nameOf(slot)}: array<${elements.typeOf(dtype)}>;`;
   });
   const last = count + outputs.length;
-  const isPaired = results.some(({ output }) => output.dtype === "f16");
+  const isInWords = ({ output }: MapResult): boolean => output.dtype === "f16" && !elements.hasHalves;
+  const inWords = results.filter(isInWords);
   const statements = [
     ...operands.coordinates(),
     ...body.lines,
-    ...results.map(({ expression, output }, at) => {
-      const value = toStorage(body.results[at] ?? "", expression.dtype);
+    ...results.map((result, at) => {
+      const { output } = result;
+      const value = elements.stored(body.results[at] ?? "", output.dtype);
       const name = nameOf(output.slot);
-      return output.dtype === "f16"
+      return isInWords(result)
         ? `${name}Word |= ${value} << (16u * side);`
         : `${name}[${places[at] ?? ""}] = ${value};`;
     }),
   ];
-  const elements = isPaired ? 2 : 1;
-  const words = results.flatMap(({ output }) => (output.dtype === "f16" ? [nameOf(output.slot)] : []));
-  for (const { output } of results) if (output.dtype === "f16") requireWhole(step, output);
+  const isPaired = inWords.length > 0;
+  const words = inWords.map(({ output }) => nameOf(output.slot));
+  for (const { output } of inWords) requireWhole(step, output);
   const text = `${operands.declare(0)}
 ${declarations.join("\n")}
 ${block.declare("parameters", last)}
@@ -127,7 +131,7 @@ ${isPaired ? pairBody(statements, words) : singleBody(statements)}
     label: step.label,
     text: library.link(text, step.output.dtype),
     entry: "main",
-    groups: Math.ceil((to - from) / (elements * workgroupSize)),
+    groups: Math.ceil((to - from) / ((isPaired ? 2 : 1) * workgroupSize)),
     bindings: [
       ...operands.bindings(0),
       ...outputs.map((slot, at): Binding => ({ binding: count + at, access: "write", source: slot })),

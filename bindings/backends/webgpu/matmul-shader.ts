@@ -11,7 +11,6 @@ import { templateDispatch } from "./kernel-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import { wordsOf } from "./words.ts";
-import { withReads } from "./reads.ts";
 import { foldDispatches } from "./row-launch.ts";
 import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
@@ -69,9 +68,7 @@ export function tiledDispatch(
     { name: "a", loads: loadsAt(0), isClose: "parameters.aColumn == 1" },
     { name: "b", loads: loadsAt(1), isClose: "parameters.bRow == 1" },
   ] as const;
-  const reads = operands.map(({ name, loads }, at) => ({ name, view: step.inputs[at], isVector: loads !== "loose" }));
-  const template = withReads(workshop.library.template("matmul") ?? "", reads);
-  const text = tiled(template, tile, operands, isBlocked);
+  const text = tiled(workshop.library.template("matmul") ?? "", tile, operands, isBlocked);
   const slices = Math.max(1, Math.ceil(k / slice));
   const groups = slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
   return finished(step, slots, workshop, text, { entry: "main", groups, slice });
@@ -86,7 +83,8 @@ export function sumOfSlices(
   slices: number,
   size: number,
 ): Dispatch[] {
-  const dtype = step.epilogue?.expression.dtype ?? step.dtype;
+  const [output] = step.outputs;
+  const dtype = output?.dtype ?? step.dtype;
   return foldDispatches(
     {
       kind: "reduce",
@@ -99,7 +97,7 @@ export function sumOfSlices(
       input: { slot: partial, dtype: step.dtype, offset: 0, strides: [slices * size, size, 1] },
       prologue: undefined,
       epilogue: step.epilogue,
-      output: { slot: step.outputs[0]?.slot ?? -1, dtype, offset: 0, strides: [size, 1] },
+      output: { slot: output?.slot ?? -1, dtype, offset: 0, strides: [size, 1] },
     },
     slots,
     workshop,
@@ -109,13 +107,8 @@ export function sumOfSlices(
 function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Workshop, usesSubgroups: boolean): Dispatch {
   const { library } = workshop;
   const { batches, n, k, isAlong = false } = productShape(step.words);
-  const [a, b] = step.inputs;
   // An entry point that is not run may not ask for what a device lacks, nor be compiled for nothing.
   let text = without(library.template("matmulRows") ?? "", isAlong ? "across" : "along");
-  text = withReads(text, [
-    { name: "a", view: a },
-    { name: "b", view: b },
-  ]);
   text = insert(text, "builtins", usesSubgroups ? subgroupParameters(library.hasSubgroupId) : "");
   text = insert(text, "thread", `let thread = ${usesSubgroups ? threadOf(library.hasSubgroupId) : "invocation"};`);
   text = insert(text, "together", (usesSubgroups ? columnsBySubgroups : columnsInMemory).join("\n"));

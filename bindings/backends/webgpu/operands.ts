@@ -7,6 +7,7 @@ import { isContiguous } from "../../core/layout.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { fromStorage, wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { Slot, SlotView } from "../../graph/step.ts";
+import type { Elements } from "./elements.ts";
 
 /** A 32-bit word of a uniform block: known when compiling, or a number the caller binds at every run. */
 export type Word = { readonly value: number } | { readonly scalar: number; readonly dtype: DType };
@@ -74,12 +75,6 @@ export function addScalar(
   return fromStorage(`${blockName}.${name}`, dtype);
 }
 
-/** The text of the element at a place of an array, as a register value. Two halves share a word. */
-export function elementText(name: string, place: string, dtype: DType): string {
-  if (dtype !== "f16") return fromStorage(`${name}[${place}]`, dtype);
-  return fromStorage(`${name}[(${place}) >> 1u] >> (16u * ((${place}) & 1u))`, dtype);
-}
-
 type LayoutClass = "single" | "linear" | "strided";
 
 function classOf(shape: readonly number[], view: SlotView): LayoutClass {
@@ -100,13 +95,15 @@ export class Operands {
   readonly #block: Block;
   readonly #blockName: string;
   readonly #prefix: string;
+  readonly #elements: Elements;
   #hasCoordinates = false;
 
-  constructor(shape: readonly number[], block: Block, blockName: string, prefix: string) {
+  constructor(shape: readonly number[], block: Block, blockName: string, prefix: string, elements: Elements) {
     this.#shape = shape;
     this.#block = block;
     this.#blockName = blockName;
     this.#prefix = prefix;
+    this.#elements = elements;
   }
 
   /** Number of elements of the shape. */
@@ -126,7 +123,7 @@ export class Operands {
       at = this.slots.push(view.slot) - 1;
       this.#dtypes.push(view.dtype);
     }
-    return elementText(`${this.#prefix}${String(at)}`, this.place(view), view.dtype);
+    return this.#elements.read(`${this.#prefix}${String(at)}`, this.place(view), view.dtype);
   }
 
   /** The position of the current element in a view, as u32 text. */
@@ -173,7 +170,7 @@ export class Operands {
   declare(first: number): string {
     return this.slots
       .map((_, at) => {
-        const type = wgslStorageType(this.#dtypes[at] ?? "f32");
+        const type = this.#elements.typeOf(this.#dtypes[at] ?? "f32");
         return `@group(0) @binding(${String(first + at)}) var<storage, read> ${this.#prefix}${String(at)}: array<${type}>;`;
       })
       .join("\n");

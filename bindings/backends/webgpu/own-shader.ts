@@ -19,7 +19,7 @@ export function ownDispatch(step: KernelStep, slots: readonly Slot[], library: S
   const bindings: Binding[] = operands.map(({ slot }, at) => {
     return { binding: at, access: at < step.inputs.length ? "read" : "write", source: slot };
   });
-  const epilogue = pasteEpilogue(step.epilogue, slots, step.outputs[0]?.dtype ?? "f32", block + 1, 1);
+  const epilogue = pasteEpilogue(step.epilogue, slots, step.outputs[0]?.dtype ?? "f32", block + 1, 1, library.elements);
   const text = [wgsl.source, ...declarationsOf(step, wgsl, operands), epilogue.text].join("\n");
   return {
     label: step.label,

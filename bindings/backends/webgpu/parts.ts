@@ -1,12 +1,13 @@
 // Tensors larger than a buffer may be lie in several: parts of a power of two of words each, the last one shorter. This is
 // how a tensor is cut, and how a shader that was written for one array sees the parts.
-// Knows WGSL only as far as the declaration of an array and its use `name[index]`. Read next: dispatches.ts, storage.ts.
+// Read next: uses.ts, which finds the array in a text; dispatches.ts, storage.ts.
 import { showBytes } from "../../core/bytes.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Slot } from "../../graph/step.ts";
 import type { GPULimits } from "./description.ts";
 import { largestBuffer } from "./limits.ts";
 import type { Binding, Dispatch } from "./operands.ts";
+import { arrayAt, withUses } from "./uses.ts";
 import { wordsOf } from "./words.ts";
 
 /** Bytes of a word: an element, or two halves. */
@@ -80,13 +81,12 @@ interface Part {
   readonly part: number;
 }
 
-/** The text with the array at a binding cut into parts of 2^shift elements. */
+/** The text with the array at a binding cut into parts of 2^shift words. */
 function cut(text: string, { binding, access }: Binding, numbers: readonly Part[], shift: number): string {
-  const declaration = new RegExp(
-    `@group\\(0\\) @binding\\(${String(binding)}\\) var<storage, \\w+> (\\w+): array<(\\w+)>;`,
-  ).exec(text);
-  const [whole = "", name = "", type = ""] = declaration ?? [];
-  if (declaration === null) return text;
+  const declaration = arrayAt(text, binding);
+  if (declaration === undefined) return text;
+  const { name, type } = declaration;
+  const bits = type === "f16" ? shift + 1 : shift;
   const mode = access === "read" ? "read" : "read_write";
   const parts = numbers.map(
     ({ binding: number, part }) =>
@@ -96,56 +96,24 @@ function cut(text: string, { binding, access }: Binding, numbers: readonly Part[
     numbers
       .map(
         ({ part }) =>
-          `    case ${String(part)}u: { ${body(`${name}_${String(part)}[i & ${String(2 ** shift - 1)}u]`)} }`,
+          `    case ${String(part)}u: { ${body(`${name}_${String(part)}[i & ${String(2 ** bits - 1)}u]`)} }`,
       )
       .join("\n");
   const read = `fn ${name}_read(i: u32) -> ${type} {
-  switch i >> ${String(shift)}u {
+  switch i >> ${String(bits)}u {
 ${cases((element) => `return ${element};`)}
     default: { return ${type}(); }
   }
 }`;
   const write = `fn ${name}_write(i: u32, value: ${type}) {
-  switch i >> ${String(shift)}u {
+  switch i >> ${String(bits)}u {
 ${cases((element) => `${element} = value;`)}
     default: { }
   }
 }`;
-  const rest = rewrite(text.replace(whole, ""), name);
+  const rest = withUses(text.replace(declaration.text, ""), name, {
+    read: (index) => `${name}_read(u32(${index}))`,
+    write: (index, value) => `${name}_write(u32(${index}), ${value})`,
+  });
   return [...parts, read, ...(access === "write" ? [write] : []), rest].join("\n");
-}
-
-/** `name[index] = value;` becomes a call of the writing function, every other `name[index]` one of the reading function. */
-function rewrite(text: string, name: string): string {
-  const use = new RegExp(`(?<![\\w.])${name}\\[`, "g");
-  let result = "";
-  let done = 0;
-  for (let found = use.exec(text); found !== null; found = use.exec(text)) {
-    const open = found.index + found[0].length;
-    const close = closing(text, open);
-    const index = rewrite(text.slice(open, close), name);
-    const assignment = /^\] = /.exec(text.slice(close, close + 4));
-    result += text.slice(done, found.index);
-    if (assignment === null) {
-      result += `${name}_read(u32(${index}))`;
-      done = close + 1;
-    } else {
-      const end = text.indexOf(";", close);
-      result += `${name}_write(u32(${index}), ${rewrite(text.slice(close + 4, end), name)})`;
-      done = end;
-    }
-    use.lastIndex = done;
-  }
-  return result + text.slice(done);
-}
-
-/** Where the bracket that was opened before `from` closes. */
-function closing(text: string, from: number): number {
-  let depth = 1;
-  let at = from;
-  for (; depth > 0 && at < text.length; at++) {
-    if (text[at] === "[") depth += 1;
-    else if (text[at] === "]") depth -= 1;
-  }
-  return at - 1;
 }

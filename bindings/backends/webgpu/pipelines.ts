@@ -113,7 +113,8 @@ export class Pipelines {
 
 /** The text with the extensions it makes use of, on its first line so that the numbers of lines stay. */
 function withExtensions(text: string): string {
-  return /\bsubgroup[A-Z]\w*\(/.test(text) ? `enable subgroups; ${text}` : text;
+  const halves = /\bf16\b/.test(text) ? "enable f16; " : "";
+  return `${halves}${/\bsubgroup[A-Z]\w*\(/.test(text) ? "enable subgroups; " : ""}${text}`;
 }
 
 /** The bindings of a dispatch without uniform blocks that have no words. */

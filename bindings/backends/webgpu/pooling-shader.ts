@@ -145,7 +145,10 @@ function scatterDispatches(
         return `output[(outLine * numbers.outWidth + firstX + ${own}) * numbers.quads + quad] = best${own};`;
       }),
     },
-    buffers: [read("x", step, 0, lanes), { name: "output", type: "Place", slot: taps, offset: 0, access: "write" }],
+    buffers: [
+      read("x", step, 0, lanes),
+      { name: "output", type: "Place", dtype: "i32", slot: taps, offset: 0, access: "write" },
+    ],
     functions: [keyText],
   });
   const covered = blockPixels("cover", pixels, width);
@@ -169,7 +172,7 @@ function scatterDispatches(
       }),
     },
     buffers: [
-      { name: "taps", type: "Place", slot: taps, offset: 0, access: "read" },
+      { name: "taps", type: "Place", dtype: "i32", slot: taps, offset: 0, access: "read" },
       read("dy", step, 1, lanes),
       write("dx", step),
     ],

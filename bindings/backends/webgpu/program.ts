@@ -95,6 +95,8 @@ export class GPUProgram implements Program {
   readonly #owner: Owner = { isGone: false };
   /** Buffers that temporaries and outputs had before, the latest first. */
   readonly #before: (readonly PooledBuffer[])[][] = [];
+  /** Whether all pipelines are there; none ever goes. */
+  #isReady = false;
   /** Whether all shaders are known to have compiled. */
   #isCompiled = false;
 
@@ -116,7 +118,8 @@ export class GPUProgram implements Program {
 
   /** Whether all shaders are compiled, so that a run does not wait for a compiler. */
   get isReady(): boolean {
-    return this.#launches.every(({ dispatch }) => this.#machine.pipelines.has(dispatch));
+    this.#isReady ||= this.#launches.every(({ dispatch }) => this.#machine.pipelines.has(dispatch));
+    return this.#isReady;
   }
 
   /** Compiles the shaders without blocking. A run before that is done compiles what it needs itself. */

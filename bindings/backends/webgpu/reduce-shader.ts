@@ -14,6 +14,8 @@ import {
 } from "./across.ts";
 import type { Pasted } from "./attachment.ts";
 import { insert, paste, pasteEpilogue, plain, retypeOutput } from "./attachment.ts";
+import type { Elements } from "./elements.ts";
+import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 
@@ -64,6 +66,7 @@ export function reduceDispatches(
   usesSubgroups = false,
   passes: readonly Pass[] = planPasses(step.outer, step.length, step.inner),
 ): Dispatch[] {
+  const { elements } = library;
   const template = library.template("reduce") ?? "";
   let input =
     step.input === undefined
@@ -75,9 +78,9 @@ export function reduceDispatches(
     const output = isLast ? step.output.slot : temporary(step.dtype, results);
     const load =
       at === 0 && step.prologue !== undefined
-        ? loaded(step.prologue, slots, step.dtype)
+        ? loaded(step.prologue, slots, step.dtype, elements)
         : loadPlainly(input?.dtype, step.dtype);
-    const epilogue = pasteEpilogue(isLast ? step.epilogue : undefined, slots, step.dtype, load.next, 2);
+    const epilogue = pasteEpilogue(isLast ? step.epilogue : undefined, slots, step.dtype, load.next, 2, elements);
     const type = isLast ? step.output.dtype : step.dtype;
     const own: Binding[] = [
       { binding: 1, access: "write", source: output },
@@ -95,6 +98,7 @@ export function reduceDispatches(
     text = insert(text, "epilogue", epilogue.text);
     text = insert(text, "size", `const SIZE = ${results >= enoughResults ? "64u" : "256u"};`);
     text = insertAcross(text, step, library, usesSubgroups && !pass.isSerial && hasSubgroupFold(step.dtype));
+    text = withHalves(text, [{ binding: 1, dtype: type }], elements);
     input = { slot: output, offset: 0, dtype: step.dtype };
     return {
       label: isLast ? step.label : `${step.label} (part ${String(at + 1)})`,
@@ -133,11 +137,12 @@ export function loaded(
   prologue: Attachment,
   slots: readonly Slot[],
   to: DType,
+  elements: Elements,
   name = "load",
   first = 3,
   blockIndex = 1,
 ): Pasted {
-  const pasted = paste(prologue, slots, name, undefined, first, blockIndex);
+  const pasted = paste(prologue, slots, name, undefined, first, blockIndex, elements);
   const from = wgslStorageType(prologue.expression.dtype);
   if (from === wgslStorageType(to)) return pasted;
   const computed = `${name}Computed`;

@@ -2,12 +2,12 @@
 // Offsets, strides and extents are numbers of the uniform block, as in operands.ts; what depends on the row alone is computed
 // once for a row. Knows no expressions. Read next: row-shader.ts; ../../graph/row-view.ts, which cuts views into rows.
 import type { DType } from "../../core/dtype.ts";
-import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { Rows, Walk } from "../../graph/row-view.ts";
 import { isDense, isStill, splitView } from "../../graph/row-view.ts";
 import type { Slot, SlotView } from "../../graph/step.ts";
+import type { Elements } from "./elements.ts";
 import type { Binding, Block } from "./operands.ts";
-import { addScalar, elementText } from "./operands.ts";
+import { addScalar } from "./operands.ts";
 
 /** An operand as text, and whether it differs within a row. */
 export interface RowOperand {
@@ -31,11 +31,13 @@ export class RowOperands {
   readonly #known = new Map<string, RowOperand>();
   readonly #frame: Rows;
   readonly #block: Block;
+  readonly #elements: Elements;
   #places = 0;
 
-  constructor(frame: Rows, block: Block) {
+  constructor(frame: Rows, block: Block, elements: Elements) {
     this.#frame = frame;
     this.#block = block;
+    this.#elements = elements;
   }
 
   /** The value of a view walked along `shape`, as a register value; the same view has the same text. */
@@ -61,7 +63,7 @@ export class RowOperands {
     }
     const name = this.#bind(view, false);
     const isWide = !isStill(this.#split(view, shape).trail);
-    return { text: elementText(name, this.#place(view, shape), view.dtype), dtype: view.dtype, isWide };
+    return { text: this.#elements.read(name, this.#place(view, shape), view.dtype), dtype: view.dtype, isWide };
   }
 
   #split(view: SlotView, shape: readonly number[]): { readonly lead: Walk; readonly trail: Walk } {
@@ -112,7 +114,7 @@ export class RowOperands {
     return this.#bound
       .map(
         ({ name, dtype, isWritten }, at) =>
-          `@group(0) @binding(${String(at)}) var<storage, ${isWritten ? "read_write" : "read"}> ${name}: array<${wgslStorageType(dtype)}>;`,
+          `@group(0) @binding(${String(at)}) var<storage, ${isWritten ? "read_write" : "read"}> ${name}: array<${this.#elements.typeOf(dtype)}>;`,
       )
       .join("\n");
   }

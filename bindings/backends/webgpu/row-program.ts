@@ -8,6 +8,7 @@ import { input, substitute } from "../../expr/expression.ts";
 import { fromStorage } from "../../expr/to-wgsl.ts";
 import type { MapStep, ReduceStep, RowKernelStep, Slot, SlotView } from "../../graph/step.ts";
 import { resultsOf } from "../../graph/join-maps.ts";
+import { unrounded } from "./elements.ts";
 import type { RowOperand, RowOperands } from "./row-operands.ts";
 
 /** A fold of a row. Its result is called `total` and its number. */
@@ -21,6 +22,8 @@ export interface Fold {
 /** A result of the kernel: for every element of a row, or one for the row. */
 export interface Store {
   readonly place: string;
+  readonly dtype: DType;
+  /** Of halves not rounded yet. */
   readonly value: Expression;
   readonly isWide: boolean;
   readonly phase: number;
@@ -110,7 +113,8 @@ export class RowProgram {
     if (this.#step.hidden.includes(view.slot)) return;
     const isWide = sizeOf(shape) !== this.#step.rows;
     const { phase } = this.natureOf(value);
-    this.stores.push({ place: this.#operands.write(view, shape), value, isWide, phase });
+    const place = this.#operands.write(view, shape);
+    this.stores.push({ place, dtype: view.dtype, value: unrounded(value), isWide, phase });
   }
 
   #valueOf(view: SlotView, shape: readonly number[]): Expression {

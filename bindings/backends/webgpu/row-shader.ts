@@ -17,6 +17,7 @@ import {
 } from "./across.ts";
 import type { SharedRows } from "./fold-variants.ts";
 import { workgroupOf } from "./fold-variants.ts";
+import type { Elements } from "./elements.ts";
 import type { Dispatch } from "./operands.ts";
 import { Block } from "./operands.ts";
 import { combineText } from "./reduce-shader.ts";
@@ -47,10 +48,10 @@ export function rowDispatch(
   const block = new Block();
   block.add("rows", "u32", { value: step.rows });
   block.add("length", "u32", { value: step.length });
-  const operands = new RowOperands(step, block);
+  const operands = new RowOperands(step, block, library.elements);
   const program = new RowProgram(step, slots, operands);
   const size = workgroupOf(variant.lanes);
-  const body = new Body(program, variant, step.length);
+  const body = new Body(program, variant, step.length, library.elements);
   body.write();
   const bindings = operands.bindings();
   const text = `${operands.declare()}
@@ -99,6 +100,7 @@ function foldText({ combiner, dtype }: Fold, at: number, { lanes, usesSubgroups 
 /** The statements of a row kernel. */
 class Body {
   readonly lines: string[] = [];
+  readonly #elements: Elements;
   readonly #program: RowProgram;
   readonly #variant: SharedRows;
   /** Elements of each invocation, rounded up to a power of two. */
@@ -111,7 +113,8 @@ class Body {
   readonly #firsts = new Map<Expression, number>();
   #next = 0;
 
-  constructor(program: RowProgram, variant: SharedRows, length: number) {
+  constructor(program: RowProgram, variant: SharedRows, length: number, elements: Elements) {
+    this.#elements = elements;
     this.#program = program;
     this.#variant = variant;
     this.#perLane = 2 ** Math.ceil(Math.log2(Math.ceil(length / variant.lanes)));
@@ -126,8 +129,8 @@ class Body {
     if (narrow.length === 0) return;
     for (const { value } of narrow) this.#nameRowValue(value);
     this.lines.push("if (isRow && lane == 0u) {");
-    for (const { place, value } of narrow)
-      this.lines.push(`  ${place} = ${toStorage(this.#names.get(value) ?? "", value.dtype)};`);
+    for (const { place, value, dtype } of narrow)
+      this.lines.push(`  ${place} = ${this.#elements.stored(this.#names.get(value) ?? "", dtype)};`);
     this.lines.push("}");
   }
 
@@ -184,7 +187,9 @@ class Body {
       inside.push(`fold${at} = combine${at}(fold${at}, ${converted});`);
     }
     const wide = stores.filter((store) => store.isWide && store.phase === phase);
-    const assignments = wide.map(({ place, value }) => `  ${place} = ${toStorage(nameOf(value), value.dtype)};`);
+    const assignments = wide.map(
+      ({ place, value, dtype }) => `  ${place} = ${this.#elements.stored(nameOf(value), dtype)};`,
+    );
     if (assignments.length > 0) inside.push("if (isRow) {", ...assignments, "}");
     for (const { at } of own) this.lines.push(`var fold${at} = identity${at}();`);
     const isCut = this.#kept.size === 0 && this.#perLane > blockLength && own.length > 0;

@@ -3,6 +3,9 @@
 // Knows WGSL only as far as braces and names. Read next: shaders/README.md, and pipelines.ts, which compiles the result.
 import type { DType } from "../../core/dtype.ts";
 import { wgslStorageType } from "../../expr/to-wgsl.ts";
+import type { Elements } from "./elements.ts";
+import { halvesAlone, halvesInWords } from "./elements.ts";
+import { halfFeature } from "./limits.ts";
 
 interface Declaration {
   readonly name: string;
@@ -60,8 +63,12 @@ export class ShaderLibrary {
   /** Whether the shading language has the numbers of subgroups. */
   readonly hasSubgroupId: boolean;
 
-  /** `features`: optional features of the device and of its shading language. */
+  /** How shaders of this device see elements. */
+  readonly elements: Elements;
+
+  /** `features`: optional features of the device and of its shading language; of `shader-f16` only where it is exact. */
   constructor(shaders: Readonly<Record<string, string>>, features: readonly string[]) {
+    this.elements = features.includes(halfFeature) ? halvesAlone : halvesInWords;
     this.dotText = features.includes("packed_4x8_integer_dot_product") ? packedDot : plainDot;
     this.hasSubgroupId = features.includes("subgroup_id");
     this.#shaders = shaders;

@@ -2,11 +2,14 @@
 // run. The last launch writes the result; those before it keys and positions, for topK no more of a run than is asked for.
 // And of place, which clears before it writes where not every place is written.
 // Read next: shaders/sort.wgsl, shaders/sortMerge.wgsl.
+import type { DType } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { KernelStep, Slot, SlotView } from "../../graph/step.ts";
 import { insert } from "./attachment.ts";
 import type { Workshop } from "./dispatches.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
+import type { Operand } from "./elements.ts";
+import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch, Word } from "./operands.ts";
 
 /** Entries that a workgroup sorts: those of sort.wgsl. */
@@ -113,8 +116,10 @@ function launch(sorter: Sorter, { file, from, to, count, words, groups }: Stage)
   const { library } = workshop;
   const bindings: Binding[] = [];
   const lines: string[] = [];
-  const bind = (name: string, type: string, access: "read" | "write", source: number): void => {
+  const halves: Operand[] = [];
+  const bind = (name: string, type: string, access: "read" | "write", source: number, dtype?: DType): void => {
     const at = bindings.length;
+    if (dtype === "f16") halves.push({ binding: at, dtype });
     const mode = access === "read" ? "read" : "read_write";
     lines.push(`@group(0) @binding(${String(at)}) var<storage, ${mode}> ${name}: array<${type}>;`);
     bindings.push({ binding: at, access, source });
@@ -124,10 +129,10 @@ function launch(sorter: Sorter, { file, from, to, count, words, groups }: Stage)
     bind("placesIn", "u32", "read", from.places);
   }
   const wanted: readonly string[] = to === undefined ? results[kernel] : [];
-  if (from === undefined || wanted.includes("values")) bind("input", "Scalar", "read", input.slot);
+  if (from === undefined || wanted.includes("values")) bind("input", "Scalar", "read", input.slot, input.dtype);
   const stores: string[] = [];
-  const store = (name: string, type: string, source: number, value: string): void => {
-    bind(name, type, "write", source);
+  const store = (name: string, type: string, source: number, value: string, dtype?: DType): void => {
+    bind(name, type, "write", source, dtype);
     stores.push(`  ${name}[row * u32(parameters.lengthOut) + rank] = ${value};`);
   };
   if (to !== undefined) {
@@ -135,9 +140,10 @@ function launch(sorter: Sorter, { file, from, to, count, words, groups }: Stage)
     store("placesOut", "u32", to.places, "place");
   }
   wanted.forEach((what, at) => {
-    const slot = step.outputs[at]?.slot ?? 0;
+    const { slot = 0, dtype } = step.outputs[at] ?? {};
+    const value = "input[parameters.offset0 + row * u32(parameters.lengthSorted) + place]";
     if (what === "places") store("positions", "i32", slot, "i32(place)");
-    else store("values", "Scalar", slot, "input[parameters.offset0 + row * u32(parameters.lengthSorted) + place]");
+    else store("values", "Scalar", slot, value, dtype);
   });
   const block = bindings.length;
   lines.push(`@group(0) @binding(${String(block)}) var<uniform> parameters: Parameters;`);
@@ -146,7 +152,7 @@ function launch(sorter: Sorter, { file, from, to, count, words, groups }: Stage)
   const numbers = [input.offset, ...words, length, to?.length ?? count];
   return {
     label: to === undefined ? step.label : `${step.label} (${from === undefined ? "blocks" : "merge"})`,
-    text: library.link(insert(template, "store", text), step.dtype),
+    text: library.link(withHalves(insert(template, "store", text), halves, library.elements), step.dtype),
     entry: "main",
     groups,
     bindings: [...bindings, { binding: block, access: "uniform", source: 0 }],

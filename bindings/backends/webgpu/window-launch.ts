@@ -1,12 +1,14 @@
 // What launches of window kernels have in common: the shape by which a variant is chosen, and buffers, numbers and text put together.
 // Knows no op. Read next: window-text.ts; pooling-shader.ts and depthwise-shader.ts, which use it.
+import type { DType } from "../../core/dtype.ts";
 import type { KernelStep, Slot } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
+import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch } from "./operands.ts";
 import { partCount } from "./parts.ts";
 import type { Pasted } from "./attachment.ts";
 import type { BlockKernel, Direction, WindowGeometry } from "./window-text.ts";
-import { aliases, blockText } from "./window-text.ts";
+import { aliases, blockText, valueType } from "./window-text.ts";
 import type { BlockVariant, WindowShape } from "./window-variants.ts";
 import { wordsOf } from "./words.ts";
 
@@ -42,6 +44,8 @@ export function windowShape(
 export interface Buffer {
   readonly name: string;
   readonly type: "Value" | "Place" | "Scalar" | "Stored";
+  /** Of what is stored, where that may be halves; `type` is what the text takes it for. */
+  readonly dtype: DType;
   readonly slot: number;
   /** Elements of that type before the first. */
   readonly offset: number;
@@ -71,7 +75,9 @@ export function launched(
   for (const [name, value] of Object.entries(numbers)) block.add(name, "i32", { value });
   const declarations = buffers.map(({ name, type, access }, at) => {
     const mode = access === "read" ? "read" : "read_write";
-    return `@group(0) @binding(${String(at)}) var<storage, ${mode}> ${name}: array<${type}>;`;
+    // The alias, written out: whoever puts halves in its place looks for a vector.
+    const element = type === "Value" ? valueType(kernel.variant.lanes) : type;
+    return `@group(0) @binding(${String(at)}) var<storage, ${mode}> ${name}: array<${element}>;`;
   });
   const parts = [
     aliases(kernel.variant.lanes),
@@ -81,9 +87,10 @@ export function launched(
     ...functions,
     text,
   ];
+  const operands = buffers.map((buffer, binding) => ({ binding, dtype: buffer.dtype }));
   return {
     label,
-    text: library.link(parts.join("\n"), dtype),
+    text: library.link(withHalves(parts.join("\n"), operands, library.elements), dtype),
     entry: "main",
     groups,
     bindings: [
@@ -96,12 +103,13 @@ export function launched(
 }
 
 /** An input that is read in vectors of so many elements. */
-export function read(name: string, { inputs }: KernelStep, at: number, lanes: BlockVariant["lanes"]): Buffer {
-  const { slot = -1, offset = 0 } = inputs[at] ?? {};
-  return { name, type: lanes === 1 ? "Scalar" : "Value", slot, offset: offset / lanes, access: "read" };
+export function read(name: string, { inputs, dtype }: KernelStep, at: number, lanes: BlockVariant["lanes"]): Buffer {
+  const { slot = -1, offset = 0, dtype: stored = dtype } = inputs[at] ?? {};
+  return { name, type: lanes === 1 ? "Scalar" : "Value", dtype: stored, slot, offset: offset / lanes, access: "read" };
 }
 
 /** The only output. */
-export function write(name: string, { outputs }: KernelStep): Buffer {
-  return { name, type: "Value", slot: outputs[0]?.slot ?? -1, offset: 0, access: "write" };
+export function write(name: string, { outputs, dtype }: KernelStep): Buffer {
+  const { slot = -1, dtype: stored = dtype } = outputs[0] ?? {};
+  return { name, type: "Value", dtype: stored, slot, offset: 0, access: "write" };
 }

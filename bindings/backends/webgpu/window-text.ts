@@ -130,9 +130,13 @@ export interface BlockKernel {
   readonly end: readonly string[];
 }
 
+/** The type of as many channels as an invocation has. */
+export const valueType = (lanes: BlockVariant["lanes"], of = "Scalar"): string =>
+  lanes === 1 ? of : `vec${String(lanes)}<${of}>`;
+
 /** The aliases of a text: `Value` for as many channels as an invocation has, `Key` and `Place` for whole numbers of these. */
 export function aliases(lanes: BlockVariant["lanes"]): string {
-  const of = (type: string): string => (lanes === 1 ? type : `vec${String(lanes)}<${type}>`);
+  const of = (type: string): string => valueType(lanes, type);
   return `alias Value = ${of("Scalar")};\nalias Key = ${of("u32")};\nalias Place = ${of("i32")};`;
 }
 
