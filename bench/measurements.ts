@@ -3,6 +3,7 @@
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuHalfMeasurements } from "./gpu-halves.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
+import { gpuPreparedMeasurements } from "./gpu-prepared.ts";
 import { gpuRowMeasurements } from "./gpu-rows.ts";
 import { gpuWindowMeasurements } from "./gpu-windows.ts";
 import { linalgMeasurements } from "./linalg.ts";
@@ -33,6 +34,7 @@ export const measurements: readonly Measurement[] = [
   ...gpuRowMeasurements,
   ...gpuHalfMeasurements,
   ...gpuWindowMeasurements,
+  ...gpuPreparedMeasurements,
   ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,
   sizeMeasurement,

@@ -8,6 +8,7 @@ import { sizeOf, stridesOf } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";
 import { constant, input } from "../expr/expression.ts";
 import { cast } from "../expr/primitives/logic.ts";
+import { withColumnKernels } from "./column-kernels.ts";
 import { withFinishes } from "./finish.ts";
 import { isIdentity } from "./fuse.ts";
 import { conversionOf, keptInSingle } from "./conversions.ts";
@@ -371,7 +372,7 @@ class Lowering {
     const steps =
       this.device === "wasm"
         ? withFinishes(withStrips(this.steps, this.surface(isTemporary)), fates)
-        : withRowKernels(joinMapsOnGpu(this.steps, fates.isKept), fates.isKept, this.hasHalves);
+        : withColumnKernels(withRowKernels(joinMapsOnGpu(this.steps, fates.isKept), fates.isKept, this.hasHalves));
     const inputs: number[] = [];
     const scalars: number[] = [];
     const outputs: number[] = [];

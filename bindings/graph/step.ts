@@ -129,7 +129,17 @@ export interface RowKernelStep extends StepBase {
   readonly hidden: readonly number[];
 }
 
-export type Step = MapStep | ReduceStep | KernelStep | StripStep | RowKernelStep;
+/** Folds of the same columns, done by one launch that goes along them once. None reads what another writes. WebGPU only. */
+export interface ColumnKernelStep extends StepBase {
+  readonly kind: "columnKernel";
+  readonly dtype: DType;
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+  readonly steps: readonly ReduceStep[];
+}
+
+export type Step = MapStep | ReduceStep | KernelStep | StripStep | RowKernelStep | ColumnKernelStep;
 
 /** What a slot of a plan stands for. */
 export type Slot =
@@ -160,7 +170,7 @@ export interface Segment {
 /** Every slot view a step touches. */
 export function viewsOf(step: Step): SlotView[] {
   if (step.kind === "map") return [...step.inputs, ...writesOf(step)];
-  if (step.kind === "strips") return step.steps.flatMap(viewsOf);
+  if (step.kind === "strips" || step.kind === "columnKernel") return step.steps.flatMap(viewsOf);
   if (step.kind === "rowKernel") return shownBy(step, viewsOf);
   const attached = step.epilogue?.inputs ?? [];
   if (step.kind === "kernel") {
@@ -183,7 +193,7 @@ export function groupsOf(steps: readonly Step[]): number[] {
 /** The slot views a step writes. */
 export function writesOf(step: Step): SlotView[] {
   if (step.kind === "kernel") return [...step.outputs, ...(step.finish === undefined ? [] : writesOf(step.finish))];
-  if (step.kind === "strips") return step.steps.flatMap(writesOf);
+  if (step.kind === "strips" || step.kind === "columnKernel") return step.steps.flatMap(writesOf);
   if (step.kind === "rowKernel") return shownBy(step, writesOf);
   const further = step.kind === "map" ? (step.also ?? []) : [];
   return [step.output, ...further.map(({ output }) => output)];

@@ -1,11 +1,15 @@
 // Folds of columns on the GPU: every variant is right for lengths that are cut evenly and not, with what is computed before and after,
 // for every operation; what was chosen for a shape is what the rule says.
 // Read next: bindings/backends/webgpu/column-variants.ts, reduce-shader.ts.
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { grad } from "../../bindings/autodiff/index.ts";
 import { columnFolds } from "../../bindings/backends/webgpu/column-variants.ts";
 import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
 import { columnPasses } from "../../bindings/backends/webgpu/reduce-shader.ts";
+import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as scalar from "../../bindings/expr/primitives/index.ts";
+import * as athanor from "../../bindings/index.ts";
+import type { Tensor } from "../../bindings/index.ts";
 import type { Combiner } from "../../bindings/ops/descriptor.ts";
 import type { Segment } from "../../bindings/graph/step.ts";
 import { fold, openBackend, run, sequence, source, target, view, x, y } from "./segments.ts";
@@ -98,5 +102,100 @@ describe("the choice", () => {
     const all = columnFolds.candidates({ outer: 1, length: 40, inner: 64 }, {} as GPULimits).map(columnFolds.nameOf);
     expect(all).toEqual(["columns in 1", "columns in 2", "columns in 4", "columns together"]);
     for (const name of all) expect(columnFolds.nameOf(columnFolds.variantOf(name) ?? { slices: 0 })).toBe(name);
+  });
+});
+
+describe("folds of the same columns", () => {
+  beforeAll(async () => {
+    await athanor.init({ webgpu: "off", tune: "off", threads: 1 });
+  });
+  afterAll(() => athanor.shutdown());
+
+  const rows = 40;
+  const length = 24;
+  const numbers = (count: number, seed: number): number[] => {
+    const next = sequence(seed);
+    return Array.from({ length: count }, () => Math.fround(2 * next() - 1));
+  };
+
+  /** Runs in the engine with the backend of these tests, and counts launches beside. */
+  async function counted(call: () => Tensor[]): Promise<{ readonly values: number[][]; readonly launches: number }> {
+    const engine = defaultEngine();
+    engine.backends.set("webgpu", gpu.backend);
+    engine.clearPlans();
+    try {
+      const results = athanor.withDevice("webgpu", call);
+      const before = gpu.backend.counts.dispatches;
+      await athanor.evaluate(...results);
+      const launches = gpu.backend.counts.dispatches - before;
+      return { values: await Promise.all(results.map(async (result) => [...(await result.data())])), launches };
+    } finally {
+      engine.backends.delete("webgpu");
+      engine.clearPlans();
+    }
+  }
+
+  test.each(["columns in 1", "columns in 4", "columns together"])("are launched together: %s", async (name) => {
+    gpu.backend.adoptTuned({ "columns:*": name });
+    const [x, dy, z] = [numbers(rows * length, 1), numbers(rows * length, 2), numbers(rows * length, 3)];
+    const tensorOf = (data: number[]): Tensor => athanor.tensor(Float32Array.from(data), { shape: [rows, length] });
+    const { values, launches } = await counted(() => {
+      const [a, b, c] = [tensorOf(x), tensorOf(dy), tensorOf(z)];
+      const down = { axis: 0 } as const;
+      return [
+        athanor.sum(a.mul(b), down),
+        athanor.mul(athanor.sum(b, down), 2),
+        athanor.max(athanor.add(b, c), down),
+        // Needs another one, so it comes later.
+        athanor.sum(athanor.mul(athanor.sum(b, down), c), down),
+      ];
+    });
+    const folded = (of: (at: number) => number, by: (a: number, b: number) => number, start: number): number[] =>
+      Array.from({ length }, (_, column) => {
+        let total = start;
+        for (let row = 0; row < rows; row++) total = by(total, of(row * length + column));
+        return total;
+      });
+    const [plus, at] = [(a: number, b: number): number => a + b, (data: number[], i: number): number => data[i] ?? 0];
+    const sums = folded((i) => at(dy, i), plus, 0);
+    const expected = [
+      folded((i) => at(x, i) * at(dy, i), plus, 0),
+      sums.map((value) => 2 * value),
+      folded((i) => at(dy, i) + at(z, i), Math.max, -Infinity),
+      folded((i) => at(sums, i % length) * at(z, i), plus, 0),
+    ];
+    expected.forEach((own, index) => {
+      own.forEach((value, column) => {
+        expect(Math.abs((values[index]?.[column] ?? Number.NaN) - value), `${name} ${String(index)}`).toBeLessThan(
+          2e-5,
+        );
+      });
+    });
+    // Three folds in one, the multiplication of a result that is needed elsewhere too, and the fold that needs it.
+    const of = { "columns in 1": 3, "columns in 4": 5 }[name];
+    if (of !== undefined) expect(launches).toBe(of);
+  });
+
+  test("of a norm's scale and shift are one launch", async () => {
+    const along = { axis: -1, keepDims: true } as const;
+    const norm = (x: Tensor): Tensor => {
+      const centred = x.sub(x.mean(along));
+      return centred.div(centred.square().mean(along).add(1e-5).sqrt());
+    };
+    const [scale, shift] = [numbers(length, 4), numbers(length, 5)];
+    const slopes = (): Tensor[] => {
+      const x = athanor.tensor(Float32Array.from(numbers(rows * length, 1)), { shape: [rows, length] });
+      const y = athanor.tensor(Float32Array.from(numbers(rows * length, 2)), { shape: [rows, length] });
+      const loss = (a: Tensor, b: Tensor): Tensor => norm(x).mul(a).add(b).mul(y).sum();
+      return [...grad(loss, { argnums: [0, 1] })(athanor.tensor(scale), athanor.tensor(shift))];
+    };
+    gpu.backend.adoptTuned({ "columns:*": "columns together" });
+    const apart = await counted(slopes);
+    gpu.backend.adoptTuned({ "columns:*": "columns in 1" });
+    const together = await counted(slopes);
+    expect(apart.launches - together.launches).toBe(1);
+    together.values.flat().forEach((value, at) => {
+      expect(Math.abs(value - (apart.values.flat()[at] ?? Number.NaN))).toBeLessThan(1e-5);
+    });
   });
 });

@@ -258,7 +258,7 @@ export class WasmProgram implements Program {
         }
         return this.encodeKernel(step, kernels, workers);
       default:
-        throw new Error(`a step for the GPU on wasm: ${step.kind satisfies "rowKernel"}`);
+        throw new Error(`a step for the GPU on wasm: ${step.kind satisfies "rowKernel" | "columnKernel"}`);
     }
   }
 

@@ -30,6 +30,7 @@ export function workOf(step: Step): number {
     case "strips":
       return step.strips * step.steps.reduce((sum, part) => sum + workOf(part), 0);
     case "rowKernel":
+    case "columnKernel":
       return 0;
     default:
       return step satisfies never;

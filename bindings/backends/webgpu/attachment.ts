@@ -31,7 +31,7 @@ export function plain(text: string, next: number): Pasted {
 export function paste(
   attachment: Attachment,
   slots: readonly Slot[],
-  name: "load" | "epilogue",
+  name: string,
   value: DType | undefined,
   first: number,
   blockIndex: number,

@@ -14,7 +14,7 @@ import type { Dispatch } from "./operands.ts";
 import { ownDispatch } from "./own-shader.ts";
 import { inParts, partBytes, wordBytes } from "./parts.ts";
 import { isPooling, poolingDispatches } from "./pooling-shader.ts";
-import { foldDispatches, rowKernelDispatch } from "./row-launch.ts";
+import { columnKernelDispatches, foldDispatches, rowKernelDispatch } from "./row-launch.ts";
 import type { ShaderLibrary } from "./shader-library.ts";
 import { isSorting, placeDispatches, sortDispatches } from "./sort-shader.ts";
 import type { Family } from "./tuner.ts";
@@ -103,6 +103,11 @@ function launchesOf(step: Step, slots: readonly Slot[], workshop: Workshop): Dis
       const isOne =
         dispatch !== undefined && countBuffers(inParts(dispatch, slots, limits)) <= limits.maxStorageBuffers;
       return isOne ? [dispatch] : step.steps.flatMap((own) => launchesOf(own, slots, workshop));
+    }
+    case "columnKernel": {
+      const found = columnKernelDispatches(step, slots, workshop) ?? [];
+      const isOne = found.every((own) => countBuffers(inParts(own, slots, limits)) <= limits.maxStorageBuffers);
+      return isOne && found.length > 0 ? found : step.steps.flatMap((own) => launchesOf(own, slots, workshop));
     }
     case "strips":
       throw new BackendError(step.label, "a strip loop is for the CPU: this is a defect of athanor; please report it");

@@ -31,7 +31,8 @@ const enoughResults = 1024;
 /** The most parts of a column that one invocation folds. */
 const mostParts = 128;
 
-interface Pass {
+/** A launch of a fold. */
+export interface Pass {
   readonly length: number;
   readonly chunk: number;
   readonly chunks: number;
@@ -132,12 +133,21 @@ function loadPlainly(from: DType | undefined, to: DType): Pasted {
 }
 
 /** A prologue as `load`; its result is converted where the fold has another type. */
-function loaded(prologue: Attachment, slots: readonly Slot[], to: DType, elements: Elements): Pasted {
-  const pasted = paste(prologue, slots, "load", undefined, 3, 1, elements);
+export function loaded(
+  prologue: Attachment,
+  slots: readonly Slot[],
+  to: DType,
+  elements: Elements,
+  name = "load",
+  first = 3,
+  blockIndex = 1,
+): Pasted {
+  const pasted = paste(prologue, slots, name, undefined, first, blockIndex, elements);
   const from = wgslStorageType(prologue.expression.dtype);
   if (from === wgslStorageType(to)) return pasted;
-  const text = pasted.text.replace(`fn load(index: u32) -> ${from} {`, `fn computed(index: u32) -> ${from} {`);
-  return { ...pasted, text: `${text}\nfn load(index: u32) -> Scalar { return Scalar(computed(index)); }` };
+  const computed = `${name}Computed`;
+  const text = pasted.text.replace(`fn ${name}(index: u32) -> ${from} {`, `fn ${computed}(index: u32) -> ${from} {`);
+  return { ...pasted, text: `${text}\nfn ${name}(index: u32) -> Scalar { return Scalar(${computed}(index)); }` };
 }
 
 /** The operation and its neutral value, as `combine` and `identity`. */

@@ -1,8 +1,9 @@
 // Which launches a fold or a row kernel becomes: a row shader where rows of neighbours are folded whole, in the variant chosen for
 // their shape; shaders/reduce.wgsl for columns, for rows that several workgroups share, and where it was measured to be better.
 // Knows no text. Read next: row-shader.ts, reduce-shader.ts, fold-variants.ts.
-import type { ReduceStep, RowKernelStep, Slot } from "../../graph/step.ts";
+import type { ColumnKernelStep, ReduceStep, RowKernelStep, Slot } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
+import { columnDispatches } from "./column-shader.ts";
 import { columnFolds } from "./column-variants.ts";
 import { folds, isOneKernel } from "./fold-variants.ts";
 import type { Dispatch } from "./operands.ts";
@@ -19,6 +20,18 @@ export function rowKernelDispatch(
   const { rows, length } = step;
   const variant = choose(folds, "rows", { rows, length }, () => softmaxSegment(rows, length));
   return isOneKernel(variant) ? rowDispatch(step, slots, library, variant) : undefined;
+}
+
+/** The launches of folds of the same columns; undefined where they are rather done one by one. */
+export function columnKernelDispatches(
+  step: ColumnKernelStep,
+  slots: readonly Slot[],
+  workshop: Workshop,
+): Dispatch[] | undefined {
+  const { outer, length, inner } = step;
+  const columns = { outer, length, inner };
+  const { slices } = workshop.choose(columnFolds, "columns", columns, () => columnSegment(columns));
+  return slices === "together" ? undefined : columnDispatches(step, slots, workshop, slices);
 }
 
 /** The launches of a fold with at least one result. */
