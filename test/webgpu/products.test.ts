@@ -118,7 +118,8 @@ describe("variants", () => {
 });
 
 describe("the choice", () => {
-  const limits = { maxWorkgroupStorage: 16384, minSubgroupSize: 0 } as WebGPUBackend["limits"];
+  const subgroups = { minSubgroupSize: 0, maxSubgroupSize: 0, matrices: [] };
+  const limits = { maxWorkgroupStorage: 16384, ...subgroups } as unknown as WebGPUBackend["limits"];
   test("follows the shape where nothing was measured", () => {
     const rule = (m: number, n: number, k: number): string => {
       const { tile, slices } = byRule({ batches: 1, m, n, k }, limits);
@@ -132,7 +133,7 @@ describe("the choice", () => {
 
   test("adds up by subgroups where steps of k are neighbours and the device has them", () => {
     const shape = { batches: 1, m: 1, n: 4096, k: 4096 };
-    const able = { ...limits, minSubgroupSize: 4 };
+    const able = { ...limits, minSubgroupSize: 4, maxSubgroupSize: 4 };
     const names = (of: typeof shape & { readonly isAlong?: boolean }, on: typeof limits): readonly string[] =>
       candidates(of, on).map(nameOf);
     expect(nameOf(byRule({ ...shape, isAlong: true }, able))).toBe("rows with subgroups");

@@ -16,6 +16,7 @@ import { openDevice } from "./device.ts";
 import { refusal } from "./dispatches.ts";
 import { folds } from "./fold-variants.ts";
 import { shaders } from "./generated/shaders.ts";
+import type { MatrixFunctions, MatrixReport } from "./matrix-units.ts";
 import { refusesSizes, wordBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
@@ -50,6 +51,8 @@ export interface WebGPUBackend extends Backend {
   readonly limits: GPULimits;
   /** The most buffers an elementwise step may read beside the one it writes. At least 7. */
   readonly maxInputs: number;
+  /** What became of the wish for subgroup matrices. */
+  readonly subgroupMatrices: MatrixReport;
   /** What was made of the device so far. */
   readonly counts: GPUCounts;
   compile(segment: Segment): WebGPUProgram;
@@ -82,6 +85,10 @@ export interface WebGPUOptions {
   readonly features?: readonly string[];
   /** Open a device with WebGPU's default limits and no optional feature, whatever the adapter has. */
   readonly base?: boolean;
+  /** Multiply by the device's units for small matrices, where it has them. They are an experiment of Chromium: off by default. */
+  readonly subgroupMatrices?: boolean;
+  /** WGSL in place of the language's own for these. */
+  readonly matrixFunctions?: MatrixFunctions;
 }
 
 /**
@@ -93,7 +100,7 @@ export async function createWebGPU(
   options: WebGPUOptions = {},
 ): Promise<WebGPUBackend | { readonly unavailable: string }> {
   const device = await openDevice(options as DeviceOptions);
-  return "unavailable" in device ? device : new GPUBackend(device);
+  return "unavailable" in device ? device : new GPUBackend(device, options.matrixFunctions);
 }
 
 class GPUBackend implements WebGPUBackend {
@@ -111,14 +118,14 @@ class GPUBackend implements WebGPUBackend {
   readonly #tuner: Tuner;
   #bindGroups = 0;
 
-  constructor(device: Device) {
+  constructor(device: Device, functions: MatrixFunctions | undefined) {
     this.#device = device;
     this.#ring = new UniformRing(device);
     this.#batches = new Batches(device, this.#ring);
     this.#pool = new BufferPool(device, () => this.#batches.current);
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
-    this.#library = new ShaderLibrary(shaders, device.adapter.features);
+    this.#library = new ShaderLibrary(shaders, device.adapter.features, functions);
     this.#tuner = new Tuner(device.limits, isVariant);
     if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }
@@ -129,6 +136,10 @@ class GPUBackend implements WebGPUBackend {
 
   get limits(): GPULimits {
     return this.#device.limits;
+  }
+
+  get subgroupMatrices(): MatrixReport {
+    return this.#device.matrices;
   }
 
   get maxInputs(): number {

@@ -4,7 +4,9 @@
 import { BackendError } from "../../core/errors.ts";
 import type { AdapterDescription, GPULimits } from "./description.ts";
 import { findGPU, firstLines } from "./find.ts";
-import { featuresOf, languageFeaturesOf, limitsOf, readLimits, subgroupSizeOf } from "./limits.ts";
+import { featuresOf, languageFeaturesOf, limitsOf, readLimits, subgroupSizesOf } from "./limits.ts";
+import type { MatrixReport } from "./matrix-units.ts";
+import { matrixFlags, matrixReport } from "./matrix-units.ts";
 import { Submission } from "./submission.ts";
 
 const mapRead = 0x1; // GPUMapMode.READ
@@ -13,6 +15,8 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly limits: GPULimits;
   readonly adapter: AdapterDescription;
+  /** What became of the wish for subgroup matrices. */
+  readonly matrices: MatrixReport;
   /** Rejects when the device is lost or disposed; never resolves. */
   readonly lost: Promise<never>;
   /** What the device came from. Held here because in Node a device whose instance was collected ends the process. */
@@ -29,8 +33,15 @@ export class Device {
   #tail: Promise<void> = Promise.resolve();
   #reject: (error: BackendError) => void = () => undefined;
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[], limits: GPULimits) {
+  constructor(
+    gpu: GPUDevice,
+    adapter: AdapterDescription,
+    origin: readonly object[],
+    limits: GPULimits,
+    matrices: MatrixReport,
+  ) {
     this.gpu = gpu;
+    this.matrices = matrices;
     this.origin = origin;
     this.adapter = adapter;
     this.limits = limits;
@@ -171,28 +182,34 @@ export interface DeviceOptions {
   readonly limits?: Partial<GPULimits>;
   readonly features?: readonly string[];
   readonly base?: boolean;
+  readonly subgroupMatrices?: boolean;
 }
 
 /** A device with all the adapter offers unless less was asked for, or one sentence on why there is none. */
 export async function openDevice(options: DeviceOptions): Promise<Device | { readonly unavailable: string }> {
   try {
-    const gpu = options.gpu ?? (await findGPU());
+    const { subgroupMatrices = false } = options;
+    const gpu = options.gpu ?? (await findGPU(subgroupMatrices ? matrixFlags : []));
     if (typeof gpu === "string") return { unavailable: gpu };
     const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
     if (adapter === null)
       return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
     const among = options.base === true ? [] : options.features;
-    const features = featuresOf(adapter, among);
+    const features = featuresOf(adapter, among, subgroupMatrices);
     const device = await adapter.requestDevice({
       label: options.label ?? "athanor",
       requiredFeatures: features,
       requiredLimits: options.base === true ? {} : limitsOf(adapter),
     });
+    const inUse = [...features, ...languageFeaturesOf(gpu, among)];
+    const matrices = matrixReport(subgroupMatrices, adapter.info, inUse);
+    const subgroups = { ...subgroupSizesOf(adapter, features), matrices: matrices.configurations };
     return new Device(
       device,
-      describe(adapter, [...features, ...languageFeaturesOf(gpu, among)]),
+      describe(adapter, inUse),
       [gpu, adapter],
-      readLimits(device.limits, subgroupSizeOf(adapter, features), options.limits),
+      readLimits(device.limits, subgroups, options.limits),
+      matrices,
     );
   } catch (error) {
     return {

@@ -3,6 +3,8 @@
 // Knows WGSL only as far as braces and names. Read next: shaders/README.md, and pipelines.ts, which compiles the result.
 import type { DType } from "../../core/dtype.ts";
 import { wgslStorageType } from "../../expr/to-wgsl.ts";
+import type { MatrixFunctions } from "./matrix-units.ts";
+import { matrixFunctions } from "./matrix-units.ts";
 
 interface Declaration {
   readonly name: string;
@@ -29,7 +31,7 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
 };
 
 /** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
-const parts: readonly string[] = ["prelude", "matmulRows", "winograd", "sortMerge"];
+const parts: readonly string[] = ["prelude", "matmulRows", "matmulMatrices", "winograd", "sortMerge"];
 
 /** Kernels that are made from the file of another name. */
 const fileOf: Readonly<Record<string, string>> = {
@@ -60,8 +62,16 @@ export class ShaderLibrary {
   /** Whether the shading language has the numbers of subgroups. */
   readonly hasSubgroupId: boolean;
 
+  /** What multiplies small matrices. */
+  readonly matrixFunctions: MatrixFunctions;
+
   /** `features`: optional features of the device and of its shading language. */
-  constructor(shaders: Readonly<Record<string, string>>, features: readonly string[]) {
+  constructor(
+    shaders: Readonly<Record<string, string>>,
+    features: readonly string[],
+    functions: MatrixFunctions = matrixFunctions,
+  ) {
+    this.matrixFunctions = functions;
     this.dotText = features.includes("packed_4x8_integer_dot_product") ? packedDot : plainDot;
     this.hasSubgroupId = features.includes("subgroup_id");
     this.#shaders = shaders;
