@@ -24,7 +24,7 @@ import {
   variantOf,
 } from "../../bindings/backends/webgpu/variants.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
-import { init, matmul, shutdown, tensor, withDevice } from "../../bindings/index.ts";
+import { explain, init, matmul, shutdown, tensor, withDevice } from "../../bindings/index.ts";
 import { open } from "./segments.ts";
 
 beforeAll(() => init({ webgpu: "require", tune: "off", threads: 1 }));
@@ -320,6 +320,33 @@ describe("the choice", () => {
     const withoutSubgroups = { ...limitsWith(), minSubgroupSize: 0, maxSubgroupSize: 0 };
     expect(suits({ tile: "64x64/8x8", slices: 1, usesSubgroups: true }, large, withoutSubgroups)).toBe(false);
   });
+});
+
+test("init and explain say whether matrices that were asked for are there", async () => {
+  expect((await init()).subgroupMatrices).toMatchObject({
+    used: false,
+    detail: expect.stringMatching(/not asked/) as string,
+  });
+  await shutdown();
+  try {
+    const wrong = { subgroupMatrices: true } as unknown as Parameters<typeof init>[0];
+    await expect(init(wrong)).rejects.toThrow(/subgroupMatrices must be "off" or "on", got true/);
+    const { subgroupMatrices: found } = await init({
+      subgroupMatrices: "on",
+      webgpu: "require",
+      tune: "off",
+      threads: 1,
+    });
+    const told = await explain(() => withDevice("webgpu", () => matmul(tensor([[1, 2]]), tensor([[3], [4]]))));
+    expect(told.kernels).toHaveLength(1);
+    // Most GPUs have none; one that does is told by its configurations.
+    expect(found.detail).toMatch(found.used ? /^f\d\d \d+x\d+x\d+/ : /\S/);
+    expect(told.missing).toEqual(found.used ? [] : [`subgroup matrices are not used: ${found.detail}`]);
+    for (const line of told.missing) expect(String(told)).toContain(line);
+  } finally {
+    await shutdown();
+    await init({ webgpu: "require", tune: "off", threads: 1 });
+  }
 });
 
 describe("what an adapter says", () => {
