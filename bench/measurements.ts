@@ -2,6 +2,7 @@
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
+import { gpuProductMeasurements } from "./gpu-products.ts";
 import { gpuRowMeasurements } from "./gpu-rows.ts";
 import { linalgMeasurements } from "./linalg.ts";
 import { longRuns } from "./long-run.ts";
@@ -28,6 +29,7 @@ export const measurements: readonly Measurement[] = [
   ...sortingMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
+  ...gpuProductMeasurements,
   ...gpuRowMeasurements,
   ...(steps === undefined ? memoryMeasurements : longRuns(steps)),
   startMeasurement,
