@@ -4,6 +4,7 @@ import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuHalfMeasurements } from "./gpu-halves.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
 import { gpuPreparedMeasurements } from "./gpu-prepared.ts";
+import { gpuProductMeasurements } from "./gpu-products.ts";
 import { gpuRowMeasurements } from "./gpu-rows.ts";
 import { gpuWindowMeasurements } from "./gpu-windows.ts";
 import { linalgMeasurements } from "./linalg.ts";
@@ -31,6 +32,7 @@ export const measurements: readonly Measurement[] = [
   ...sortingMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
+  ...gpuProductMeasurements,
   ...gpuRowMeasurements,
   ...gpuHalfMeasurements,
   ...gpuWindowMeasurements,

@@ -209,9 +209,11 @@ fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) invocation: u32,
+// @insert builtins
 ) {
+// @insert thread
   let p = &parameters;
-  let lane = i32(invocation);
+  let lane = i32(thread);
   let id = i32(linear_workgroup(group, groups));
   let sizes = sizes_of();
   let tilesM = (sizes.rows + TILE_M - 1) / TILE_M;

@@ -218,9 +218,11 @@ fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) invocation: u32,
+// @insert builtins
 ) {
+// @insert thread
   let p = &parameters;
-  let lane = i32(invocation);
+  let lane = i32(thread);
   let id = i32(linear_workgroup(group, groups));
   let tilesM = ((*p).batch * (*p).height * (*p).width + TILE_M - 1) / TILE_M;
   let tilesN = ((*p).channels / (*p).groups + TILE_N - 1) / TILE_N;

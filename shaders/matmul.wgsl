@@ -90,39 +90,70 @@ fn store_quad(first: i32, row: i32, column: i32, quad: vec4<Scalar>) {
   }
 }
 
+// What a workgroup computes: where its matrices begin, and which rows, columns and steps of them it multiplies.
+struct Place {
+  // Counts the matrices of all slices.
+  matrix: i32,
+  row: i32,
+  column: i32,
+  baseA: i32,
+  baseB: i32,
+  begin: i32,
+  end: i32,
+}
+
+fn slices_of() -> i32 {
+  return max(1, (parameters.k + parameters.slice - 1) / parameters.slice);
+}
+
+fn tiles_of() -> i32 {
+  let p = &parameters;
+  let tiles = (((*p).m + TILE_M - 1) / TILE_M) * (((*p).n + TILE_N - 1) / TILE_N);
+  return slices_of() * (*p).batch0 * (*p).batch1 * tiles;
+}
+
+fn place_of(tile: i32) -> Place {
+  let p = &parameters;
+  let tilesN = ((*p).n + TILE_N - 1) / TILE_N;
+  let tilesM = ((*p).m + TILE_M - 1) / TILE_M;
+  let batches = (*p).batch0 * (*p).batch1;
+  let matrix = tile / (tilesM * tilesN);
+  let batch = matrix % batches;
+  let batch0 = batch / (*p).batch1;
+  let batch1 = batch % (*p).batch1;
+  let begin = matrix / batches * (*p).slice;
+  return Place(
+    matrix,
+    tile / tilesN % tilesM * TILE_M,
+    tile % tilesN * TILE_N,
+    i32((*p).offset0) + batch0 * (*p).aBatch0 + batch1 * (*p).aBatch1,
+    i32((*p).offset1) + batch0 * (*p).bBatch0 + batch1 * (*p).bBatch1,
+    begin,
+    min(begin + (*p).slice, (*p).k),
+  );
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) invocation: u32,
+// @insert builtins
 ) {
-  let p = &parameters;
-  let lane = i32(invocation);
-  let tilesN = ((*p).n + TILE_N - 1) / TILE_N;
-  let tilesM = ((*p).m + TILE_M - 1) / TILE_M;
-  let batches = (*p).batch0 * (*p).batch1;
-  let slices = max(1, ((*p).k + (*p).slice - 1) / (*p).slice);
+// @insert thread
+  let lane = i32(thread);
   let tile = i32(linear_workgroup(group, groups));
-  if (tile >= slices * batches * tilesM * tilesN) {
+  if (tile >= tiles_of()) {
     return;
   }
-  let matrix = tile / (tilesM * tilesN);
-  let batch = matrix % batches;
-  let batch0 = batch / (*p).batch1;
-  let batch1 = batch % (*p).batch1;
-  let row = tile / tilesN % tilesM * TILE_M;
-  let column = tile % tilesN * TILE_N;
-  let baseA = i32((*p).offset0) + batch0 * (*p).aBatch0 + batch1 * (*p).aBatch1;
-  let baseB = i32((*p).offset1) + batch0 * (*p).bBatch0 + batch1 * (*p).bBatch1;
-  let begin = matrix / batches * (*p).slice;
-  let end = min(begin + (*p).slice, (*p).k);
+  let place = place_of(tile);
   var sums: Sums;
-  for (var k = begin; k < end; k += DEPTH) {
-    stage_left(lane, baseA, row, k);
-    stage_right(lane, baseB, k, column);
+  for (var k = place.begin; k < place.end; k += DEPTH) {
+    stage_left(lane, place.baseA, place.row, k);
+    stage_right(lane, place.baseB, k, place.column);
     workgroupBarrier();
     multiply(lane, &sums);
     workgroupBarrier();
   }
-  store_tile(lane, matrix * (*p).m * (*p).n, row, column, &sums);
+  store_tile(lane, place.matrix * parameters.m * parameters.n, place.row, place.column, &sums);
 }

@@ -6,7 +6,7 @@ export type DeviceChoice = "auto" | "wasm" | "webgpu";
 
 export type Command =
   | { readonly name: "help" }
-  | { readonly name: "doctor"; readonly json: boolean }
+  | { readonly name: "doctor"; readonly json: boolean; readonly matrices: boolean }
   | { readonly name: "demo"; readonly json: boolean; readonly quick: boolean; readonly device: DeviceChoice };
 
 /** A command line that makes no sense; the message says why. */
@@ -18,7 +18,7 @@ export interface Mistake {
 export const help = `athanor: a machine-learning compute engine
 
 usage: athanor demo [--quick] [--device auto|wasm|webgpu] [--json]
-       athanor doctor [--json]
+       athanor doctor [--json] [--subgroup-matrices]
 
 demo     trains LeNet-5 on the MNIST digits, shows what it misreads, and measures the main kernels on each device
            --quick    fewer digits and shorter measurements
@@ -26,6 +26,8 @@ demo     trains LeNet-5 on the MNIST digits, shows what it misreads, and measure
            --json     one JSON object a line on standard output; progress goes to standard error
 doctor   says what this machine offers, what is used, and what would make it faster
            --json     the same as one JSON object
+           --subgroup-matrices
+                      ask the GPU for them, and say what is missing
 
 --help    this text
 `;
@@ -41,9 +43,9 @@ export function parse(words: readonly string[]): Command | Mistake {
 }
 
 function parseDoctor(words: readonly string[]): Command | Mistake {
-  const unknown = words.find((word) => word !== "--json");
+  const unknown = words.find((word) => word !== "--json" && word !== "--subgroup-matrices");
   return unknown === undefined
-    ? { name: "doctor", json: words.includes("--json") }
+    ? { name: "doctor", json: words.includes("--json"), matrices: words.includes("--subgroup-matrices") }
     : mistake(`doctor takes no argument "${unknown}"`);
 }
 

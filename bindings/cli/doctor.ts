@@ -13,9 +13,9 @@ interface Missing {
   readonly how: string;
 }
 
-/** Writes the report to standard output. */
-export async function doctor(json: boolean): Promise<void> {
-  await init();
+/** Writes the report to standard output; with `matrices` the GPU is asked for subgroup matrices. */
+export async function doctor(json: boolean, matrices: boolean): Promise<void> {
+  await init(matrices ? { subgroupMatrices: "on" } : undefined);
   const engine = defaultEngine();
   // What is measured is kept, so that the first program finds it.
   await engine.tuning?.settled();
@@ -57,6 +57,7 @@ function inWords(report: InitReport, gpu: WebGPUBackend | undefined, missing: re
     lines.push(
       `adapter ${names.join(", ")}`,
       `        features ${gpu.adapter.features.join(", ") || "none of the optional ones"}`,
+      `        matrices ${report.subgroupMatrices.used ? report.subgroupMatrices.detail : "not used"}`,
       `        limits   buffers ${showBytes(maxBufferSize)}, bindings ${showBytes(maxStorageBufferBindingSize)}, ` +
         `${String(maxStorageBuffers)} buffers a shader, ${showBytes(maxWorkgroupStorage)} a workgroup`,
     );
@@ -122,18 +123,20 @@ function missingOf(report: InitReport, gpu: WebGPUBackend | undefined): Missing[
         how: "this adapter or runtime does not offer it; a newer driver may",
       });
   }
+  const { used, detail } = report.subgroupMatrices;
+  if (gpu !== undefined && !used) missing.push({ what: "subgroup matrices (faster products)", how: detail });
   if (profile.place === null)
     missing.push({ what: "keeping the profile", how: `${profile.detail}. ATHANOR_CACHE names another folder` });
   return missing;
 }
 
 function asData(report: InitReport, gpu: WebGPUBackend | undefined, missing: readonly Missing[]): unknown {
-  const { devices, threads, simd, profile } = report;
+  const { devices, threads, simd, subgroupMatrices, profile } = report;
   const { machine, devices: speeds } = JSON.parse(exportProfile()) as { machine: string; devices: unknown };
   return {
     version,
     runtime: { node: process.versions.node, platform: process.platform, architecture: process.arch },
-    ...{ devices, threads, simd },
+    ...{ devices, threads, simd, subgroupMatrices },
     adapter: gpu === undefined ? null : { ...gpu.adapter, limits: gpu.limits },
     profile: { ...profile, machine },
     profiles: speeds,

@@ -19,7 +19,7 @@ async function main(words: readonly string[]): Promise<number> {
       process.stdout.write(help);
       return 0;
     case "doctor":
-      await doctor(command.json);
+      await doctor(command.json, command.matrices);
       return 0;
     case "demo":
       await demo(command);

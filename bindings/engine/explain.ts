@@ -1,6 +1,7 @@
 // explain: runs the pending work below tensors under the clock and tells, kernel by kernel, where it ran, why, and what it took.
 // Read next: explanation.ts for what is told; graph/place.ts for the reasons; run.ts for the traces.
 import type { Storage } from "../backends/backend.ts";
+import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
 import { ParameterError } from "../core/errors.ts";
 import type { Capture } from "../graph/capture.ts";
 import { capture } from "../graph/capture.ts";
@@ -101,6 +102,7 @@ function tell(
     transfers: transfers.map(({ begin: _, ...transfer }) => transfer),
     predicted: { plan: plan.predicted, wasm: plan.alone.wasm ?? null, webgpu: plan.alone.webgpu ?? null },
     profile: engine.tuning?.report().detail ?? "",
+    missing: missingOf(engine),
     memory: footprintOf(captured, plan),
     timeline: {
       segments: plan.segments.map(({ device, steps }, index) => ({
@@ -117,6 +119,13 @@ function tell(
       transfers: transfers.map(({ begin, ...transfer }) => ({ ...transfer, begin: 1000 * begin })),
     },
   });
+}
+
+/** What was asked of the GPU that it does not have. */
+function missingOf({ backends }: Engine): string[] {
+  const gpu = backends.get("webgpu") as WebGPUBackend | undefined;
+  const { isWanted = false, missing = "" } = gpu?.subgroupMatrices ?? {};
+  return isWanted && missing !== "" ? [`subgroup matrices are not used: ${missing}`] : [];
 }
 
 /** A group with its share of the steps that compute it. */

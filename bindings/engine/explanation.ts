@@ -52,6 +52,8 @@ export interface ExplanationData {
   readonly predicted: { readonly plan: number; readonly wasm: number | null; readonly webgpu: number | null };
   /** Where the speeds behind the predictions come from. */
   readonly profile: string;
+  /** What `init` was asked for and this machine does not have, with what would change that. */
+  readonly missing: readonly string[];
   /** Bytes the run held at once, at most, against those of all its tensors together. */
   readonly memory: Footprint;
 }
@@ -100,6 +102,7 @@ function table(data: ExplanationData): string {
   lines.push(`predicted ${showMicroseconds(predicted.plan)} in all${aloneInWords(predicted)}`);
   lines.push(`held ${showBytes(memory.peak)} at most; all its tensors together are ${showBytes(memory.sum)}`);
   if (data.profile !== "") lines.push(data.profile);
+  lines.push(...data.missing);
   return lines.join("\n");
 }
 

@@ -6,6 +6,7 @@ import { wasmFeatures } from "../backends/wasm/module.ts";
 import { hardwareThreads, maxThreads, whyNoThreads } from "../backends/wasm/threads.ts";
 import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
 import { findGPU } from "../backends/webgpu/find.ts";
+import { matrixFlags } from "../backends/webgpu/matrix-units.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
 import type { Engine } from "./engine.ts";
 import type { ProfileReport, TuneMode } from "./tuning.ts";
@@ -16,6 +17,11 @@ export interface InitOptions {
   readonly threads?: "auto" | number;
   /** "auto" uses a GPU if one is found, "off" leaves it alone, "require" throws without one. */
   readonly webgpu?: "auto" | "off" | "require";
+  /**
+   * "on" multiplies matrices by a GPU's units for subgroup matrices where it has them; f32 only by units that take f32. They are
+   * an experiment of Chromium and Dawn, hence "off" by default; the report says what is missing.
+   */
+  readonly subgroupMatrices?: "off" | "on";
   /** Which build of the kernels: "relaxed" fuses multiply and add where the CPU does; "strict" gives the same bits on every CPU. */
   readonly simd?: "auto" | "relaxed" | "strict";
   /**
@@ -41,6 +47,8 @@ export interface InitReport {
   readonly devices: readonly DeviceReport[];
   readonly threads: { readonly used: number; readonly available: number; readonly detail: string };
   readonly simd: { readonly relaxed: boolean; readonly detail: string };
+  /** Whether a GPU's subgroup matrices are used; which, or why not and what would change it. */
+  readonly subgroupMatrices: { readonly used: boolean; readonly detail: string };
   /** Where the speeds that placement goes by come from, and where they are kept. */
   readonly profile: ProfileReport;
   /** The report in sentences. */
@@ -61,12 +69,15 @@ export function reportOf(engine: Engine): InitReport | undefined {
 /** Fills `engine.backends`. */
 export async function startDevices(engine: Engine, options: InitOptions): Promise<void> {
   checkOptions(options);
-  const { webgpu = "auto", simd = "auto", tune = "on" } = options;
+  const { webgpu = "auto", simd = "auto", tune = "on", subgroupMatrices = "off" } = options;
   const features = wasmFeatures();
   const threads = chooseThreads(options.threads ?? "auto");
   const wasm = await createWasm({ artefact: simd === "strict" ? "base" : simd, threads: threads.used });
   engine.backends.set("wasm", wasm);
-  const gpu = webgpu === "off" ? { unavailable: 'switched off by init({ webgpu: "off" })' } : await openGPU();
+  const gpu =
+    webgpu === "off"
+      ? { unavailable: 'switched off by init({ webgpu: "off" })' }
+      : await openGPU(subgroupMatrices === "on");
   if ("unavailable" in gpu) {
     if (webgpu === "require")
       throw new BackendError(
@@ -120,17 +131,26 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
     devices,
     threads,
     simd: { relaxed: wasm.artefact === "relaxed", detail: relaxedDetail },
+    subgroupMatrices: "unavailable" in gpu ? { used: false, detail: "no GPU is in use" } : matricesOf(gpu),
     toString: () => inWords(devices),
   };
   reports.set(engine, report);
 }
 
+function matricesOf({ subgroupMatrices }: WebGPUBackend): InitReport["subgroupMatrices"] {
+  const { configurations, missing } = subgroupMatrices;
+  const names = configurations.map(
+    ({ component, rows, columns, depth }) => `${component} ${[rows, columns, depth].join("x")}`,
+  );
+  return { used: missing === "", detail: missing === "" ? names.join(", ") : missing };
+}
+
 /** The GPU's backend. Its code and shaders are loaded only where there may be one to use. */
-async function openGPU(): Promise<WebGPUBackend | { readonly unavailable: string }> {
-  const gpu = await findGPU();
+async function openGPU(subgroupMatrices: boolean): Promise<WebGPUBackend | { readonly unavailable: string }> {
+  const gpu = await findGPU(subgroupMatrices ? matrixFlags : []);
   if (typeof gpu === "string") return { unavailable: gpu };
   const { createWebGPU } = await import("../backends/webgpu/backend.ts");
-  return await createWebGPU({ gpu });
+  return await createWebGPU({ gpu, subgroupMatrices });
 }
 
 /** Waits for the worker threads; the report then says how many there are. */
@@ -176,7 +196,8 @@ function withoutGpu(report: StartReport): StartReport {
         }
       : device,
   );
-  return { ...report, devices, toString: () => inWords(devices) };
+  const subgroupMatrices = { used: false, detail: "the GPU was lost" };
+  return { ...report, devices, subgroupMatrices, toString: () => inWords(devices) };
 }
 
 function sentence(device: DeviceReport): string {
@@ -212,6 +233,7 @@ function checkOptions(options: InitOptions): void {
     );
   };
   oneOf("webgpu", ["auto", "off", "require"]);
+  oneOf("subgroupMatrices", ["off", "on"]);
   oneOf("simd", ["auto", "relaxed", "strict"]);
   oneOf("tune", ["on", "off", "force"]);
   const { threads } = options;

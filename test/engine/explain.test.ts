@@ -73,7 +73,7 @@ describe("on two devices", () => {
     const told = await explain(() => sum(square(32)));
     const data = JSON.parse(JSON.stringify(told)) as Record<string, unknown>;
     expect(Object.keys(data).sort()).toEqual([
-      ...["kernels", "memory", "predicted", "profile", "segments", "transfers"],
+      ...["kernels", "memory", "missing", "predicted", "profile", "segments", "transfers"],
     ]);
     expect(data).toEqual(JSON.parse(JSON.stringify(told.toJSON())));
     expect(told.predicted.plan).toBeGreaterThan(0);

@@ -4,6 +4,7 @@
 import type { DType } from "../../core/dtype.ts";
 import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { ReduceStep } from "../../graph/step.ts";
+import { insert } from "./attachment.ts";
 
 /** A fold whose parts are put together. Its functions `identity` and `combine` and its memory have the same suffix. */
 export interface Parts {
@@ -27,6 +28,12 @@ export function subgroupParameters(hasId: boolean): string {
 
 /** The number of an invocation in its workgroup such that those of a subgroup follow each other. */
 export const threadOf = (hasId: boolean): string => (hasId ? "subgroup * members + member" : "invocation");
+
+/** A text whose entry point has the lines "// @insert builtins" and "// @insert thread", with what subgroups need there. */
+export function numbered(text: string, usesSubgroups: boolean, hasId: boolean): string {
+  const thread = `let thread = ${usesSubgroups ? threadOf(hasId) : "invocation"};`;
+  return insert(insert(text, "builtins", usesSubgroups ? subgroupParameters(hasId) : ""), "thread", thread);
+}
 
 /** The function `across` that folds over a subgroup. */
 export function acrossText({ suffix, combiner, dtype }: Parts): string {

@@ -18,6 +18,7 @@ import { refusal } from "./dispatches.ts";
 import { folds } from "./fold-variants.ts";
 import { shaders } from "./generated/shaders.ts";
 import { methodOf } from "./method.ts";
+import type { MatrixFunctions, MatrixReport } from "./matrix-units.ts";
 import { refusesSizes, wordBytes } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GPUProgram } from "./program.ts";
@@ -58,6 +59,8 @@ export interface WebGPUBackend extends Backend {
   /** The most buffers an elementwise step may read beside the one it writes. At least 7. */
   readonly maxInputs: number;
   readonly hasHalves: boolean;
+  /** What became of the wish for subgroup matrices. */
+  readonly subgroupMatrices: MatrixReport;
   /** What was made of the device so far. */
   readonly counts: GPUCounts;
   compile(segment: Segment): WebGPUProgram;
@@ -95,6 +98,10 @@ export interface WebGPUOptions {
    * and used only if they are exact.
    */
   readonly trustHalves?: boolean;
+  /** Multiply by the device's units for small matrices, where it has them. They are an experiment of Chromium: off by default. */
+  readonly subgroupMatrices?: boolean;
+  /** WGSL in place of the language's own for these. */
+  readonly matrixFunctions?: MatrixFunctions;
 }
 
 /**
@@ -106,7 +113,7 @@ export async function createWebGPU(
   options: WebGPUOptions = {},
 ): Promise<WebGPUBackend | { readonly unavailable: string }> {
   const device = await openDevice(options as DeviceOptions);
-  return "unavailable" in device ? device : new GPUBackend(device);
+  return "unavailable" in device ? device : new GPUBackend(device, options.matrixFunctions);
 }
 
 class GPUBackend implements WebGPUBackend {
@@ -125,7 +132,7 @@ class GPUBackend implements WebGPUBackend {
   readonly #tuner: Tuner;
   #bindGroups = 0;
 
-  constructor(device: Device) {
+  constructor(device: Device, functions: MatrixFunctions | undefined) {
     this.#device = device;
     this.#ring = new UniformRing(device);
     this.#batches = new Batches(device, this.#ring);
@@ -141,7 +148,7 @@ class GPUBackend implements WebGPUBackend {
     );
     this.#pipelines = new Pipelines(device);
     this.#readback = new Readback(device, this.#batches);
-    this.#library = new ShaderLibrary(shaders, device.adapter.features);
+    this.#library = new ShaderLibrary(shaders, device.adapter.features, functions);
     this.#tuner = new Tuner(device.limits, isVariant);
     if (device.adapter.features.includes("timestamp-query")) this.timings = (body) => this.#batches.time(body);
   }
@@ -152,6 +159,10 @@ class GPUBackend implements WebGPUBackend {
 
   get limits(): GPULimits {
     return this.#device.limits;
+  }
+
+  get subgroupMatrices(): MatrixReport {
+    return this.#device.matrices;
   }
 
   get maxInputs(): number {

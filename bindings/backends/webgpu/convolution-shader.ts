@@ -6,6 +6,7 @@ import type { KernelCall } from "../../ops/descriptor.ts";
 import type { KernelStep, Segment, Slot } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
 import { depthwiseDispatches } from "./depthwise-shader.ts";
+import { numbered } from "./across.ts";
 import type { Workshop } from "./dispatches.ts";
 import { finished, isWholeArray, sliceOf, sumOfSlices } from "./matmul-shader.ts";
 import type { GPULimits } from "./description.ts";
@@ -14,7 +15,7 @@ import { sampleSegment } from "./sample.ts";
 import type { Loads } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, TileName, Variant } from "./variants.ts";
-import { productVariants, tiles } from "./variants.ts";
+import { plainTile, productVariants, tileOf, tiles } from "./variants.ts";
 import type { Winograd } from "./winograd-shader.ts";
 import { winogradDispatches, winogradOf } from "./winograd-shader.ts";
 
@@ -154,7 +155,7 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   const variant = fitting(product, workshop.choose(productVariants, step.kernel, shape, sample));
   if (winograd !== undefined && variant.isWinograd === true)
     return winogradDispatches(step, slots, workshop, tiles[variant.tile], winograd);
-  const tile = tiles[variant.tile];
+  const tile = tileOf(variant);
   const slice = sliceOf(variant, shape.k, tile.depth);
   const slices = Math.max(1, Math.ceil(shape.k / slice));
   const loadsOf = (at: 0 | 1, channels: number): Loads => {
@@ -164,10 +165,11 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   const loads = [loadsOf(0, left), loadsOf(1, right)] as const;
   // What reads single elements stays out, where it is not used or an operand is an array of vectors.
   const unused = [...product.other, ...(loads[0] === "loose" ? [] : product.readers)];
-  const text = tiled(unused.reduce(without, template), tile, [
+  const filled = tiled(unused.reduce(without, template), tile, [
     { name: product.names[0], loads: loads[0], isClose: String(product.loads[0] === "along") },
     { name: product.names[1], loads: loads[1], isClose: String(product.loads[1] === "along") },
   ]);
+  const text = numbered(filled, tile.usesQuads ?? false, workshop.library.hasSubgroupId);
   const size = shape.batches * shape.m * shape.n;
   const target = slices === 1 ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * size);
   const first = finished(
@@ -186,8 +188,8 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
 
 /** The variant with a tile that a convolution has. */
 function fitting({ isLong }: Product, variant: Variant): Variant & { readonly tile: TileName } {
-  const { tile } = variant;
-  if (tile === "rows") return { tile: "32x32/4x4", slices: 1 };
+  const tile = plainTile(variant);
+  if (tile !== variant.tile) return { tile, slices: 1 };
   const { rows, columns } = tiles[tile];
   return { ...variant, tile: isLong && rows * columns > 16 ? "64x64/4x4" : tile };
 }

@@ -1,5 +1,6 @@
 // What a GPU says of itself, in plain types: a program that uses athanor need not have WebGPU's own type declarations.
 // Knows how nothing of it is found. Read next: limits.ts and device.ts, which fill these in.
+import type { MatrixConfiguration } from "./matrix-units.ts";
 
 /** How the adapter presents itself, for reports. */
 export interface AdapterDescription {
@@ -27,6 +28,10 @@ export interface GPULimits {
   readonly maxWorkgroupStorage: number;
   /** Invocations of a subgroup at least; 0 where shaders may not use subgroups. */
   readonly minSubgroupSize: number;
+  /** Invocations of a subgroup at most; 0 likewise. */
+  readonly maxSubgroupSize: number;
+  /** What its units multiply that a subgroup shares; none where they are not in use. */
+  readonly matrices: readonly MatrixConfiguration[];
   /** Alignment of an offset into a uniform buffer. */
   readonly uniformAlignment: number;
 }

@@ -5,7 +5,9 @@ import { BackendError } from "../../core/errors.ts";
 import type { AdapterDescription, GPULimits } from "./description.ts";
 import { findGPU, firstLines } from "./find.ts";
 import { hasExactHalves } from "./half-trial.ts";
-import { featuresOf, halfFeature, languageFeaturesOf, limitsOf, readLimits, subgroupSizeOf } from "./limits.ts";
+import { featuresOf, halfFeature, languageFeaturesOf, limitsOf, readLimits, subgroupSizesOf } from "./limits.ts";
+import type { MatrixReport } from "./matrix-units.ts";
+import { matrixFlags, matrixReport } from "./matrix-units.ts";
 import { Submission } from "./submission.ts";
 
 const mapRead = 0x1; // GPUMapMode.READ
@@ -14,6 +16,8 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly limits: GPULimits;
   readonly adapter: AdapterDescription;
+  /** What became of the wish for subgroup matrices. */
+  readonly matrices: MatrixReport;
   /** Rejects when the device is lost or disposed; never resolves. */
   readonly lost: Promise<never>;
   /** What the device came from. Held here because in Node a device whose instance was collected ends the process. */
@@ -30,8 +34,15 @@ export class Device {
   #tail: Promise<void> = Promise.resolve();
   #reject: (error: BackendError) => void = () => undefined;
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription, origin: readonly object[], limits: GPULimits) {
+  constructor(
+    gpu: GPUDevice,
+    adapter: AdapterDescription,
+    origin: readonly object[],
+    limits: GPULimits,
+    matrices: MatrixReport,
+  ) {
     this.gpu = gpu;
+    this.matrices = matrices;
     this.origin = origin;
     this.adapter = adapter;
     this.limits = limits;
@@ -174,18 +185,20 @@ export interface DeviceOptions {
   readonly base?: boolean;
   /** Take conversions of halves as exact, or as not, instead of trying them. */
   readonly trustHalves?: boolean;
+  readonly subgroupMatrices?: boolean;
 }
 
 /** A device with all the adapter offers unless less was asked for, or one sentence on why there is none. */
 export async function openDevice(options: DeviceOptions): Promise<Device | { readonly unavailable: string }> {
   try {
-    const gpu = options.gpu ?? (await findGPU());
+    const { subgroupMatrices = false } = options;
+    const gpu = options.gpu ?? (await findGPU(subgroupMatrices ? matrixFlags : []));
     if (typeof gpu === "string") return { unavailable: gpu };
     const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
     if (adapter === null)
       return { unavailable: "WebGPU is here but offers no adapter: no supported GPU or driver was found" };
     const among = options.base === true ? [] : options.features;
-    const features = featuresOf(adapter, among);
+    const features = featuresOf(adapter, among, subgroupMatrices);
     const device = await adapter.requestDevice({
       label: options.label ?? "athanor",
       requiredFeatures: features,
@@ -193,11 +206,15 @@ export async function openDevice(options: DeviceOptions): Promise<Device | { rea
     });
     const hasHalves = features.includes(halfFeature) && (options.trustHalves ?? (await hasExactHalves(device)));
     const used = hasHalves ? features : features.filter((feature) => feature !== halfFeature);
+    const inUse = [...used, ...languageFeaturesOf(gpu, among)];
+    const matrices = matrixReport(subgroupMatrices, adapter.info, inUse);
+    const subgroups = { ...subgroupSizesOf(adapter, features), matrices: matrices.configurations };
     return new Device(
       device,
-      describe(adapter, [...used, ...languageFeaturesOf(gpu, among)]),
+      describe(adapter, inUse),
       [gpu, adapter],
-      readLimits(device.limits, subgroupSizeOf(adapter, features), options.limits),
+      readLimits(device.limits, subgroups, options.limits),
+      matrices,
     );
   } catch (error) {
     return {

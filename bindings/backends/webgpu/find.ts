@@ -1,8 +1,8 @@
 // Where WebGPU comes from on this host, if it has any. Apart from the backend, which is loaded only where there is one.
 // Read next: device.ts, which opens a device of what is found.
 
-/** `navigator.gpu` where there is one, else the optional package `webgpu` (Dawn for Node), else a sentence. */
-export async function findGPU(): Promise<GPU | string> {
+/** `navigator.gpu` where there is one, else the optional package `webgpu` (Dawn for Node, with these flags), else a sentence. */
+export async function findGPU(flags: readonly string[] = []): Promise<GPU | string> {
   const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
   if (navigator?.gpu !== undefined) return navigator.gpu;
   const { process } = globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } };
@@ -13,7 +13,7 @@ export async function findGPU(): Promise<GPU | string> {
     const dawn = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
       readonly create: (flags: string[]) => GPU;
     };
-    return dawn.create([]);
+    return dawn.create([...flags]);
   } catch (error) {
     const { code } = error as { readonly code?: string };
     if (code === "ERR_MODULE_NOT_FOUND")

@@ -2,6 +2,7 @@
 // Everything else of this backend reads them from here. Knows no device object beyond what an adapter offers.
 // Read next: device.ts, which requests a device with them.
 import type { GPULimits } from "./description.ts";
+import { matrixFeature } from "./matrix-units.ts";
 
 const wantedLimits = [
   "maxBufferSize",
@@ -18,9 +19,14 @@ const wantedFeatures = [halfFeature, "subgroups", "timestamp-query"] as const;
 /** Extensions of the shading language this backend can make use of. */
 const wantedLanguageFeatures = ["packed_4x8_integer_dot_product", "subgroup_id"] as const;
 
-/** Every optional feature this backend can make use of, as far as the adapter has it and `among` names it. */
-export function featuresOf(adapter: GPUAdapter, among: readonly string[] = wantedFeatures): GPUFeatureName[] {
-  return wantedFeatures.filter((feature) => adapter.features.has(feature) && among.includes(feature));
+/**
+ * Every optional feature this backend can make use of, as far as the adapter has it and `among` names it; units for matrices
+ * only where they are asked for.
+ */
+export function featuresOf(adapter: GPUAdapter, among?: readonly string[], usesMatrices = false): GPUFeatureName[] {
+  // The feature is not among those of the standard.
+  const wanted = [...wantedFeatures, ...(usesMatrices ? [matrixFeature as GPUFeatureName] : [])];
+  return wanted.filter((feature) => adapter.features.has(feature) && (among?.includes(feature) ?? true));
 }
 
 /** The same of the shading language. */
@@ -30,10 +36,15 @@ export function languageFeaturesOf(gpu: GPU, among: readonly string[] = wantedLa
   return wantedLanguageFeatures.filter((name) => wgslLanguageFeatures?.has(name) === true && among.includes(name));
 }
 
-/** Invocations of a subgroup at least, where subgroups are among the features in use; else 0. */
-export function subgroupSizeOf(adapter: GPUAdapter, features: readonly string[]): number {
-  // Where a runtime does not tell, 4 is the least that any has.
-  return features.includes("subgroups") ? (adapter.info.subgroupMinSize ?? 4) : 0;
+/** What a device tells of its subgroups. */
+export type SubgroupLimits = Pick<GPULimits, "minSubgroupSize" | "maxSubgroupSize" | "matrices">;
+
+/** Invocations of a subgroup at least and at most, where subgroups are among the features in use; else 0. */
+export function subgroupSizesOf(adapter: GPUAdapter, features: readonly string[]): Omit<SubgroupLimits, "matrices"> {
+  if (!features.includes("subgroups")) return { minSubgroupSize: 0, maxSubgroupSize: 0 };
+  // Where a runtime does not tell, these are the least and the most that any has.
+  const { subgroupMinSize, subgroupMaxSize } = adapter.info as Partial<GPUAdapterInfo>;
+  return { minSubgroupSize: subgroupMinSize ?? 4, maxSubgroupSize: subgroupMaxSize ?? 128 };
 }
 
 /** The adapter's own limits, to be requested instead of the defaults (128 MiB a binding, 8 buffers). */
@@ -41,26 +52,33 @@ export function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
 }
 
-/** The limits of a device, in this backend's words; `within` narrows them to those of a smaller device. */
+/**
+ * The limits of a device, in this backend's words; `within` narrows them to those of a smaller device. What it says of subgroups
+ * takes the place of the device's own.
+ */
 export function readLimits(
   limits: GPUSupportedLimits,
-  minSubgroupSize: number,
-  within: Partial<GPULimits> = {},
+  own: SubgroupLimits,
+  { minSubgroupSize, maxSubgroupSize, matrices, ...within }: Partial<GPULimits> = {},
 ): GPULimits {
-  const own: GPULimits = {
+  const found: Omit<GPULimits, keyof SubgroupLimits> = {
     maxBufferSize: limits.maxBufferSize,
     maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
-    minSubgroupSize,
     uniformAlignment: Math.max(limits.minUniformBufferOffsetAlignment, 16),
   };
-  const narrowed = Object.entries(own).map(([name, value]: [string, number]) => {
-    const wanted = within[name as keyof GPULimits] ?? value;
+  const narrowed = Object.entries(found).map(([name, value]: [string, number]) => {
+    const wanted = within[name as keyof typeof found] ?? value;
     return [name, name === "uniformAlignment" ? Math.max(value, wanted) : Math.min(value, wanted)] as const;
   });
-  return Object.fromEntries(narrowed) as unknown as GPULimits;
+  return {
+    ...(Object.fromEntries(narrowed) as unknown as typeof found),
+    minSubgroupSize: minSubgroupSize ?? own.minSubgroupSize,
+    maxSubgroupSize: maxSubgroupSize ?? own.maxSubgroupSize,
+    matrices: matrices ?? own.matrices,
+  };
 }
 
 /** The most bytes that one buffer may have and a shader can see. */

@@ -3,12 +3,14 @@
 // Read next: variants.ts for the choice, tile.ts for the text, reduce-shader.ts for the sum.
 import type { KernelStep, Slot } from "../../graph/step.ts";
 import { whole } from "../../graph/step.ts";
-import { subgroupParameters, threadOf } from "./across.ts";
+import { numbered } from "./across.ts";
 import { insert } from "./attachment.ts";
 import type { GPULimits } from "./description.ts";
 import type { Workshop } from "./dispatches.ts";
 import { templateDispatch } from "./kernel-shader.ts";
 import type { Dispatch } from "./operands.ts";
+import type { MatrixPlan } from "./matrix-text.ts";
+import { matrixText } from "./matrix-text.ts";
 import { partCount } from "./parts.ts";
 import { wordsOf } from "./words.ts";
 import { foldDispatches } from "./row-launch.ts";
@@ -16,7 +18,7 @@ import { productSegment } from "./sample.ts";
 import type { Loads, Tile } from "./tile.ts";
 import { tiled, tileM, tileN, without } from "./tile.ts";
 import type { ProductShape, Variant } from "./variants.ts";
-import { productVariants, suits, tiles } from "./variants.ts";
+import { matrixPlanOf, productVariants, suits, tileOf } from "./variants.ts";
 
 /** The sizes behind the words of a product. */
 export function productShape(words: readonly number[]): ProductShape {
@@ -24,22 +26,29 @@ export function productShape(words: readonly number[]): ProductShape {
   return { batches: batch0 * batch1, m, n, k, isAlong: words[9] === 1 && words[10] !== 1 };
 }
 
+/** What both operands are stored in, where that is one type of floats. */
+function componentsOf({ dtype, inputs }: KernelStep): ProductShape["components"] {
+  if (dtype !== "f32") return undefined;
+  return inputs.every((view) => view.dtype === "f16") ? "f16" : "f32";
+}
+
 /** The launches of a matmul step whose result has elements. */
 export function matmulDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const { limits, choose, temporary } = workshop;
-  const shape = productShape(step.words);
+  const shape = { ...productShape(step.words), components: componentsOf(step) };
   const variant = choose(productVariants, "matmul", shape, () => productSegment(shape));
   if (variant.tile === "rows" && suits(variant, shape, limits))
     return [rowsDispatch(step, slots, workshop, variant.usesSubgroups ?? false)];
-  const tile = tiles[variant.tile === "rows" ? "32x32/4x4" : variant.tile];
+  const plan = matrixPlanOf(variant, shape, limits);
+  const tile = tileOf(variant);
   const { batches, m, n, k } = shape;
-  const slice = sliceOf(variant, k, tile.depth);
+  const slice = sliceOf(variant, k, (plan ?? tile).depth);
   const slices = Math.max(1, Math.ceil(k / slice));
-  if (slices === 1) return [tiledDispatch(step, slots, workshop, { tile, slice })];
+  if (slices === 1) return [tiledDispatch(step, slots, workshop, { tile, plan, slice })];
   const target = temporary(step.dtype, slices * batches * m * n);
   const partial = { ...step, outputs: [whole(target, step.dtype)], epilogue: undefined };
   return [
-    tiledDispatch(partial, slots, workshop, { tile, slice }),
+    tiledDispatch(partial, slots, workshop, { tile, plan, slice }),
     ...sumOfSlices(step, slots, workshop, target, slices, batches * m * n),
   ];
 }
@@ -47,6 +56,8 @@ export function matmulDispatches(step: KernelStep, slots: readonly Slot[], works
 /** How a product is cut. */
 export interface Cut {
   readonly tile: Tile;
+  /** A tile by subgroup matrices instead. */
+  readonly plan?: MatrixPlan | undefined;
   /** Steps of k in a slice. */
   readonly slice: number;
   /** Whether sums are made in blocks of a tile's depth. */
@@ -58,7 +69,7 @@ export function tiledDispatch(
   step: KernelStep,
   slots: readonly Slot[],
   workshop: Workshop,
-  { tile, slice, isBlocked = false }: Cut,
+  { tile, plan, slice, isBlocked = false }: Cut,
 ): Dispatch {
   const { batches, m, n, k } = productShape(step.words);
   const lying = loadsOf(step);
@@ -68,9 +79,15 @@ export function tiledDispatch(
     { name: "a", loads: loadsAt(0), isClose: "parameters.aColumn == 1" },
     { name: "b", loads: loadsAt(1), isClose: "parameters.bRow == 1" },
   ] as const;
-  const text = tiled(workshop.library.template("matmul") ?? "", tile, operands, isBlocked);
+  const { library } = workshop;
+  const template = library.template("matmul") ?? "";
+  const text =
+    plan === undefined
+      ? numbered(tiled(template, tile, operands, isBlocked), tile.usesQuads ?? false, library.hasSubgroupId)
+      : matrixText(template, library.template("matmulMatrices") ?? "", plan, operands, library.matrixFunctions);
   const slices = Math.max(1, Math.ceil(k / slice));
-  const groups = slices * batches * Math.ceil(m / tileM(tile)) * Math.ceil(n / tileN(tile));
+  const sizes = plan?.tile ?? tile;
+  const groups = slices * batches * Math.ceil(m / tileM(sizes)) * Math.ceil(n / tileN(sizes));
   return finished(step, slots, workshop, text, { entry: "main", groups, slice });
 }
 
@@ -109,8 +126,7 @@ function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Worksh
   const { batches, n, k, isAlong = false } = productShape(step.words);
   // An entry point that is not run may not ask for what a device lacks, nor be compiled for nothing.
   let text = without(library.template("matmulRows") ?? "", isAlong ? "across" : "along");
-  text = insert(text, "builtins", usesSubgroups ? subgroupParameters(library.hasSubgroupId) : "");
-  text = insert(text, "thread", `let thread = ${usesSubgroups ? threadOf(library.hasSubgroupId) : "invocation"};`);
+  text = numbered(text, usesSubgroups, library.hasSubgroupId);
   text = insert(text, "together", (usesSubgroups ? columnsBySubgroups : columnsInMemory).join("\n"));
   return finished(step, slots, workshop, text, {
     entry: isAlong ? "along" : "across",

@@ -112,10 +112,16 @@ export class Pipelines {
 }
 
 /** The text with the extensions it makes use of, on its first line so that the numbers of lines stay. */
-function withExtensions(text: string): string {
-  const halves = /\bf16\b/.test(text) ? "enable f16; " : "";
-  return `${halves}${/\bsubgroup[A-Z]\w*\(/.test(text) ? "enable subgroups; " : ""}${text}`;
+export function withExtensions(text: string): string {
+  const enabled = extensions.filter(({ mark }) => mark.test(text)).map(({ name }) => `enable ${name}; `);
+  return enabled.join("") + text;
 }
+
+const extensions = [
+  { name: "chromium_experimental_subgroup_matrix", mark: /\bsubgroupMatrix[A-Z]\w*\b/ },
+  { name: "subgroups", mark: /\b(?:subgroup|quad)[A-Z]\w*\(|@builtin\(subgroup_/ },
+  { name: "f16", mark: /\bf16\b/ },
+] as const;
 
 /** The bindings of a dispatch without uniform blocks that have no words. */
 export function used(dispatch: Dispatch): Binding[] {

@@ -25,16 +25,17 @@ export function sampleOf(step: KernelStep, inputs: readonly number[], result: nu
   };
 }
 
-/** A kernel that reads two buffers and writes one, of so many elements each. */
+/** A kernel that reads two buffers of such a type and writes one of f32, of so many elements each. */
 export function sampleSegment(
   kernel: string,
   words: readonly number[],
   [left, right, result]: readonly [left: number, right: number, result: number],
+  stored: "f16" | "f32" = "f32",
 ): Segment {
   return {
     slots: [
-      { kind: "input", index: 0, dtype: "f32", size: left },
-      { kind: "input", index: 1, dtype: "f32", size: right },
+      { kind: "input", index: 0, dtype: stored, size: left },
+      { kind: "input", index: 1, dtype: stored, size: right },
       { kind: "output", index: 0, dtype: "f32", size: result },
     ],
     steps: [
@@ -43,7 +44,7 @@ export function sampleSegment(
         label: kernel,
         kernel,
         dtype: "f32",
-        inputs: [whole(0, "f32"), whole(1, "f32")],
+        inputs: [whole(0, stored), whole(1, stored)],
         outputs: [whole(2, "f32")],
         words,
         workgroups: 1,
@@ -57,10 +58,10 @@ export function sampleSegment(
 }
 
 /** One product of contiguous matrices, the second of them transposed where the shape says so. */
-export function productSegment({ batches, m, n, k, isAlong = false }: ProductShape): Segment {
+export function productSegment({ batches, m, n, k, isAlong = false, components }: ProductShape): Segment {
   const right = isAlong ? [1, k] : [n, 1];
   const words = [batches, 1, m, n, k, k, 1, m * k, 0, ...right, k * n, 0];
-  return sampleSegment("matmul", words, [batches * m * k, batches * k * n, batches * m * n]);
+  return sampleSegment("matmul", words, [batches * m * k, batches * k * n, batches * m * n], components);
 }
 
 /** Sums along rows. */

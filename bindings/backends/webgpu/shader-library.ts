@@ -6,6 +6,8 @@ import { wgslStorageType } from "../../expr/to-wgsl.ts";
 import type { Elements } from "./elements.ts";
 import { halvesAlone, halvesInWords } from "./elements.ts";
 import { halfFeature } from "./limits.ts";
+import type { MatrixFunctions } from "./matrix-units.ts";
+import { matrixFunctions } from "./matrix-units.ts";
 
 interface Declaration {
   readonly name: string;
@@ -32,7 +34,7 @@ const genericKernels: Readonly<Record<string, readonly DType[]>> = {
 };
 
 /** Files that are no kernels by themselves: what others are put together from, or another way to do another's work. */
-const parts: readonly string[] = ["prelude", "matmulRows", "winograd", "sortMerge"];
+const parts: readonly string[] = ["prelude", "matmulRows", "matmulMatrices", "winograd", "sortMerge"];
 
 /** Kernels that are made from the file of another name. */
 const fileOf: Readonly<Record<string, string>> = {
@@ -66,9 +68,17 @@ export class ShaderLibrary {
   /** How shaders of this device see elements. */
   readonly elements: Elements;
 
+  /** What multiplies small matrices. */
+  readonly matrixFunctions: MatrixFunctions;
+
   /** `features`: optional features of the device and of its shading language; of `shader-f16` only where it is exact. */
-  constructor(shaders: Readonly<Record<string, string>>, features: readonly string[]) {
+  constructor(
+    shaders: Readonly<Record<string, string>>,
+    features: readonly string[],
+    functions: MatrixFunctions = matrixFunctions,
+  ) {
     this.elements = features.includes(halfFeature) ? halvesAlone : halvesInWords;
+    this.matrixFunctions = functions;
     this.dotText = features.includes("packed_4x8_integer_dot_product") ? packedDot : plainDot;
     this.hasSubgroupId = features.includes("subgroup_id");
     this.#shaders = shaders;

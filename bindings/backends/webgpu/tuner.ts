@@ -2,6 +2,7 @@
 // of shapes. What was measured is a plain map, to be kept with a machine's profile and adopted at the next start; programs
 // compiled afterwards use it. Nothing is measured unless somebody asks. Knows no engine. Read next: variants.ts and
 // fold-variants.ts, the families of variants; sample.ts.
+import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { Backend, KernelTiming, Program, Storage } from "../backend.ts";
 import type { GPULimits } from "./description.ts";
@@ -108,7 +109,7 @@ export class Tuner {
     const sizes = slots.map((slot) => (slot.kind === "scalar" ? 1 : slot.size));
     if (sizes.some((size) => size > mostElements || size === 0)) return family.nameOf(best);
     const operands = slots.flatMap((slot) =>
-      slot.kind === "input" ? [bench.backend.upload(new Float32Array(slot.size).fill(0.5), "f32")] : [],
+      slot.kind === "input" ? [bench.backend.upload(halvesOf(slot), slot.dtype)] : [],
     );
     let least = Infinity;
     try {
@@ -124,6 +125,11 @@ export class Tuner {
     }
     return family.nameOf(best);
   }
+}
+
+/** A half for every element; for f16 its bits. */
+function halvesOf({ dtype, size }: { readonly dtype: DType; readonly size: number }): TypedArray {
+  return dtype === "f16" ? new Uint16Array(size).fill(0x3800) : new Float32Array(size).fill(0.5);
 }
 
 /** A choice of this variant, and for kernels of other families the one by rule. */
