@@ -1,5 +1,6 @@
 // Conformance of every op on the GPU, as a device that has no more than WebGPU promises; and of a few ops with all that the GPU
-// has, for kernels that make use of it; of every op, where it is a GPU of the machine's own, which nothing else tests.
+// has, for kernels that make use of it; of every op, where it is a GPU of the machine's own, which nothing else tests. A page runs
+// every op so (browser/), and webgpu/ the variants of products and convolutions, which take a software GPU long to compile.
 // Read next: conformance/suite.ts.
 import { testBackends } from "./conformance/suite.ts";
 
