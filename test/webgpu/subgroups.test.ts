@@ -187,8 +187,13 @@ const square: MatrixConfiguration = { component: "f32", rows: 8, columns: 8, dep
 const oblong: MatrixConfiguration = { component: "f32", rows: 8, columns: 16, depth: 4 };
 
 describe("matrices, with functions that stand in for the device's", () => {
+  test.each(Object.keys({ ...cases, ...halves }))("matrices 32x32, %s", (name) =>
+    on({ limits: { matrices: [square] }, matrixFunctions: emulated }, (gpu) =>
+      checkAll(gpu, "matrices 32x32", some(name)),
+    ),
+  );
+
   test.each([
-    ["matrices 32x32", square, { ...cases, ...halves }],
     ["matrices 32x32*4", square, some("a long sum")],
     ["matrices 32x32", oblong, some("edges of all sizes", "both turned, with edges")],
     ["matrices 64x64", oblong, some("a bias and an activation")],

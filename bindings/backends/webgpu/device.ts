@@ -8,6 +8,7 @@ import { hasExactHalves } from "./half-trial.ts";
 import { featuresOf, halfFeature, languageFeaturesOf, limitsOf, readLimits, subgroupSizesOf } from "./limits.ts";
 import type { MatrixReport } from "./matrix-units.ts";
 import { matrixFlags, matrixReport } from "./matrix-units.ts";
+import { whenTold } from "./polling.ts";
 import { Submission } from "./submission.ts";
 
 const mapRead = 0x1; // GPUMapMode.READ
@@ -124,19 +125,8 @@ export class Device {
     return this.#finished(buffer.mapAsync(mapRead, 0, bytes));
   }
 
-  /**
-   * Waits for what the device tells when it has finished. Firefox looks for finished work every 100 ms and whenever something is
-   * submitted: while somebody waits it is given empty lists.
-   */
-  async #finished<T>(work: Promise<T>): Promise<T> {
-    const told = this.orLost(work);
-    if (!needsPolling()) return told;
-    const timer = setInterval(() => this.gpu.queue.submit([]), 1);
-    try {
-      return await told;
-    } finally {
-      clearInterval(timer);
-    }
+  #finished<T>(work: Promise<T>): Promise<T> {
+    return whenTold(this.gpu, this.orLost(work));
   }
 
   /** Waits until it is known how `submission` went, and throws if it failed. */
@@ -229,9 +219,4 @@ function describe(adapter: GPUAdapter, features: readonly string[]): AdapterDesc
   const isFallback =
     adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
   return { vendor, architecture, device, description, isFallback, features };
-}
-
-function needsPolling(): boolean {
-  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } };
-  return navigator?.userAgent?.includes("Firefox") === true;
 }

@@ -3,6 +3,7 @@
 // Takes a few milliseconds when a device with `shader-f16` is opened. Knows no tensors. Read next: elements.ts; core/half.ts.
 import { halfBits, halfValue } from "../../core/half.ts";
 import { usages } from "./buffer-pool.ts";
+import { whenTold } from "./polling.ts";
 
 const shader = `enable f16;
 @group(0) @binding(0) var<storage, read> halves: array<f16>;
@@ -64,7 +65,7 @@ export async function hasExactHalves(gpu: GPUDevice): Promise<boolean> {
       if (copy !== undefined) encoder.copyBufferToBuffer(result, 0, copy, 0, result.size);
     });
     gpu.queue.submit([encoder.finish()]);
-    await Promise.all(copies.map((copy) => copy.mapAsync(1)));
+    await whenTold(gpu, Promise.all(copies.map((copy) => copy.mapAsync(1))));
     const [widened, rounded] = copies.map((copy) => copy.getMappedRange());
     if (widened === undefined || rounded === undefined) return false;
     const [asRead, asStored] = [new Float32Array(widened), new Uint16Array(rounded)];
