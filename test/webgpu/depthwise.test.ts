@@ -3,42 +3,19 @@
 // Read next: bindings/backends/webgpu/depthwise-shader.ts, window-variants.ts; ../reference/convolution.ts.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { grad } from "../../bindings/autodiff/index.ts";
-import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import type { NdArray } from "../reference/array.ts";
 import * as reference from "../reference/convolution.ts";
-import { open, sequence } from "./segments.ts";
+import { eachVariant } from "./each-variant.ts";
+import { sequence } from "./segments.ts";
 
-const kernels = ["conv2d", "conv2dInputGradient", "conv2dFilterGradient"];
+const families = ["conv2d", "conv2dInputGradient", "conv2dFilterGradient"].map((name) => `${name} by windows`);
 
 beforeAll(async () => {
   await athanor.init({ webgpu: "off", tune: "off", threads: 1 });
 });
 afterAll(() => athanor.shutdown());
-
-/** Runs with a GPU that takes each of these variants in turn wherever it can. */
-async function each(
-  variants: readonly string[],
-  body: (variant: string, backend: WebGPUBackend) => Promise<void>,
-): Promise<void> {
-  const engine = defaultEngine();
-  const backend = await open();
-  engine.backends.set("webgpu", backend);
-  try {
-    for (const variant of variants) {
-      backend.adoptTuned(Object.fromEntries(kernels.map((name) => [`${name} by windows:*`, variant])));
-      engine.clearPlans();
-      await body(variant, backend);
-    }
-    await backend.idle();
-  } finally {
-    engine.backends.delete("webgpu");
-    engine.clearPlans();
-    backend.dispose();
-  }
-}
 
 function numbers(shape: readonly number[], seed: number): NdArray {
   const next = sequence(seed);
@@ -145,7 +122,7 @@ test("every variant of a convolution, and of the gradients of a depthwise one", 
     const isDepthwise = groups === shape[3] && outputs === groups;
     return { own, x, w, y, dy, slopes: isDepthwise ? gradients(own, x, w, dy) : undefined };
   });
-  await each(chosen, async (variant) => {
+  await eachVariant(families, chosen, async (_, variant) => {
     for (const { own, x, w, y, dy, slopes } of ofTurn(all, variant)) {
       const told = `${variant} of ${JSON.stringify(own)}`;
       const { stride, padding, dilation, groups } = own;
@@ -168,7 +145,7 @@ test("what follows is done as results are stored, or after it", async () => {
   const relu = (): Tensor =>
     athanor.depthwiseConv2d(tensorOf(x), tensorOf(w), { padding: 1, bias: tensorOf(bias), activation: "relu" });
   const large = (): Tensor => athanor.greater(athanor.depthwiseConv2d(tensorOf(x), tensorOf(w), { padding: 1 }), 0.25);
-  await each(["4 channels 4 pixels", "2 channels 1 pixels"], async (_, backend) => {
+  await eachVariant(families, ["4 channels 4 pixels", "2 channels 1 pixels"], async (backend) => {
     for (const [call, launches] of [
       [relu, 1],
       [large, 2],
@@ -186,7 +163,7 @@ test("the gradient of a filter is summed in slices of a large image", async () =
   const own = depthwise([2, 40, 70, 4], [3, 3], { padding: around(1) });
   const [x, w, dy] = [numbers(own.shape, 1), numbers([3, 3, 1, 4], 2), numbers([2, 40, 70, 4], 3)];
   const [, expected = []] = gradients(own, x, w, dy);
-  await each(["4 channels 4 pixels"], async () => {
+  await eachVariant(families, ["4 channels 4 pixels"], async () => {
     const slope = athanor.withDevice("webgpu", () => {
       const [images, by] = [tensorOf(x), tensorOf(dy)];
       return grad((b: Tensor) => athanor.conv2d(images, b, { padding: 1, groups: 4 }).mul(by).sum())(tensorOf(w));

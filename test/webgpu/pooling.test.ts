@@ -2,18 +2,17 @@
 // infinities included, and is what the tuner may choose.
 // Read next: bindings/backends/webgpu/pooling-shader.ts, window-variants.ts; ../reference/convolution.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
 import type { WindowShape } from "../../bindings/backends/webgpu/window-variants.ts";
 import { windows } from "../../bindings/backends/webgpu/window-variants.ts";
 import { grad } from "../../bindings/autodiff/index.ts";
-import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import type { NdArray } from "../reference/array.ts";
 import type { PoolOptions } from "../reference/convolution.ts";
 import * as reference from "../reference/convolution.ts";
-import { open, sequence } from "./segments.ts";
+import { eachVariant } from "./each-variant.ts";
+import { sequence } from "./segments.ts";
 
 const kernels = ["maxPool2d", "maxPool2dGather", "maxPool2dScatter", "avgPool2d", "avgPool2dGradient"];
 
@@ -21,29 +20,6 @@ beforeAll(async () => {
   await athanor.init({ webgpu: "off", tune: "off", threads: 1 });
 });
 afterAll(() => athanor.shutdown());
-
-/** Runs with a GPU that takes each of these variants in turn wherever it can. */
-async function each(
-  variants: readonly string[],
-  body: (backend: WebGPUBackend, variant: string) => Promise<void>,
-  limits: Partial<GPULimits> = {},
-): Promise<void> {
-  const engine = defaultEngine();
-  const backend = await open({ limits });
-  engine.backends.set("webgpu", backend);
-  try {
-    for (const variant of variants) {
-      backend.adoptTuned(Object.fromEntries(kernels.map((name) => [`${name}:*`, variant])));
-      engine.clearPlans();
-      await body(backend, variant);
-    }
-    await backend.idle();
-  } finally {
-    engine.backends.delete("webgpu");
-    engine.clearPlans();
-    backend.dispose();
-  }
-}
 
 function numbers(shape: readonly number[], seed: number): NdArray {
   const next = sequence(seed);
@@ -152,7 +128,7 @@ describe("every variant", () => {
       });
       return { ...own, x, dy, direction, values, dx, along };
     });
-    await each(chosen, async (_, variant) => {
+    await eachVariant(kernels, chosen, async (_, variant) => {
       for (const { shape, options, x, dy, direction, values, dx, along } of withTurns(all, chosen.indexOf(variant))) {
         const told = `${variant} of ${shape.join("×")} by ${JSON.stringify(options)}`;
         const pooled = (images: Tensor): Tensor => athanor.maxPool2d(images, api(options));
@@ -185,7 +161,7 @@ describe("every variant", () => {
       });
       return { ...own, x, dy, values, dx };
     });
-    await each(chosen, async (_, variant) => {
+    await eachVariant(kernels, chosen, async (_, variant) => {
       for (const { shape, options, x, dy, values, dx } of withTurns(all, chosen.indexOf(variant))) {
         const told = `${variant} of ${shape.join("×")} by ${JSON.stringify(options)}`;
         const pooled = (images: Tensor): Tensor => athanor.avgPool2d(images, api(options));
@@ -206,7 +182,7 @@ describe("every variant", () => {
     const special = x.data.map((value, at) => (at % 7 === 0 ? Number.NaN : at % 3 === 0 ? -Infinity : value));
     const lowest = special.map(() => -Infinity);
     const options: PoolOptions = { window: square(3), stride: square(2), padding: around(1) };
-    await each(chosen, async (_, variant) => {
+    await eachVariant(kernels, chosen, async (_, variant) => {
       for (const data of [special, lowest]) {
         const own: Case = { shape: [1, 4, 6, 4], options };
         const expected = windowsOf(own, [1, 2, 3]).map(({ places }) => data[firstLargest(data, places)] ?? 0);
@@ -220,7 +196,7 @@ describe("every variant", () => {
 });
 
 test("windows side by side send their gradient in one launch, others in two", async () => {
-  await each(["4 channels 1 pixels"], async (backend) => {
+  await eachVariant(kernels, ["4 channels 1 pixels"], async (backend) => {
     const launches = async (options: PoolOptions): Promise<number> => {
       const [x, dy] = athanor.withDevice("webgpu", () => {
         const images = tensorOf(numbers([1, 8, 8, 4], 1));
@@ -240,7 +216,8 @@ test("windows side by side send their gradient in one launch, others in two", as
 });
 
 test("images in parts are pooled element by element", async () => {
-  await each(
+  await eachVariant(
+    kernels,
     ["4 channels 4 pixels"],
     async () => {
       const x = numbers([1, 96, 96, 8], 1);

@@ -25,8 +25,8 @@ export function plain(text: string, next: number): Pasted {
 
 /**
  * A function `name(value, index)` or, without a value type, `name(index)`, that computes the attachment; halves as f32 that are
- * not rounded yet. Bindings are
- * numbered from `first`; the uniform block is the dispatch's block number `blockIndex` and is called `name` + "Numbers".
+ * not rounded yet. Bindings are numbered from `first`; the uniform block is the dispatch's block number `blockIndex` and is
+ * called `name` + "Numbers".
  */
 export function paste(
   attachment: Attachment,

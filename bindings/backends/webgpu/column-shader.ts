@@ -11,6 +11,7 @@ import type { Binding, Dispatch, Word } from "./operands.ts";
 import { Block } from "./operands.ts";
 import type { Pass } from "./reduce-shader.ts";
 import { columnPasses, combineText, loaded } from "./reduce-shader.ts";
+import { arrayAt } from "./uses.ts";
 
 /** What a pass folds: the operands themselves or parts of them. */
 interface Source {
@@ -157,11 +158,9 @@ function boundOnce(
   let result = text;
   const kept = bindings.filter(({ binding, access, source }) => {
     if (access !== "read") return true;
-    const declaration = new RegExp(
-      `^@group\\(0\\) @binding\\(${String(binding)}\\) var<storage, read> (\\w+): array<(\\w+)>;$`,
-      "m",
-    ).exec(result);
-    const [line = "", name = "", type = ""] = declaration ?? [];
+    const declaration = arrayAt(result, binding);
+    if (declaration === undefined) return true;
+    const { text: line, name, type } = declaration;
     const key = `${String(source)} ${type}`;
     const first = known.get(key);
     if (first === undefined) {

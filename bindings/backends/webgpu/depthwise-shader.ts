@@ -11,6 +11,7 @@ import { withHalves } from "./elements.ts";
 import type { Binding, Dispatch } from "./operands.ts";
 import { Block } from "./operands.ts";
 import { sampleOf } from "./sample.ts";
+import { range } from "./tile.ts";
 import { launched, read, windowShape, write } from "./window-launch.ts";
 import type { Buffer } from "./window-launch.ts";
 import type { BlockVariant } from "./window-variants.ts";
@@ -23,7 +24,6 @@ import {
   writtenColumns,
   geometryOf,
   indented,
-  range,
   storeEach,
   valueType,
 } from "./window-text.ts";

@@ -9,7 +9,7 @@ import { insert } from "./attachment.ts";
 import type { GPULimits } from "./description.ts";
 import type { MatrixConfiguration, MatrixFunctions } from "./matrix-units.ts";
 import type { Block, Operand, Put, Sizes } from "./tile.ts";
-import { staged, tileM, tileN, without } from "./tile.ts";
+import { range, staged, tileM, tileN, without } from "./tile.ts";
 
 /** A tile that is shared out among subgroups. */
 export interface MatrixTile extends Sizes {
@@ -58,8 +58,6 @@ function bytesOf(tile: MatrixTile, { m, n, depth }: Block, { component, rows, co
   const staged = depth * (m + n) * (component === "f16" ? 2 : 4);
   return staged + tile.down * tile.across * rows * columns * 4;
 }
-
-const range = (count: number): number[] => [...new Array<number>(count).keys()];
 
 /** The text of matmul.wgsl with the entry point for matrices. */
 export function matrixText(

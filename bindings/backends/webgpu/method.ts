@@ -30,8 +30,10 @@ export function methodOf(call: KernelCall, limits: GPULimits, choose: Choose): M
     }
     case "maxPool2d":
     case "avgPool2d":
-    case "maxPool2dGather":
-      return { work: "indexed", flops: look * pooling(words).results * pooling(words).taps };
+    case "maxPool2dGather": {
+      const { results, taps } = pooling(words);
+      return { work: "indexed", flops: look * results * taps };
+    }
     case "maxPool2dScatter":
     case "avgPool2dGradient": {
       // Each element asks all windows that it is in, and a maximum is found anew in each.

@@ -7,11 +7,12 @@ import type { Workshop } from "./dispatches.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
 import type { Dispatch } from "./operands.ts";
 import { sampleOf } from "./sample.ts";
+import { range } from "./tile.ts";
 import type { BlockVariant } from "./window-variants.ts";
 import { isBlock, windows } from "./window-variants.ts";
 import { launched, read, windowShape, write } from "./window-launch.ts";
 import type { Direction, WindowGeometry } from "./window-text.ts";
-import { blockPixels, eachColumn, geometryOf, indented, range, storeEach } from "./window-text.ts";
+import { blockPixels, eachColumn, geometryOf, indented, storeEach } from "./window-text.ts";
 
 const directions: Readonly<Record<string, Direction>> = {
   maxPool2d: "window",

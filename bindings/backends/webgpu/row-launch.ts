@@ -4,6 +4,7 @@
 import type { ColumnKernelStep, ReduceStep, RowKernelStep, Slot } from "../../graph/step.ts";
 import type { Workshop } from "./dispatches.ts";
 import { columnDispatches } from "./column-shader.ts";
+import type { ColumnShape, ColumnVariant } from "./column-variants.ts";
 import { columnFolds } from "./column-variants.ts";
 import { folds, isOneKernel } from "./fold-variants.ts";
 import type { Dispatch } from "./operands.ts";
@@ -28,10 +29,14 @@ export function columnKernelDispatches(
   slots: readonly Slot[],
   workshop: Workshop,
 ): Dispatch[] | undefined {
-  const { outer, length, inner } = step;
-  const columns = { outer, length, inner };
-  const { slices } = workshop.choose(columnFolds, "columns", columns, () => columnSegment(columns));
+  const slices = slicesOf(step, workshop);
   return slices === "together" ? undefined : columnDispatches(step, slots, workshop, slices);
+}
+
+/** How columns are cut. */
+function slicesOf({ outer, length, inner }: ColumnShape, { choose }: Workshop): ColumnVariant["slices"] {
+  const columns = { outer, length, inner };
+  return choose(columnFolds, "columns", columns, () => columnSegment(columns)).slices;
 }
 
 /** The launches of a fold with at least one result. */
@@ -39,8 +44,7 @@ export function foldDispatches(step: ReduceStep, slots: readonly Slot[], worksho
   const { outer: rows, length, inner } = step;
   const { library, choose, temporary } = workshop;
   if (inner > 1) {
-    const columns = { outer: rows, length, inner };
-    const { slices } = choose(columnFolds, "columns", columns, () => columnSegment(columns));
+    const slices = slicesOf(step, workshop);
     if (slices !== "together")
       return reduceDispatches(step, slots, library, temporary, false, columnPasses(length, slices));
   }

@@ -7,16 +7,24 @@ import { whole } from "../../graph/step.ts";
 import type { ColumnShape } from "./column-variants.ts";
 import type { ProductShape } from "./variants.ts";
 
-/** A kernel step alone: its inputs, of so many elements each, lie in buffers of their own, and nothing follows it. */
-export function sampleOf(step: KernelStep, inputs: readonly number[], result: number): Segment {
-  const slots = inputs.map((size, index): Slot => ({ kind: "input", index, dtype: "f32", size }));
+/**
+ * A kernel step alone: its inputs, of so many elements each and stored in such a type, lie in buffers of their own, and nothing
+ * follows it.
+ */
+export function sampleOf(
+  step: KernelStep,
+  inputs: readonly number[],
+  result: number,
+  stored: "f16" | "f32" = "f32",
+): Segment {
+  const slots = inputs.map((size, index): Slot => ({ kind: "input", index, dtype: stored, size }));
   return {
     slots: [...slots, { kind: "output", index: 0, dtype: "f32", size: result }],
     steps: [
       {
         ...step,
         label: step.kernel,
-        inputs: inputs.map((_, at) => whole(at, "f32")),
+        inputs: inputs.map((_, at) => whole(at, stored)),
         outputs: [whole(inputs.length, "f32")],
         epilogue: undefined,
       },
@@ -32,29 +40,11 @@ export function sampleSegment(
   [left, right, result]: readonly [left: number, right: number, result: number],
   stored: "f16" | "f32" = "f32",
 ): Segment {
-  return {
-    slots: [
-      { kind: "input", index: 0, dtype: stored, size: left },
-      { kind: "input", index: 1, dtype: stored, size: right },
-      { kind: "output", index: 0, dtype: "f32", size: result },
-    ],
-    steps: [
-      {
-        kind: "kernel",
-        label: kernel,
-        kernel,
-        dtype: "f32",
-        inputs: [whole(0, stored), whole(1, stored)],
-        outputs: [whole(2, "f32")],
-        words,
-        workgroups: 1,
-        entry: "main",
-        scratch: 0,
-        epilogue: undefined,
-      },
-    ],
-    buffers: [],
+  const step: KernelStep = {
+    ...({ kind: "kernel", label: kernel, kernel, dtype: "f32", entry: "main" } as const),
+    ...{ inputs: [], outputs: [], words, workgroups: 1, scratch: 0, epilogue: undefined },
   };
+  return sampleOf(step, [left, right], result, stored);
 }
 
 /** One product of contiguous matrices, the second of them transposed where the shape says so. */

@@ -34,7 +34,8 @@ export const threadsOf = ({ down, across }: Tile): number => down * across;
 /** Bytes of workgroup memory. */
 export const workgroupBytes = (tile: Tile): number => tile.depth * (tileM(tile) + tileN(tile)) * 4;
 
-const range = (count: number): number[] => [...new Array<number>(count).keys()];
+/** The whole numbers from 0 to below `count`, for texts that are written out. */
+export const range = (count: number): number[] => [...new Array<number>(count).keys()];
 const component = (index: number): string => "xyzw".charAt(index);
 
 /**

@@ -4,6 +4,7 @@
 // pixel they are numbers of the uniform block, as all other sizes are. No index leaves its array, whatever a device does about that.
 // Knows no op. Read next: pooling-shader.ts and depthwise-shader.ts, which say what becomes of a column.
 import { Block } from "./operands.ts";
+import { range } from "./tile.ts";
 import type { BlockVariant } from "./window-variants.ts";
 
 /** One axis of images under windows. */
@@ -112,8 +113,6 @@ function columnsOf(
   }
   return [...found].map(([at, uses]) => ({ at, uses })).sort((a, b) => a.at - b.at);
 }
-
-export const range = (count: number): number[] => [...new Array<number>(count).keys()];
 
 /** A kernel over blocks of pixels. */
 export interface BlockKernel {
