@@ -31,7 +31,11 @@ function declarationOf(file: string): string {
   const [first] = diagnostics;
   if (first !== undefined) throw new Error(`${file}: ${ts.flattenDiagnosticMessageText(first.messageText, "\n")}`);
   // Without a library TypeScript prints a class member whose name is a symbol twice, which is an error to whoever checks it.
-  const once = outputText.replace(/^( +(?:readonly )?\[Symbol\.\w+\]: .*\n)((?:(?!\}).*\n)*?)\1/gm, "$1$2");
+  const once = outputText
+    .replace(/^( +(?:readonly )?\[Symbol\.\w+\]: .*\n)((?:(?!\}).*\n)*?)\1/gm, "$1$2")
+    .replace(/^( +)(\[Symbol\.\w+\]): .*\n((?:(?!\}).*\n)*?)(?=\1\2\()/gm, "$3");
+  // `Symbol.dispose` is younger than ES2022, and who names that as the library has not got its declaration otherwise.
+  const library = once.includes("[Symbol.dispose]") ? '/// <reference lib="esnext.disposable" />\n' : "";
   // A declaration names its neighbours as a consumer finds them: "./shape.ts" is shape.js (and shape.d.ts) in dist/.
-  return once.replace(/((?:from|import\()\s*"\.[^"]*)\.ts"/g, '$1.js"');
+  return library + once.replace(/((?:from|import\()\s*"\.[^"]*)\.ts"/g, '$1.js"');
 }

@@ -12,6 +12,7 @@ describe("arguments", () => {
     [["doctor", "--json"], { name: "doctor", json: true, matrices: false }],
     [["doctor", "--subgroup-matrices"], { name: "doctor", json: false, matrices: true }],
     [["--help"], { name: "help" }],
+    [["--version"], { name: "version" }],
     [[], { name: "mistake", message: "name a command: demo or doctor" }],
     [["fire"], { name: "mistake", message: 'there is no command "fire"' }],
     [["demo", "--device", "tpu"], { name: "mistake", message: '--device must be auto, wasm or webgpu, got "tpu"' }],

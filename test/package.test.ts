@@ -24,29 +24,46 @@ afterAll(() => {
   rmSync(project, { recursive: true, force: true });
 });
 
+type Resolution = "bundler" | "nodenext";
+const library = ["lib.es2022.d.ts", "lib.esnext.disposable.d.ts", "lib.dom.d.ts"];
+
+/** What TypeScript says of files of the project. */
+function messagesOf(files: readonly string[], resolution: Resolution, lib: string[]): string[] {
+  const isNode = resolution === "nodenext";
+  const program = ts.createProgram(
+    files.map((file) => join(project, file)),
+    {
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      target: ts.ScriptTarget.ES2022,
+      module: isNode ? ts.ModuleKind.NodeNext : ts.ModuleKind.ESNext,
+      moduleResolution: isNode ? ts.ModuleResolutionKind.NodeNext : ts.ModuleResolutionKind.Bundler,
+      lib,
+      types: [],
+    },
+  );
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(({ file, messageText }) => `${file?.fileName ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
+}
+
 for (const resolution of ["bundler", "nodenext"] as const) {
   test(`the examples compile with modules resolved as ${resolution}`, () => {
-    const isNode = resolution === "nodenext";
-    const program = ts.createProgram(
-      exampleFiles.map((file) => join(project, file)),
-      {
-        strict: true,
-        noUncheckedIndexedAccess: true,
-        exactOptionalPropertyTypes: true,
-        noEmit: true,
-        target: ts.ScriptTarget.ES2022,
-        module: isNode ? ts.ModuleKind.NodeNext : ts.ModuleKind.ESNext,
-        moduleResolution: isNode ? ts.ModuleResolutionKind.NodeNext : ts.ModuleResolutionKind.Bundler,
-        lib: ["lib.es2022.d.ts", "lib.esnext.disposable.d.ts", "lib.dom.d.ts"],
-        types: [],
-      },
-    );
-    const messages = ts
-      .getPreEmitDiagnostics(program)
-      .map(({ file, messageText }) => `${file?.fileName ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
-    expect(messages).toEqual([]);
+    expect(messagesOf(exampleFiles, resolution, library)).toEqual([]);
   });
 }
+
+test("every face compiles with nothing but ES2022, and declarations are checked too", () => {
+  const { exports } = JSON.parse(readFileSync(join(project, "node_modules/athanor/package.json"), "utf8")) as {
+    exports: Record<string, unknown>;
+  };
+  const faces = Object.keys(exports).filter((face) => !face.endsWith(".json"));
+  const lines = faces.map((face, index) => `export * as face${index} from "athanor${face.slice(1)}";\n`);
+  writeFileSync(join(project, "faces.ts"), lines.join(""));
+  expect(messagesOf(["faces.ts"], "nodenext", ["lib.es2022.d.ts"])).toEqual([]);
+});
 
 test("the examples pass the checks of testOp on every device", { timeout: 240_000 }, () => {
   for (const [name, text] of Object.entries(exampleModules())) writeFileSync(join(project, name), text);

@@ -6,6 +6,7 @@ export type DeviceChoice = "auto" | "wasm" | "webgpu";
 
 export type Command =
   | { readonly name: "help" }
+  | { readonly name: "version" }
   | { readonly name: "doctor"; readonly json: boolean; readonly matrices: boolean }
   | { readonly name: "demo"; readonly json: boolean; readonly quick: boolean; readonly device: DeviceChoice };
 
@@ -29,13 +30,15 @@ doctor   says what this machine offers, what is used, and what would make it fas
            --subgroup-matrices
                       ask the GPU for them, and say what is missing
 
---help    this text
+--help     this text
+--version  the number of this version
 `;
 
 /** Reads arguments without the program's name. */
 export function parse(words: readonly string[]): Command | Mistake {
   const [name, ...rest] = words;
   if (words.includes("--help") || words.includes("-h") || name === "help") return { name: "help" };
+  if (name === "--version") return { name: "version" };
   if (name === undefined) return mistake("name a command: demo or doctor");
   if (name === "doctor") return parseDoctor(rest);
   if (name === "demo") return parseDemo(rest);

@@ -2,6 +2,7 @@
 // The `athanor` command: reads its arguments, runs one command, and turns failures into a message and an exit code.
 // 0 done, 1 failed, 2 not understood. Read next: arguments.ts, demo.ts, doctor.ts.
 import { AthanorError } from "../core/errors.ts";
+import { version } from "../core/version.ts";
 import { shutdown } from "../engine/index.ts";
 import { help, parse } from "./arguments.ts";
 import { demo } from "./demo.ts";
@@ -17,6 +18,9 @@ async function main(words: readonly string[]): Promise<number> {
       return 2;
     case "help":
       process.stdout.write(help);
+      return 0;
+    case "version":
+      process.stdout.write(`${version}\n`);
       return 0;
     case "doctor":
       await doctor(command.json, command.matrices);

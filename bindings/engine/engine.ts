@@ -18,7 +18,7 @@ import { Handle } from "./handle.ts";
 import type { RunOptions } from "./planner.ts";
 import { Planner } from "./planner.ts";
 import { isReady, prepare } from "./readiness.ts";
-import type { Observe, Result } from "./run.ts";
+import type { CompiledPlan, Observe, Result } from "./run.ts";
 import { drive, mustWait, runAtOnce, runPlan, runTraced } from "./run.ts";
 import { Scopes } from "./scopes.ts";
 import type { Tuning } from "./tuning.ts";
@@ -35,6 +35,14 @@ export interface Trace {
   readonly keys: { readonly value: Value; readonly refresh: () => TypedArray }[];
 }
 
+/** A plan that is about to be run, at once, by a call that does not wait for a read. */
+export interface RunAtOnce {
+  readonly captured: Capture;
+  readonly compiled: CompiledPlan;
+  readonly inputs: readonly Value[];
+  readonly scalars: readonly number[];
+}
+
 export class Engine implements Reader {
   readonly backends: Map<DeviceName, Backend> = new Map<DeviceName, Backend>();
   readonly costs: CostModel = new CostModel();
@@ -47,6 +55,8 @@ export class Engine implements Reader {
   preferred: DeviceName | undefined;
   /** The innermost jit trace. */
   trace: Trace | undefined;
+  /** Told of what compiled functions and optimiser steps run while it is set: for explain. */
+  watch: ((run: RunAtOnce) => void) | undefined;
   private readonly transforms: Node[][] = [];
   readonly planner: Planner = new Planner(this.backends, this.costs);
   private readonly finalizers = new Finalizers();
@@ -323,9 +333,11 @@ export class Engine implements Reader {
     const captured = capture(values);
     if (captured.targets.length === 0) return true;
     const compiled = this.planner.planAtOnce(captured);
-    if (mustWait(compiled, captured.inputs)) return false;
+    const { inputs, scalars } = captured;
+    if (mustWait(compiled, inputs)) return false;
+    this.watch?.({ captured, compiled, inputs, scalars });
     const context = { op: "flush", advice: "cannot wait", observe: this.observe };
-    this.finish(captured, runAtOnce(compiled, captured.inputs, captured.scalars, this.backends, context));
+    this.finish(captured, runAtOnce(compiled, inputs, scalars, this.backends, context));
     return true;
   }
 

@@ -6,38 +6,92 @@ import { ParameterError } from "../core/errors.ts";
 import type { Capture } from "../graph/capture.ts";
 import { capture } from "../graph/capture.ts";
 import { footprintOf } from "../graph/footprint.ts";
-import type { Value } from "../graph/node.ts";
+import { Value } from "../graph/node.ts";
 import { workOf } from "../graph/place.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { Step } from "../graph/step.ts";
 import type { Tensor } from "../ops/tensor.ts";
-import { engineOf } from "./default.ts";
-import type { Engine } from "./engine.ts";
-import type { ExplainedKernel, ExplainedSegment, ExplainedTransfer, Explanation } from "./explanation.ts";
-import { explanationOf } from "./explanation.ts";
+import { defaultEngine, engineOf } from "./default.ts";
+import type { Engine, RunAtOnce } from "./engine.ts";
+import type { ExplainedKernel, ExplainedSegment, ExplainedTransfer, Explanation, Told } from "./explanation.ts";
+import { explanationOf, inOrder } from "./explanation.ts";
 import type { RunTrace } from "./run.ts";
+import { dropPlan, runTraced } from "./run.ts";
 import { tensorsOf } from "./scopes.ts";
 
 /**
  * Runs what is pending below a tensor, a tree of tensors, or the tensors a function returns, and explains the plan: for every
  * kernel the device, the reason, predicted and measured time and bytes moved. The plan is run up to four times, each step under
  * the clock, and the fastest counts; results are stored as by any run. What was computed before has nothing left to explain.
+ * A function under `jit`, or an optimiser's step, that the given function calls is explained by the plan that it went by.
  * `String(explanation)` is a table, `toJSON()` the data, `toTrace()` the events of a Chrome trace.
+ * Throws a ParameterError where there is no tensor, and for a function that returns a promise.
  */
 export async function explain(target: Tensor | readonly Tensor[] | (() => unknown)): Promise<Explanation> {
-  const tensors = tensorsOf(typeof target === "function" ? target() : target);
-  const [first] = tensors;
-  if (first === undefined)
-    throw new ParameterError(
-      "explain",
-      "found no tensor. Give a tensor, a list of them, or a function that returns some",
+  const runs: RunAtOnce[] = [];
+  try {
+    const tensors = tensorsOf(typeof target === "function" ? watched(target, runs) : target);
+    const [first] = tensors;
+    if (first === undefined)
+      throw new ParameterError(
+        "explain",
+        "found no tensor. Give a tensor, a list of them, or a function that returns some",
+      );
+    const engine = engineOf(first);
+    await engine.ready();
+    await engine.tuning?.settled();
+    const told: Told[] = [];
+    for (const run of runs) told.push(await runAgain(engine, run));
+    const pending = await runPending(engine, tensors);
+    if (pending !== undefined) told.push(pending);
+    const explained = { profile: engine.tuning?.report().detail ?? "", missing: missingOf(engine) };
+    return explanationOf({ ...inOrder(told), ...explained });
+  } finally {
+    for (const { inputs, compiled } of runs) {
+      for (const value of inputs) value.release();
+      if (--compiled.use.runs === 0 && compiled.use.isDropped) dropPlan(compiled);
+    }
+  }
+}
+
+/** Calls a function. The plans that run in it are noted, with operands that are held until they have been run again. */
+function watched(body: () => unknown, runs: RunAtOnce[]): unknown {
+  const engine = defaultEngine();
+  const before = engine.watch;
+  engine.watch = (run) => {
+    // The keys of random numbers are let go by who made them, whoever holds them.
+    const inputs = run.inputs.map((value) =>
+      value.copies.size === 0 && value.host !== undefined
+        ? new Value(value.shape, value.dtype, undefined, value.host)
+        : value,
     );
-  const engine = engineOf(first);
-  await engine.ready();
-  await engine.tuning?.settled();
+    for (const value of inputs) value.retain();
+    run.compiled.use.runs++;
+    runs.push({ ...run, inputs });
+  };
+  try {
+    const result = body();
+    if (typeof (result as { then?: unknown } | null | undefined)?.then !== "function") return result;
+  } finally {
+    engine.watch = before;
+  }
+  throw new ParameterError("explain", "the function returned a promise. Return tensors that nobody has read yet");
+}
+
+/** Explains a plan that has run, by running it again. */
+async function runAgain(engine: Engine, { captured, compiled, inputs, scalars }: RunAtOnce): Promise<Told> {
+  const traces: RunTrace[] = [];
+  const results = await runTraced(compiled, inputs, scalars, engine.backends, traces);
+  for (const result of results) if ("storage" in result) result.storage.release();
+  return tell(engine, captured, compiled.plan, traces, []);
+}
+
+/** Runs and explains what is pending below tensors; undefined if nothing is. */
+async function runPending(engine: Engine, tensors: readonly Tensor[]): Promise<Told | undefined> {
   const values = tensors
     .map((tensor) => engine.valueOf(tensor, "explain"))
     .filter((value) => !value.isStored && !value.isConstant);
+  if (values.length === 0) return undefined;
   const captured = capture(values);
   // The run goes by the same plan.
   const { plan } = engine.planner.plan(captured, { readBack: true });
@@ -70,7 +124,7 @@ function tell(
   plan: Plan,
   traces: readonly RunTrace[],
   reads: RunTrace["transfers"],
-): Explanation {
+): Told {
   const fastest = (of: (trace: RunTrace) => number | undefined): number | undefined => {
     const times = traces.flatMap((trace) => of(trace) ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
@@ -96,13 +150,11 @@ function tell(
     const times = stepTimes[segment] ?? [];
     return groups.flatMap((index) => kernelOf(engine, plan, index, steps, times) ?? []);
   });
-  return explanationOf({
+  return {
     kernels,
     segments,
     transfers: transfers.map(({ begin: _, ...transfer }) => transfer),
     predicted: { plan: plan.predicted, wasm: plan.alone.wasm ?? null, webgpu: plan.alone.webgpu ?? null },
-    profile: engine.tuning?.report().detail ?? "",
-    missing: missingOf(engine),
     memory: footprintOf(captured, plan),
     timeline: {
       segments: plan.segments.map(({ device, steps }, index) => ({
@@ -118,7 +170,7 @@ function tell(
       })),
       transfers: transfers.map(({ begin, ...transfer }) => ({ ...transfer, begin: 1000 * begin })),
     },
-  });
+  };
 }
 
 /** What was asked of the GPU that it does not have. */

@@ -66,6 +66,52 @@ export interface Explanation extends ExplanationData {
   toTrace(): readonly TraceEvent[];
 }
 
+/** What is told of one plan. */
+export interface Told extends Omit<ExplanationData, "profile" | "missing"> {
+  readonly timeline: Timeline;
+}
+
+/** Plans that ran one after another, as one. */
+export function inOrder(plans: readonly Told[]): Told {
+  const kernels: ExplainedKernel[] = [];
+  const segments: Timeline["segments"][number][] = [];
+  const transfers: Timeline["transfers"][number][] = [];
+  let [end, loops] = [0, 0];
+  for (const { timeline, ...told } of plans) {
+    const begin = end;
+    const later = <T extends { readonly begin: number }>(event: T): T => ({ ...event, begin: begin + event.begin });
+    segments.push(...timeline.segments.map(later));
+    transfers.push(...timeline.transfers.map(later));
+    for (const { begin: at, microseconds } of segments) end = Math.max(end, at + microseconds);
+    for (const { begin: at, measured } of transfers) end = Math.max(end, at + measured);
+    kernels.push(
+      ...told.kernels.map((kernel) => ({ ...kernel, loop: kernel.loop === null ? null : kernel.loop + loops })),
+    );
+    for (const { loop } of kernels) loops = Math.max(loops, loop ?? 0);
+  }
+  const sumOf = (device: DeviceName): number | null =>
+    plans.reduce<number | null>((sum, { predicted }) => {
+      const alone = predicted[device];
+      return sum === null || alone === null ? null : sum + alone;
+    }, 0);
+  return {
+    ...{
+      kernels,
+      segments: plans.flatMap((told) => told.segments),
+      transfers: plans.flatMap((told) => told.transfers),
+    },
+    predicted: {
+      plan: plans.reduce((sum, { predicted }) => sum + predicted.plan, 0),
+      ...{ wasm: sumOf("wasm"), webgpu: sumOf("webgpu") },
+    },
+    memory: {
+      peak: Math.max(0, ...plans.map(({ memory }) => memory.peak)),
+      sum: plans.reduce((sum, { memory }) => sum + memory.sum, 0),
+    },
+    timeline: { segments, transfers },
+  };
+}
+
 /** Gives the data its forms. */
 export function explanationOf({ timeline, ...data }: ExplanationData & { readonly timeline: Timeline }): Explanation {
   return { ...data, toString: () => table(data), toJSON: () => data, toTrace: () => traceEvents(timeline) };

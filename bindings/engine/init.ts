@@ -4,7 +4,7 @@ import type { DeviceName, MemoryReport } from "../backends/backend.ts";
 import { ParameterError } from "../core/errors.ts";
 import { createEngine, defaultEngine, useEngine } from "./default.ts";
 import type { InitOptions, InitReport } from "./start.ts";
-import { reportOf, settleThreads } from "./start.ts";
+import { checkOptions, reportOf, settleThreads } from "./start.ts";
 
 let started = false;
 
@@ -15,6 +15,7 @@ let started = false;
  */
 export async function init(options?: InitOptions): Promise<InitReport> {
   if (options !== undefined) {
+    checkOptions(options);
     if (started || defaultEngine().backends.size > 0) {
       throw new ParameterError(
         "init",

@@ -275,6 +275,7 @@ function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[])
   });
   const compiled = planFor(engine, traced, inputs);
   if (mustWait(compiled, inputs)) return undefined;
+  engine.watch?.({ captured: traced.captured, compiled, inputs, scalars });
   let results: Result[];
   try {
     const given = traced.isGiving

@@ -161,6 +161,8 @@ const [mostPoints, mostCorrections, mostCharacters] = [64, 1000, 2 ** 20];
 export function parseProfile(op: string, source: unknown): Profile {
   const data = typeof source === "string" ? parseText(op, source) : source;
   const reader = new Reader(op);
+  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer)
+    throw new FormatError(op, 'the profile must be a text or an object, got bytes. Read the file as text: "utf8"');
   const profile = reader.object(data, "the profile");
   if (profile.format !== format)
     reader.fail("the profile's format", `"${format}"`, profile.format, "Export it anew with this version of athanor");

@@ -223,7 +223,25 @@ function gpuAdvice(reason: string): string {
     : "in Node install the optional peer: npm install webgpu; in a browser use one with WebGPU";
 }
 
-function checkOptions(options: InitOptions): void {
+/** All options of `init`; typed so that a new one cannot be forgotten. */
+const optionNames = Object.keys({
+  threads: true,
+  webgpu: true,
+  subgroupMatrices: true,
+  simd: true,
+  tune: true,
+} satisfies Record<keyof InitOptions, true>);
+
+/** Throws a ParameterError for what is not an option of `init`, or not a value of it. */
+export function checkOptions(options: InitOptions): void {
+  if (typeof (options as unknown) !== "object" || (options as unknown) === null || Array.isArray(options))
+    throw new ParameterError(
+      "init",
+      `options must be an object such as { threads: 2 }, got ${JSON.stringify(options) as string | undefined}`,
+    );
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name));
+  if (unknown !== undefined)
+    throw new ParameterError("init", `there is no option ${unknown}. It has ${optionNames.join(", ")}`);
   const oneOf = (name: keyof InitOptions, allowed: readonly unknown[]): void => {
     const value = options[name];
     if (value === undefined || allowed.includes(value)) return;

@@ -1,7 +1,7 @@
 // Profiles as users see them: measuring the default engine's devices, taking what is known elsewhere and bringing it here.
 // Read next: tuning.ts, which does it; profile.ts for what a profile is.
 import { ParameterError } from "../core/errors.ts";
-import { requireArguments } from "../ops/tensor.ts";
+import { describe } from "../ops/tensor.ts";
 import { defaultEngine } from "./default.ts";
 import type { Profile } from "./profile.ts";
 import { parseProfile } from "./profile.ts";
@@ -14,7 +14,11 @@ import type { CalibrateOptions } from "./tuning.ts";
  * Throws a ParameterError for a budget that is no positive number.
  */
 export async function calibrate(options: CalibrateOptions = {}): Promise<Profile> {
-  requireArguments("calibrate", {}, options);
+  if (typeof (options as unknown) !== "object" || (options as unknown) === null || Array.isArray(options))
+    throw new ParameterError(
+      "calibrate",
+      `options must be an object such as { budget: 500 }, got ${describe(options)}`,
+    );
   const { budget } = options;
   if (budget !== undefined && !(typeof budget === "number" && budget > 0 && Number.isFinite(budget)))
     throw new ParameterError(

@@ -2,6 +2,7 @@
 // calibration in the background, else the built-in figures; never in the way of the first result.
 // Read next: calibrate.ts for the measuring, profile-store.ts for the keeping, learning.ts for what real runs add.
 import type { DeviceName } from "../backends/backend.ts";
+import { BackendError } from "../core/errors.ts";
 import { measure } from "./calibrate.ts";
 import type { Engine } from "./engine.ts";
 import { Learner } from "./learning.ts";
@@ -108,7 +109,13 @@ export class Tuning {
     const turn = ++this.turn;
     // A calibration in the background sees that its turn is over at its next breath.
     if (this.running !== undefined) await awake(this.running);
-    await awake(this.measureAll(budget, turn));
+    try {
+      await awake(this.measureAll(budget, turn));
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      const reason = "was stopped: another calibrate(), importProfile() or shutdown() came in between. Call it alone";
+      throw new BackendError("calibrate", reason, { cause: error });
+    }
     await awake(this.tuneKernels(budget));
     if (store) await this.save();
     return this.profile();
@@ -178,7 +185,7 @@ export class Tuning {
   private async measureAll(budget: number, turn: number): Promise<void> {
     const breathe = async (): Promise<void> => {
       await pause();
-      if (turn !== this.turn) throw new Stopped("another calibration or a shutdown came in between");
+      if (turn !== this.turn) throw new Stopped();
     };
     const devices: Partial<Record<DeviceName, DeviceProfile>> = {};
     this.isMeasuring = true;

@@ -9,6 +9,7 @@ import {
   jit,
   matmul,
   memory,
+  ParameterError,
   scope,
   tensor,
   valueAndGrad,
@@ -201,6 +202,16 @@ describe("bad input", () => {
 
   test("options after the start", async () => {
     await expect(init({ webgpu: "off" })).rejects.toThrow("init: the engine is already started");
+  });
+
+  test.each<readonly [options: unknown, message: string]>([
+    [3, "init: options must be an object such as { threads: 2 }, got 3"],
+    [null, "init: options must be an object such as { threads: 2 }, got null"],
+    [["wasm"], 'init: options must be an object such as { threads: 2 }, got ["wasm"]'],
+    [{ thread: 2 }, "init: there is no option thread. It has threads, webgpu, subgroupMatrices, simd, tune"],
+    [{ webgpu: true }, 'init: webgpu must be "auto" or "off" or "require", got true'],
+  ])("options that are none: %j", async (options, message) => {
+    await expect(init(options as never)).rejects.toThrow(new ParameterError("init", message.slice("init: ".length)));
   });
 });
 

@@ -10,14 +10,18 @@ import {
   explain,
   importProfile,
   init,
+  jit,
   linalg,
   matmul,
+  memory,
   ones,
   shutdown,
   sum,
   tensor,
   withDevice,
 } from "../../bindings/index.ts";
+import * as nn from "../../bindings/nn/index.ts";
+import { SGD } from "../../bindings/optim/index.ts";
 
 const square = (n: number): Tensor => tensor(new Float32Array(n * n).fill(0.5), { shape: [n, n] });
 
@@ -57,6 +61,42 @@ describe("on two devices", () => {
       { from: "webgpu", to: "host", bytes: 1024 },
     ]);
     for (const { predicted, measured } of transfers) expect(Math.min(predicted, measured)).toBeGreaterThan(0);
+  });
+
+  test("a function under jit is explained by the plan it went by, its result is there, and nothing leaks", async () => {
+    const step = jit((w: Tensor, x: Tensor) => withDevice("webgpu", () => matmul(w, x)).add(1), { donate: [0] });
+    const [w, x] = [square(8).add(0), square(8).add(0)];
+    await evaluate(w, x);
+    await step(square(8).add(0), x).data();
+    const before = memory().wasm?.inUse;
+    let y: Tensor | undefined;
+    const told = await explain(() => (y = step(w, x)));
+    expect(told.kernels.map(({ op, device }) => [op, device])).toEqual([["matmul+add", "webgpu"]]);
+    expect(told.segments.length).toBe(1);
+    expect(told.toTrace().some(({ ph, name }) => ph === "X" && name === "matmul+add")).toBe(true);
+    expect(w.isDisposed).toBe(true);
+    expect((await y?.data())?.[0]).toBe(3);
+    y?.dispose();
+    expect(memory().wasm?.inUse).toBeLessThanOrEqual(before ?? 0);
+  });
+
+  test("an optimiser's step, random numbers included, with work that is pending behind it", async () => {
+    const model = nn.sequential([new nn.Linear(8, 8), new nn.Dropout(0.5)]);
+    const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+    const x = square(8);
+    const told = await explain(() => optimizer.step(() => model.forward(x).square().mean()).mul(2));
+    expect(told.kernels.filter(({ op }) => op.includes("matmul")).length).toBeGreaterThanOrEqual(2);
+    expect(told.kernels.at(-1)?.op).toBe("mul");
+    expect(told.predicted.plan).toBeGreaterThan(told.kernels.at(-1)?.predicted ?? Number.POSITIVE_INFINITY);
+    const begins = told.toTrace().flatMap(({ cat, ts }) => (cat === "wasm" ? [ts ?? -1] : []));
+    expect([...begins].sort((a, b) => a - b)).toEqual(begins);
+  });
+
+  test("a function that returns a promise is refused", async () => {
+    // eslint-disable-next-line @typescript-eslint/require-await
+    await expect(explain(async () => ones([2]).add(1))).rejects.toThrow(
+      "explain: the function returned a promise. Return tensors that nobody has read yet",
+    );
   });
 
   test("as a table", async () => {

@@ -14,6 +14,7 @@ import { guesses, parseProfile, rateAt } from "../../bindings/engine/profile.ts"
 import { hostStore } from "../../bindings/engine/profile-store.ts";
 import { version } from "../../bindings/core/version.ts";
 import {
+  BackendError,
   calibrate,
   createEngine,
   defaultEngine,
@@ -175,6 +176,23 @@ describe("init", () => {
     await expect(calibrate({ budget: -1 })).rejects.toThrow(
       "calibrate: the budget must be a number of milliseconds above zero",
     );
+    await expect(calibrate(500 as never)).rejects.toThrow(
+      "calibrate: options must be an object such as { budget: 500 }, got number",
+    );
+  });
+
+  test("a calibration that another one ends says so under its name", async () => {
+    await init({ ...cpuOnly, tune: "off" });
+    const first = calibrate({ budget: 60_000 });
+    const second = calibrate({ budget: 5 });
+    await expect(first).rejects.toThrow(
+      new BackendError(
+        "calibrate",
+        "was stopped: another calibrate(), importProfile() or shutdown() came in between. Call it alone",
+      ),
+    );
+    expect((await second).devices.wasm?.measured).toBe(true);
+    expect(await ones([2]).add(1).toArray()).toEqual([2, 2]);
   });
 });
 
@@ -229,6 +247,7 @@ describe("profiles as text", () => {
   test.each([
     ["nothing", undefined, "importProfile: the profile must be an object, got undefined"],
     ["no JSON", "{", "importProfile: the profile is not JSON, or it was cut off. Export it anew"],
+    ["bytes", new TextEncoder().encode(JSON.stringify(good)), 'got bytes. Read the file as text: "utf8"'],
     ["a cut text", JSON.stringify(good).slice(0, 500), "the profile is not JSON, or it was cut off"],
     ["a long text", " ".repeat(2 ** 20 + 1), "a profile has a few thousand characters, this text has 1048577"],
     [
