@@ -60,25 +60,7 @@ function outputs(
 }
 
 export function conv2d(x: NdArray, filter: NdArray, options: ConvolutionOptions = {}): NdArray {
-  const { stride = [1, 1], padding = none, dilation = [1, 1], groups = 1 } = options;
-  const [n, h, w] = x.shape as [number, number, number];
-  const [kh, kw, perGroup, o] = filter.shape as [number, number, number, number];
-  const oh = outputs(h, kh, stride[0], padding[0], dilation[0]);
-  const ow = outputs(w, kw, stride[1], padding[1], dilation[1]);
-  return build([n, oh, ow, o], ([image, row, column, channel]) => {
-    const group = Math.floor(channel! / (o / groups));
-    const terms: number[] = [0];
-    for (let i = 0; i < kh; i++) {
-      for (let j = 0; j < kw; j++) {
-        const y = row! * stride[0] + i * dilation[0] - padding[0][0];
-        const z = column! * stride[1] + j * dilation[1] - padding[1][0];
-        if (y < 0 || y >= h || z < 0 || z >= w) continue;
-        for (let c = 0; c < perGroup; c++)
-          terms.push(at(x, [image!, y, z, group * perGroup + c]) * at(filter, [i, j, c, channel!]));
-      }
-    }
-    return total(terms);
-  });
+  return convolution(x, filter, options);
 }
 
 /** Options of the other ranks: one entry for each axis. */
@@ -99,17 +81,28 @@ export function convolution(x: NdArray, filter: NdArray, options: WindowOptions 
   const strides = options.stride ?? sizes.map(() => 1);
   const dilations = options.dilation ?? sizes.map(() => 1);
   const counts = sizes.map((size, i) => outputs(size, window[i]!, strides[i]!, pads[i]!, dilations[i]!));
-  return build([n!, ...counts, o], (index) => {
-    const group = Math.floor(index.at(-1)! / (o / (options.groups ?? 1)));
-    const terms: number[] = [0];
-    eachIndex([...window, perGroup], (tap) => {
-      const place = sizes.map((_, i) => index[i + 1]! * strides[i]! + tap[i]! * dilations[i]! - pads[i]![0]);
-      if (place.some((p, i) => p < 0 || p >= sizes[i]!)) return;
-      const channel = group * perGroup + tap.at(-1)!;
-      terms.push(at(x, [index[0]!, ...place, channel]) * at(filter, [...tap, index.at(-1)!]));
+  const data: number[] = [];
+  eachIndex([n!, ...counts], ([image, ...place]) => {
+    // What of the window lies inside the image: positions of the first channel there, and of its first weight.
+    const cells: number[] = [];
+    const weights: number[] = [];
+    eachIndex(window, (tap) => {
+      const cell = place.map((from, i) => from * strides[i]! + tap[i]! * dilations[i]! - pads[i]![0]);
+      if (cell.some((p, i) => p < 0 || p >= sizes[i]!)) return;
+      cells.push(positionOf(x.shape, [image!, ...cell, 0]));
+      weights.push(positionOf(filter.shape, [...tap, 0, 0]));
     });
-    return total(terms);
+    for (let channel = 0; channel < o; channel++) {
+      const first = Math.floor(channel / (o / (options.groups ?? 1))) * perGroup;
+      const terms: number[] = [0];
+      for (let i = 0; i < cells.length; i++) {
+        for (let c = 0; c < perGroup; c++)
+          terms.push(x.data[cells[i]! + first + c]! * filter.data[weights[i]! + c * o + channel]!);
+      }
+      data.push(total(terms));
+    }
   });
+  return { shape: [n!, ...counts, o], data };
 }
 
 /** Each channel with its own filters: output channel c·multiplier + q is channel c under filter [.., .., c, q]. */
@@ -138,10 +131,13 @@ export function convTranspose2d(
     const y = row! * stride[0] + i! * dilation[0] - padding[0][0];
     const z = column! * stride[1] + j! * dilation[1] - padding[1][0];
     if (y < 0 || y >= oh || z < 0 || z >= ow) return;
-    eachIndex([o, c], ([out, channel]) => {
-      data[positionOf(shape, [image!, y, z, out!])]! +=
-        at(x, [image!, row!, column!, channel!]) * at(filter, [i!, j!, out!, channel!]);
-    });
+    const from = positionOf(x.shape, [image!, row!, column!, 0]);
+    const weights = positionOf(filter.shape, [i!, j!, 0, 0]);
+    const to = positionOf(shape, [image!, y, z, 0]);
+    for (let out = 0; out < o; out++) {
+      for (let channel = 0; channel < c; channel++)
+        data[to + out]! += x.data[from + channel]! * filter.data[weights + out * c + channel]!;
+    }
   });
   return { shape, data };
 }
@@ -152,19 +148,29 @@ function pool(x: NdArray, options: PoolOptions, fold: (values: readonly number[]
   const [n, h, w, c] = x.shape as [number, number, number, number];
   const oh = outputs(h, window[0], stride[0], padding[0], dilation[0], ceilMode);
   const ow = outputs(w, window[1], stride[1], padding[1], dilation[1], ceilMode);
-  return build([n, oh, ow, c], ([image, row, column, channel]) => {
-    const values: number[] = [];
+  const data: number[] = [];
+  eachIndex([n, oh, ow], ([image, row, column]) => {
+    // Positions of the first channel of what lies inside the image.
+    const inside: number[] = [];
     let cells = 0;
     for (let i = 0; i < window[0]; i++) {
       for (let j = 0; j < window[1]; j++) {
         const y = row! * stride[0] + i * dilation[0] - padding[0][0];
         const z = column! * stride[1] + j * dilation[1] - padding[1][0];
         if (y < h + padding[0][1] && z < w + padding[1][1]) cells++;
-        if (y >= 0 && y < h && z >= 0 && z < w) values.push(at(x, [image!, y, z, channel!]));
+        if (y >= 0 && y < h && z >= 0 && z < w) inside.push(positionOf(x.shape, [image!, y, z, 0]));
       }
     }
-    return fold(values, cells);
+    for (let channel = 0; channel < c; channel++) {
+      data.push(
+        fold(
+          inside.map((first) => x.data[first + channel]!),
+          cells,
+        ),
+      );
+    }
   });
+  return { shape: [n, oh, ow, c], data };
 }
 
 export function maxPool2d(x: NdArray, options: PoolOptions): NdArray {

@@ -1,7 +1,8 @@
 // The discrete Fourier transform of the reference: the sum of its definition. Imports nothing from bindings/.
 // Read next: array.ts.
 import type { NdArray } from "./array.ts";
-import { at, build } from "./array.ts";
+import { at, build, countOf } from "./array.ts";
+import { total } from "./reduction.ts";
 
 type Pair = readonly [real: NdArray, imag: NdArray];
 
@@ -26,34 +27,36 @@ function root(t: number, n: number): readonly [cosine: number, sine: number] {
 
 /** Along one axis after the other; the inverse is divided by the length. */
 export function transformed(x: Pair, axes: readonly number[], isInverse: boolean): Pair {
-  return axes.reduce(([real, imag], axis) => {
-    const { shape } = real;
-    const place = absolute(axis, shape.length);
-    const n = shape[place]!;
-    const roots = Array.from({ length: n }, (_, t) => root(t, n));
-    const sums = (part: 0 | 1): NdArray =>
-      build(shape, (index) => {
-        // Neumaier's sum: the reference should not be what is off.
-        let [sum, lost] = [0, 0];
-        const add = (term: number): void => {
-          const next = sum + term;
-          lost += Math.abs(sum) >= Math.abs(term) ? sum - next + term : term - next + sum;
-          sum = next;
-        };
-        const source = [...index];
-        for (let k = 0; k < n; k++) {
-          source[place] = k;
-          const [cosine, sine] = roots[(index[place]! * k) % n]!;
-          const turned = isInverse ? sine : -sine;
-          const [a, b] = [at(real, source), at(imag, source)];
-          add(part === 0 ? a * cosine : a * turned);
-          add(part === 0 ? -b * turned : b * cosine);
-        }
-        sum += lost;
-        return isInverse ? sum / n : sum;
-      });
-    return [sums(0), sums(1)];
-  }, x);
+  return axes.reduce((part, axis) => alongOne(part, axis, isInverse), x);
+}
+
+function alongOne([real, imag]: Pair, axis: number, isInverse: boolean): Pair {
+  const { shape } = real;
+  const place = absolute(axis, shape.length);
+  const n = shape[place]!;
+  const roots = Array.from({ length: n }, (_, t) => root(t, n));
+  // From one element of a line to the next.
+  const step = countOf(shape.slice(place + 1));
+  const sums: [number[], number[]] = [[], []];
+  const [ofReal, ofImag] = [new Array<number>(2 * n).fill(0), new Array<number>(2 * n).fill(0)];
+  for (let position = 0; position < real.data.length; position++) {
+    const line = Math.floor(position / step) % n;
+    const start = position - line * step;
+    for (let k = 0; k < n; k++) {
+      const [cosine, sine] = roots[(line * k) % n]!;
+      const turned = isInverse ? sine : -sine;
+      const [a, b] = [real.data[start + k * step]!, imag.data[start + k * step]!];
+      ofReal[2 * k] = a * cosine;
+      ofReal[2 * k + 1] = -b * turned;
+      ofImag[2 * k] = a * turned;
+      ofImag[2 * k + 1] = b * cosine;
+    }
+    for (const [i, terms] of [ofReal, ofImag].entries()) sums[i]!.push(total(terms) / (isInverse ? n : 1));
+  }
+  return [
+    { shape, data: sums[0] },
+    { shape, data: sums[1] },
+  ];
 }
 
 /** The first n / 2 + 1 places of the last axis named. */

@@ -132,7 +132,8 @@ export class Heap {
 
   /** Pointers of live blocks whose surroundings were written to. */
   brokenGuards(): number[] {
-    return [...this.guards.keys()].filter((pointer) => !this.isIntact(pointer));
+    const memory = new Uint8Array(this.memory.buffer);
+    return [...this.guards.keys()].filter((pointer) => !this.isIntact(pointer, memory));
   }
 
   private paintGuards(pointer: number, bytes: number): void {
@@ -141,13 +142,13 @@ export class Heap {
     this.view("u8", pointer + bytes, guardBytes).fill(guardPattern);
   }
 
-  private isIntact(pointer: number): boolean {
-    const bytes = this.guards.get(pointer) ?? 0;
-    const isPainted = (byte: number): boolean => byte === guardPattern;
-    return (
-      this.view("u8", pointer - guardBytes, guardBytes).every(isPainted) &&
-      this.view("u8", pointer + bytes, guardBytes).every(isPainted)
-    );
+  private isIntact(pointer: number, memory = new Uint8Array(this.memory.buffer)): boolean {
+    const end = pointer + (this.guards.get(pointer) ?? 0);
+    // A loop, because the suite looks at all blocks after every case.
+    for (let i = 0; i < guardBytes; i++) {
+      if (memory[pointer - guardBytes + i] !== guardPattern || memory[end + i] !== guardPattern) return false;
+    }
+    return true;
   }
 
   private checkGuard(pointer: number): void {
