@@ -88,9 +88,7 @@ async function runAgain(engine: Engine, { captured, compiled, inputs, scalars }:
 
 /** Runs and explains what is pending below tensors; undefined if nothing is. */
 async function runPending(engine: Engine, tensors: readonly Tensor[]): Promise<Told | undefined> {
-  const values = tensors
-    .map((tensor) => engine.valueOf(tensor, "explain"))
-    .filter((value) => !value.isStored && !value.isConstant);
+  const values = pendingOf(engine, tensors);
   if (values.length === 0) return undefined;
   const captured = capture(values);
   // The run goes by the same plan.
@@ -103,6 +101,25 @@ async function runPending(engine: Engine, tensors: readonly Tensor[]): Promise<T
   } finally {
     for (const value of values) value.release();
   }
+}
+
+/** Where each kernel of what is pending below tensors will run, and why. Nothing runs. */
+export function placementOf(tensors: readonly Tensor[]): readonly Pick<ExplainedKernel, "op" | "device" | "reason">[] {
+  const engine = defaultEngine();
+  const { plan } = engine.planner.plan(capture(pendingOf(engine, tensors)), { readBack: true });
+  return plan.segments.flatMap(({ groups }) =>
+    groups.flatMap((index) => {
+      const [group, placement] = [plan.fused.groups[index], plan.placements[index]];
+      if (group === undefined || placement === undefined) return [];
+      return { op: group.label, device: placement.device, reason: placement.reason };
+    }),
+  );
+}
+
+function pendingOf(engine: Engine, tensors: readonly Tensor[]): Value[] {
+  return tensors
+    .map((tensor) => engine.valueOf(tensor, "explain"))
+    .filter((value) => !value.isStored && !value.isConstant);
 }
 
 /** Reads results from the GPU as a reader would, for the time that takes. */
