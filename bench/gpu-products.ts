@@ -1,9 +1,9 @@
 // Products in tiles on the GPU, on any adapter with subgroups, a software one included: tiles whose quads of invocations share what
 // they read against the same tiles without, in turns on one device. Milliseconds of a run, to the end of the work.
-// Nothing is read back. Read next: measurements.ts; bindings/backends/webgpu/tile.ts, variants.ts.
+// Nothing is read back. Read next: measurements.ts; bindings/backends/webgpu/variants.
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
-import { productSegment } from "../bindings/backends/webgpu/sample.ts";
-import type { TileName } from "../bindings/backends/webgpu/variants.ts";
+import { productSegment } from "../bindings/backends/webgpu/variants/sample.ts";
+import type { TileName } from "../bindings/backends/webgpu/variants/products.ts";
 import { onGpu } from "./gpu-overhead.ts";
 import type { Measurement } from "./measurements.ts";
 import type { Row } from "./row.ts";

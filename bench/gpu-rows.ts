@@ -1,9 +1,9 @@
 // Rows on the GPU, on any adapter, a software one included: a softmax, a layer norm and sums by row kernels against the same with a
 // launch for every step and folds by halving, in turns on one device. Milliseconds from recording to the end of the work.
-// Nothing is read back. Read next: measurements.ts; bindings/backends/webgpu/fold-variants.ts.
+// Nothing is read back. Read next: measurements.ts; bindings/backends/webgpu/variants/folds.ts.
 import { grad } from "../bindings/autodiff/index.ts";
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
-import { folds } from "../bindings/backends/webgpu/fold-variants.ts";
+import { folds } from "../bindings/backends/webgpu/variants/folds.ts";
 import { tensor } from "../bindings/engine/creation.ts";
 import { defaultEngine, evaluate, withDevice } from "../bindings/engine/index.ts";
 import * as ops from "../bindings/ops/index.ts";

@@ -1,6 +1,6 @@
 // Windows over images on the GPU, on any adapter, a software one included: pooling and depthwise convolutions with their gradients, by
 // the variant that is chosen where nothing was measured, against an element an invocation, in turns on one device. Milliseconds
-// from recording to the end of the work. Nothing is read back. Read next: measurements.ts; bindings/backends/webgpu/window-variants.ts.
+// from recording to the end of the work. Nothing is read back. Read next: measurements.ts; bindings/backends/webgpu/variants/windows.ts.
 import { grad } from "../bindings/autodiff/index.ts";
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
 import { tensor } from "../bindings/engine/creation.ts";

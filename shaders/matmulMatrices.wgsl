@@ -1,7 +1,7 @@
 // The entry point of a product by subgroup matrices; all else is matmul.wgsl, whose own entry point the backend leaves out. A
 // workgroup computes its tile in PARTS of PART_M x PART_N results, one for a subgroup. Where there are fewer subgroups than
 // parts it takes several turns, where there are more the others help to stage. The backend puts sizes and functions at "tile"
-// (bindings/backends/webgpu/matrix-text.ts): `multiply` for a part, `store_result` for one of its matrices. Workgroups as for
+// (bindings/backends/webgpu/variants/matrix-text.ts): `multiply` for a part, `store_result` for one of its matrices. Workgroups as for
 // matmul.wgsl. Knows no size of a subgroup, and not whether `multiply` is the device's or a test's.
 
 // Writes the matrices that every part has stored in `results`, at this place within their parts.

@@ -118,6 +118,22 @@ describe("architecture", () => {
     expect(cycle?.join(" → ")).toBeUndefined();
   });
 
+  test("folders side by side import each other in one direction, types too", () => {
+    const neighbours = new Map<string, Set<string>>();
+    for (const file of bindings.filter((path) => floorOf(path) !== "index"))
+      for (const { target } of importsOf(file)) {
+        const [from, to] = [file.split("/"), target.split("/")];
+        const parting = from.findIndex((part, index) => part !== to[index]);
+        // Both go on below the folder that they share: not a file of it, and not a floor, which have a test of their own.
+        if (parting < 2 || parting >= from.length - 1 || parting >= to.length - 1) continue;
+        const folder = from.slice(0, parting + 1).join("/");
+        neighbours.set(folder, (neighbours.get(folder) ?? new Set()).add(to.slice(0, parting + 1).join("/")));
+      }
+    const graph = new Map([...neighbours].map(([folder, others]) => [folder, [...others]]));
+    expect([...graph.keys()]).toContain("bindings/backends/webgpu/kernels");
+    expect(findCycle(graph)?.join(" → ")).toBeUndefined();
+  });
+
   test("the site imports itself, public faces of bindings/, and the conformance suite", () => {
     const allowed = /^(site\/|bindings\/(\w+\/)?index\.ts$|test\/conformance\/)/;
     const others = sources("site").flatMap((file) =>

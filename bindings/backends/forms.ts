@@ -1,6 +1,6 @@
 // Other forms of what storages hold, made by kernels for themselves: transformed filters, packed matrices. They live as long as
 // the contents they were made from, and all together take a bounded part of a device's memory: what has not been used for longest
-// goes first. Knows no kernel and no device. Read next: wasm/storage.ts and webgpu/storage.ts, whose contents they are forms of;
+// goes first. Knows no kernel and no device. Read next: wasm/storage.ts and webgpu/memory/storage.ts, whose contents they are forms of;
 // the program.ts of each, which asks for them.
 
 /** Where the memory of forms comes from. */

@@ -1,7 +1,7 @@
 // Lowers scalar expressions to WGSL: one `let` per node of the graph, so that a shared subtree is computed once.
 // Constants are `let`s too: WGSL evaluates expressions of literals while it compiles and rejects those that overflow.
 // Knows how values look in registers and in storage, but no buffers, shapes or devices.
-// Read next: primitives/*, whose rows hold the text of each operation, and backends/webgpu/operands.ts, which feeds inputs.
+// Read next: primitives/*, whose rows hold the text of each operation, and backends/webgpu/wgsl/operands.ts, which feeds inputs.
 import type { DType } from "../core/dtype.ts";
 import { roundToHalf } from "../core/half.ts";
 import type { Expression } from "./expression.ts";

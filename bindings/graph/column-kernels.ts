@@ -1,7 +1,7 @@
 // Column kernels of the GPU: folds of the same columns that read a tensor in common (the gradients of a norm's scale and shift) become
 // one step, which goes along the columns once. The order of steps is changed by cluster.ts, as for row kernels; folds that are
 // joined need nothing of each other. Knows no shader.
-// Read next: row-kernels.ts; ../backends/webgpu/column-shader.ts, which writes the kernel.
+// Read next: row-kernels.ts; ../backends/webgpu/kernels/column-shader.ts, which writes the kernel.
 import { topological } from "../expr/expression.ts";
 import { Sequence } from "./cluster.ts";
 import type { ColumnKernelStep, ReduceStep, Step } from "./step.ts";

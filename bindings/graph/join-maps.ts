@@ -1,7 +1,7 @@
 // Joins elementwise steps over the same elements into one loop with several results: what they read is read once, what they
 // have in common is computed once, and what only the later one needs is never stored.
 // A GPU kernel sees few buffers, which decides there how many are joined. Read next: cluster.ts, which brings steps of the
-// CPU together before; ../expr/to-wasm.ts, ../backends/webgpu/map-shader.ts.
+// CPU together before; ../expr/to-wasm.ts, ../backends/webgpu/kernels/map-shader.ts.
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Expression } from "../expr/expression.ts";

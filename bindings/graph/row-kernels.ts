@@ -1,7 +1,7 @@
 // Row kernels of the GPU: folds along rows, and the maps over the same rows before, between and behind them, become one step
 // (softmax, layer normalisation, their gradients), which reads a row once and keeps what is between for itself.
 // The order of steps is changed by cluster.ts, as for the strips of the CPU; what is asked here is whether steps fit together.
-// Knows no shader. Read next: row-view.ts; ../backends/webgpu/row-shader.ts, which writes the kernel.
+// Knows no shader. Read next: row-view.ts; ../backends/webgpu/kernels/row-shader.ts, which writes the kernel.
 import { sizeOf } from "../core/shape.ts";
 import { topological } from "../expr/expression.ts";
 import { Sequence } from "./cluster.ts";

@@ -1,5 +1,5 @@
 // Views as a row kernel walks them: from row to row, and within a row.
-// Pure functions of shapes and strides. Read next: row-kernels.ts, and ../backends/webgpu/row-operands.ts.
+// Pure functions of shapes and strides. Read next: row-kernels.ts, and ../backends/webgpu/kernels/row-operands.ts.
 import { isContiguous, mergeWalk } from "../core/layout.ts";
 import { sizeOf } from "../core/shape.ts";
 

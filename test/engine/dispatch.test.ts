@@ -20,7 +20,7 @@ import type { Rate } from "../../bindings/engine/profile.ts";
 import { works } from "../../bindings/engine/profile.ts";
 import type { Work } from "../../bindings/ops/descriptor.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { partWords } from "../../bindings/backends/webgpu/parts.ts";
+import { partWords } from "../../bindings/backends/webgpu/memory/parts.ts";
 import { createEngine } from "../../bindings/engine/default.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";

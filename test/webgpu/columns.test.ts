@@ -1,11 +1,11 @@
 // Folds of columns on the GPU: every variant is right for lengths that are cut evenly and not, with what is computed before and after,
 // for every operation; what was chosen for a shape is what the rule says.
-// Read next: bindings/backends/webgpu/column-variants.ts, reduce-shader.ts.
+// Read next: bindings/backends/webgpu/variants/columns.ts, reduce-shader.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grad } from "../../bindings/autodiff/index.ts";
-import { columnFolds } from "../../bindings/backends/webgpu/column-variants.ts";
-import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
-import { columnPasses } from "../../bindings/backends/webgpu/reduce-shader.ts";
+import { columnFolds } from "../../bindings/backends/webgpu/variants/columns.ts";
+import type { GPULimits } from "../../bindings/backends/webgpu/device/description.ts";
+import { columnPasses } from "../../bindings/backends/webgpu/kernels/reduce-shader.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as scalar from "../../bindings/expr/primitives/index.ts";
 import * as athanor from "../../bindings/index.ts";

@@ -1,6 +1,6 @@
 // Convolutions whose groups have few channels, on the GPU: every variant agrees with sums in f64 over odd sizes, strides, dilations and
 // paddings, with what follows pasted in, and so do the gradients of the depthwise ones.
-// Read next: bindings/backends/webgpu/depthwise-shader.ts, window-variants.ts; ../reference/convolution.ts.
+// Read next: bindings/backends/webgpu/kernels/depthwise-shader.ts, variants/windows.ts; ../reference/convolution.ts.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { grad } from "../../bindings/autodiff/index.ts";
 import * as athanor from "../../bindings/index.ts";

@@ -1,7 +1,7 @@
 // Runs with a GPU of its own that takes variants of kernels in turn wherever it can, in the default engine.
-// Knows no kernel. Read next: bindings/backends/webgpu/tuner.ts; pooling.test.ts and depthwise.test.ts, which use it.
+// Knows no kernel. Read next: bindings/backends/webgpu/variants/tuner.ts; pooling.test.ts and depthwise.test.ts, which use it.
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
+import type { GPULimits } from "../../bindings/backends/webgpu/device/description.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import { open } from "./segments.ts";
 

@@ -1,5 +1,5 @@
 // Tensors that lie in several buffers: a backend that behaves as a device with very small buffers and no optional feature
-// computes what the CPU computes, for every kind of kernel. Read next: bindings/backends/webgpu/parts.ts.
+// computes what the CPU computes, for every kind of kernel. Read next: bindings/backends/webgpu/memory/parts.ts.
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";

@@ -1,5 +1,5 @@
 // Firefox tells of finished work every 100 ms, or when something is submitted. A stand-in for it here tells only then: who waits without
-// giving it anything to do waits for ever. Read next: bindings/backends/webgpu/polling.ts.
+// giving it anything to do waits for ever. Read next: bindings/backends/webgpu/device/polling.ts.
 import { create } from "webgpu";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as scalar from "../../bindings/expr/primitives/index.ts";

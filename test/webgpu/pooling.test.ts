@@ -1,10 +1,10 @@
 // Pooling on the GPU: every variant of every kernel agrees with loops in f64 over odd sizes, strides, dilations and paddings, NaN and
 // infinities included, and is what the tuner may choose.
-// Read next: bindings/backends/webgpu/pooling-shader.ts, window-variants.ts; ../reference/convolution.ts.
+// Read next: bindings/backends/webgpu/kernels/pooling-shader.ts, variants/windows.ts; ../reference/convolution.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
-import type { WindowShape } from "../../bindings/backends/webgpu/window-variants.ts";
-import { windows } from "../../bindings/backends/webgpu/window-variants.ts";
+import type { GPULimits } from "../../bindings/backends/webgpu/device/description.ts";
+import type { WindowShape } from "../../bindings/backends/webgpu/variants/windows.ts";
+import { windows } from "../../bindings/backends/webgpu/variants/windows.ts";
 import { grad } from "../../bindings/autodiff/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";

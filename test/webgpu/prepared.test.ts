@@ -1,6 +1,6 @@
 // Transformed filters on the GPU: made once for filters that are met again, and not again; the same bits as before, counted, and let go
 // with the filters. Filters that are new at every run, and those that the program computes, are transformed as before.
-// Read next: bindings/backends/forms.ts, bindings/backends/webgpu/program.ts; ../engine/prepared.test.ts, the same on the CPU.
+// Read next: bindings/backends/forms.ts, bindings/backends/webgpu/run/program.ts; ../engine/prepared.test.ts, the same on the CPU.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";

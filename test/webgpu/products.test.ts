@@ -1,8 +1,15 @@
 // Every variant of the product of matrices computes the same, whatever the shape, the layout and the epilogue; the tuner
-// measures them and remembers. Read next: bindings/backends/webgpu/variants.ts, tuner.ts.
+// measures them and remembers. Read next: bindings/backends/webgpu/variants/products.ts, tuner.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { bucketOf, byRule, candidates, nameOf, tiles, variantOf } from "../../bindings/backends/webgpu/variants.ts";
+import {
+  bucketOf,
+  byRule,
+  candidates,
+  nameOf,
+  tiles,
+  variantOf,
+} from "../../bindings/backends/webgpu/variants/products.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import type { Conv2dOptions, Tensor } from "../../bindings/index.ts";
 import {
@@ -169,7 +176,7 @@ describe("the choice", () => {
   test("is measured on the device, kept as plain data, and adopted by another backend", async () => {
     // Without subgroups there are half as many to compile.
     const lone = await open({ features: [] });
-    const { productSegment } = await import("../../bindings/backends/webgpu/sample.ts");
+    const { productSegment } = await import("../../bindings/backends/webgpu/variants/sample.ts");
     lone.compile(productSegment({ batches: 1, m: 33, n: 20, k: 16 })).dispose();
     expect(await lone.tune()).toBe(0); // a software GPU
     expect(await lone.tune({ evenInSoftware: true })).toBe(1);

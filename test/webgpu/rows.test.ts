@@ -1,10 +1,10 @@
 // Row kernels on the GPU: softmax, normalisation and their gradients are one launch each and right for every length of row, with
 // and without subgroups, in every variant; rows of NaN and infinity; what is too much for one kernel is still right.
-// Read next: bindings/graph/row-kernels.ts, bindings/backends/webgpu/row-shader.ts; ../reference/reduction.ts.
+// Read next: bindings/graph/row-kernels.ts, bindings/backends/webgpu/kernels/row-shader.ts; ../reference/reduction.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend, WebGPUOptions } from "../../bindings/backends/webgpu/backend.ts";
-import { folds } from "../../bindings/backends/webgpu/fold-variants.ts";
-import { softmaxSegment } from "../../bindings/backends/webgpu/sample.ts";
+import { folds } from "../../bindings/backends/webgpu/variants/folds.ts";
+import { softmaxSegment } from "../../bindings/backends/webgpu/variants/sample.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";

@@ -1,5 +1,5 @@
 // What a loop costs once it has gone round: no new buffers, bind groups or shaders, at most one submit a step, memory that does
-// not grow; and the kernels' own times. Read next: bindings/backends/webgpu/program.ts, batches.ts.
+// not grow; and the kernels' own times. Read next: bindings/backends/webgpu/run/program.ts, batches.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { dataset } from "../../bindings/data/index.ts";

@@ -1,18 +1,18 @@
 // Products whose tiles are shared out among subgroups: quads that tell each other what they read, and subgroup matrices. Against
 // sums in f64. Software GPUs have no units for matrices that take f32: functions written here stand in for them, so that all the
 // arithmetic around them runs; with the device's own functions the kernels are only compiled, on Dawn's device that computes
-// nothing. A device that has them runs them. Read next: shaders/matmulMatrices.wgsl, matrix-text.ts, variants.ts.
+// nothing. A device that has them runs them. Read next: shaders/matmulMatrices.wgsl, bindings/backends/webgpu/variants.
 import { create } from "webgpu";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend, WebGPUOptions } from "../../bindings/backends/webgpu/backend.ts";
 import { shaders } from "../../bindings/backends/webgpu/generated/shaders.ts";
-import { matmulDispatches } from "../../bindings/backends/webgpu/matmul-shader.ts";
-import type { MatrixConfiguration, MatrixFunctions } from "../../bindings/backends/webgpu/matrix-units.ts";
-import { configurationsOf, matrixFlags, matrixReport } from "../../bindings/backends/webgpu/matrix-units.ts";
-import { withExtensions } from "../../bindings/backends/webgpu/pipelines.ts";
-import { productSegment } from "../../bindings/backends/webgpu/sample.ts";
-import { ShaderLibrary } from "../../bindings/backends/webgpu/shader-library.ts";
-import type { ProductShape } from "../../bindings/backends/webgpu/variants.ts";
+import { matmulDispatches } from "../../bindings/backends/webgpu/kernels/matmul-shader.ts";
+import type { MatrixConfiguration, MatrixFunctions } from "../../bindings/backends/webgpu/device/matrix-units.ts";
+import { configurationsOf, matrixFlags, matrixReport } from "../../bindings/backends/webgpu/device/matrix-units.ts";
+import { withExtensions } from "../../bindings/backends/webgpu/run/pipelines.ts";
+import { productSegment } from "../../bindings/backends/webgpu/variants/sample.ts";
+import { ShaderLibrary } from "../../bindings/backends/webgpu/wgsl/shader-library.ts";
+import type { ProductShape } from "../../bindings/backends/webgpu/variants/products.ts";
 import {
   bucketOf,
   byRule,
@@ -22,7 +22,7 @@ import {
   suits,
   tiles,
   variantOf,
-} from "../../bindings/backends/webgpu/variants.ts";
+} from "../../bindings/backends/webgpu/variants/products.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import { explain, init, matmul, shutdown, tensor, withDevice } from "../../bindings/index.ts";
 import { open } from "./segments.ts";

@@ -1,12 +1,19 @@
 // Winograd's method on the GPU: within the tolerance that is published for convolutions, against sums in f64, whatever the edges,
 // the channels and the limits of the device; not where it would round too much, and not where sums were asked for.
-// Read next: bindings/backends/webgpu/winograd-shader.ts, ../specs/convolution.ts.
+// Read next: bindings/backends/webgpu/kernels/winograd-shader.ts, ../specs/convolution.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import type { GPULimits } from "../../bindings/backends/webgpu/description.ts";
-import type { ProductShape } from "../../bindings/backends/webgpu/variants.ts";
-import { bucketOf, byRule, candidates, nameOf, suits, variantOf } from "../../bindings/backends/webgpu/variants.ts";
-import { winogradOf } from "../../bindings/backends/webgpu/winograd-shader.ts";
+import type { GPULimits } from "../../bindings/backends/webgpu/device/description.ts";
+import type { ProductShape } from "../../bindings/backends/webgpu/variants/products.ts";
+import {
+  bucketOf,
+  byRule,
+  candidates,
+  nameOf,
+  suits,
+  variantOf,
+} from "../../bindings/backends/webgpu/variants/products.ts";
+import { winogradOf } from "../../bindings/backends/webgpu/kernels/winograd-shader.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";

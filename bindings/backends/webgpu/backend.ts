@@ -1,38 +1,38 @@
 // The GPU as a backend: storage, transfers and programs over one WebGPU device of its own.
 // Puts the parts together and holds none of their knowledge; nothing is shared between two backends.
-// Read next: device.ts, program.ts, readback.ts.
+// Read next: device/device.ts, run/program.ts, run/readback.ts.
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { KernelCall, Method } from "../../ops/descriptor.ts";
 import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
 import { Forms } from "../forms.ts";
-import { Batches } from "./batches.ts";
-import { BufferPool } from "./buffer-pool.ts";
-import { columnFolds } from "./column-variants.ts";
-import type { AdapterDescription, GPUCounts, GPULimits } from "./description.ts";
-import type { Device, DeviceOptions } from "./device.ts";
-import type { Choose } from "./dispatches.ts";
-import { openDevice } from "./device.ts";
-import { refusal } from "./dispatches.ts";
-import { folds } from "./fold-variants.ts";
+import type { AdapterDescription, GPUCounts, GPULimits } from "./device/description.ts";
+import type { Device, DeviceOptions } from "./device/device.ts";
+import { openDevice } from "./device/device.ts";
+import type { MatrixFunctions, MatrixReport } from "./device/matrix-units.ts";
 import { shaders } from "./generated/shaders.ts";
-import { methodOf } from "./method.ts";
-import type { MatrixFunctions, MatrixReport } from "./matrix-units.ts";
-import { refusesSizes, wordBytes } from "./parts.ts";
-import { Pipelines } from "./pipelines.ts";
-import { GPUProgram } from "./program.ts";
-import { Readback } from "./readback.ts";
-import { ShaderLibrary } from "./shader-library.ts";
-import type { GPUForm } from "./storage.ts";
-import { GPUStorage, widen } from "./storage.ts";
-import type { Bench } from "./tuner.ts";
-import { Tuner } from "./tuner.ts";
-import { UniformRing } from "./uniform-ring.ts";
-import type { Tuned } from "./variants.ts";
-import { productVariants } from "./variants.ts";
-import { windows } from "./window-variants.ts";
-import { wordsFor } from "./words.ts";
+import { refusal } from "./kernels/dispatches.ts";
+import { methodOf } from "./kernels/method.ts";
+import { BufferPool } from "./memory/buffer-pool.ts";
+import { refusesSizes, wordBytes } from "./memory/parts.ts";
+import type { GPUForm } from "./memory/storage.ts";
+import { GPUStorage, widen } from "./memory/storage.ts";
+import { UniformRing } from "./memory/uniform-ring.ts";
+import { wordsFor } from "./memory/words.ts";
+import { Batches } from "./run/batches.ts";
+import { Pipelines } from "./run/pipelines.ts";
+import { GPUProgram } from "./run/program.ts";
+import { Readback } from "./run/readback.ts";
+import { columnFolds } from "./variants/columns.ts";
+import { folds } from "./variants/folds.ts";
+import type { Tuned } from "./variants/products.ts";
+import { productVariants } from "./variants/products.ts";
+import type { Choose } from "./variants/tuner.ts";
+import type { Bench } from "./variants/tuner.ts";
+import { Tuner } from "./variants/tuner.ts";
+import { windows } from "./variants/windows.ts";
+import { ShaderLibrary } from "./wgsl/shader-library.ts";
 
 const isVariant = (name: string): boolean =>
   [productVariants, folds, columnFolds, windows].some(({ variantOf }) => variantOf(name) !== undefined);
