@@ -15,7 +15,7 @@ import { shaders } from "./generated/shaders.ts";
 import { refusal } from "./kernels/dispatches.ts";
 import { methodOf } from "./kernels/method.ts";
 import { BufferPool } from "./memory/buffer-pool.ts";
-import { refusesSizes, wordBytes } from "./memory/parts.ts";
+import { refusesCount, refusesSizes, wordBytes } from "./memory/parts.ts";
 import type { GPUForm } from "./memory/storage.ts";
 import { GPUStorage, widen } from "./memory/storage.ts";
 import { UniformRing } from "./memory/uniform-ring.ts";
@@ -189,6 +189,10 @@ class GPUBackend implements WebGPUBackend {
 
   refusesDType(dtype: DType): string | undefined {
     return refusal(dtype);
+  }
+
+  refusesCount(elements: number): string | undefined {
+    return refusesCount(elements);
   }
 
   refusesSizes(sizes: readonly number[], isElementwise: boolean): string | undefined {
