@@ -19,7 +19,7 @@ export interface PlacedPlan {
 
 /** Lets go of a trace's plans. */
 export function dropPlans({ plans }: Traced): void {
-  for (const { compiled } of plans.splice(0)) dropPlan(compiled);
+  for (const compiled of new Set(plans.splice(0).map((plan) => plan.compiled))) dropPlan(compiled);
 }
 
 /**
@@ -121,6 +121,7 @@ function planOn(
       inputs: { given, carried, ...(lasting === undefined ? {} : { lasting }) },
       ...(devices === onWasm && backends.size > 1 ? { devices: ["wasm"] } : {}),
     },
+    traced.plans.filter((plan) => plan.devices === devices).map((plan) => plan.compiled),
   );
   traced.plans.push({ devices, inputs: inputs.map((_, index) => stateOf(index)), compiled });
   return compiled;
