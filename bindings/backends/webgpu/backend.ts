@@ -223,7 +223,7 @@ class GPUBackend implements WebGPUBackend {
       let from = 0;
       for (const part of parts) {
         const count = part.bytes / wordBytes;
-        this.#device.gpu.queue.writeBuffer(part.buffer, 0, own, from, count);
+        this.#device.queue.writeBuffer(part.buffer, 0, own, from, count);
         from += count;
       }
     }
