@@ -1,7 +1,7 @@
 // Two projects: "node" runs everything under test/ in Node, with a software GPU; "browser" runs test/browser in headless
 // Chromium, also from Node's side. One file: `npx vitest run test/tensor.test.ts`; names: `-t "matmul"`.
 // Sets up processes only; it knows nothing of what is tested. Read next: scripts/software-gpu.ts, test/browser/run.ts.
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ViteUserConfig } from "vitest/config";
@@ -10,7 +10,10 @@ import { ClosingLine } from "./test/setup/closing-line.ts";
 import { LongestFirst } from "./test/setup/longest-first.ts";
 
 // Tests keep no profiles among the user's.
-process.env.ATHANOR_CACHE = mkdtempSync(join(tmpdir(), "athanor-test-"));
+const profiles = (process.env.ATHANOR_CACHE = mkdtempSync(join(tmpdir(), "athanor-test-")));
+process.once("exit", () => {
+  rmSync(profiles, { recursive: true, force: true });
+});
 
 // The dynamic loader reads these when a process starts, so they must be in place before Vitest forks its workers.
 const software = await unpackSoftwareGpu();
@@ -21,6 +24,7 @@ const needsFlag = Number(process.versions.node.split(".")[0]) < 22;
 
 const shared = {
   environment: "node",
+  setupFiles: ["test/setup/polling.ts"] as string[],
   pool: "forks",
   maxWorkers: 2,
   testTimeout: 60_000,

@@ -1,6 +1,6 @@
 // Profiles of the devices: measuring, keeping, exporting and importing them, files that are not what they should be, and what
 // real runs teach. Knows no speed of any machine. Read next: bindings/engine/tuning.ts, profile-store.ts, cost-model.ts.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -43,6 +43,7 @@ beforeEach(() => {
 afterEach(async () => {
   await shutdown();
   vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 const store = (): Exclude<ReturnType<typeof hostStore>, string> => {
