@@ -2,7 +2,7 @@
 // times keys exists; also log(sum(exp(scores))) of each query, for the gradients. Scores arrive scaled. A query that
 // sees no key gets zeros, and infinity for its logarithm. Workgroups: batch0 * batch1 * ceil(queries / 16) *
 // ceil(width / 64), each of 64 invocations: 16 queries, one column of the result for each invocation.
-// Words as in assembly/attention.ts. Read next: attentionGradient.wgsl.
+// Words as in assembly/attention/attention.ts. Read next: attentionGradient.wgsl.
 
 struct Parameters {
   offset0: u32,

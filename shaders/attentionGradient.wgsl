@@ -2,7 +2,7 @@
 // of 32 from each query's logarithm and delta = sum(dO O), which are pairs in `statistics`. dO and statistics are
 // contiguous; dK and dV lie side by side. Workgroups: batch0 * batch1 * (ceil(queries / 16) * ceil(depth / 64) +
 // ceil(keys / 16) * ceil(max(depth, width) / 64)), each of 64 invocations: first those of 16 queries, then those of 16
-// keys, one column for each invocation. Words as in assembly/attention.ts. Read next: bindings/ops/attention.ts.
+// keys, one column for each invocation. Words as in assembly/attention/attention.ts. Read next: bindings/ops/attention.ts.
 
 struct Parameters {
   offset0: u32,

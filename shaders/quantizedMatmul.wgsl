@@ -1,7 +1,7 @@
 // Product of f32 activations with quantised weights, in whole numbers: rows of x are quantised to 0 .. 127 by a scale and a
 // zero point of their own, u = round(x / scale) + zero, and
 //   out[i, j] = (sum over k of u[i, k] w[k, j] - zero[i] * sums[j]) * (scale[i] * scales[j])
-// as assembly/quantized.ts has it. Weights are packed as [columns / 8][k / 4][8][4] bytes, a word each here; the backend puts
+// as assembly/products/quantized.ts has it. Weights are packed as [columns / 8][k / 4][8][4] bytes, a word each here; the backend puts
 // `dot_bytes`, the sum of four products of signed bytes, at the "@insert" line. Workgroups: ceil(m / 4) * ceil(n / 64), each of
 // 64 invocations for 4 rows and 64 columns.
 

@@ -5,7 +5,7 @@
 //   images  --inputs, B-->   [36, T, C]  --matmul.wgsl-->  [36, T, O]  --outputs, A-->  out
 //
 // A launch is for T tiles from `first` on, counted over the batch. Points 0, 3/4, -3/4, 3/2, -3/2 and infinity, as in
-// assembly/winograd-transform.ts: exact constants in B and A, and half the rounding of the textbook's. Knows no product.
+// assembly/convolution/winograd-transform.ts: exact constants in B and A, and half the rounding of the textbook's. Knows no product.
 // Workgroups: `filters` ceil(C O / 64), `inputs` ceil(T C / 64), `outputs` ceil(T O / 64). The gradient of the images is a
 // convolution with filters that are turned round, whose channels change places: matmul.wgsl reads them across.
 

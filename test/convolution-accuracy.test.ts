@@ -1,5 +1,5 @@
 // The error bounds that docs/accuracy.md publishes for 3 × 3 convolutions, by sums and by Winograd's method, on both CPU builds and the
-// GPU, for numbers that round well and for those that round worst. Read next: assembly/winograd-plan.ts; specs/convolution.ts.
+// GPU, for numbers that round well and for those that round worst. Read next: assembly/convolution/winograd-plan.ts; specs/convolution.ts.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defaultEngine } from "../bindings/engine/index.ts";

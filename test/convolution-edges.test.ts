@@ -1,6 +1,6 @@
 // A value that is not finite reaches what it is a term of and nothing else: not the neighbours that a vector computes along with
 // it, and not what lies behind the end of a row. Winograd convolutions, whose tiles share rounding, are left out (`strict`).
-// Read next: ../assembly/convolution-planar-gradient.ts.
+// Read next: ../assembly/convolution/convolution-planar-gradient.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as athanor from "../bindings/index.ts";
 import type { Conv2dOptions, Tensor } from "../bindings/index.ts";

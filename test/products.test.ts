@@ -1,6 +1,6 @@
 // Matrix products of every way the CPU kernel has: single rows and columns, few rows, blocks read in place and packed, edges
 // of all widths, transposed operands, three types; on both builds. Compared with sums in f64.
-// Read next: assembly/matmul.ts for the ways; specs/contraction.ts for the rules.
+// Read next: assembly/products/matmul.ts for the ways; specs/contraction.ts for the rules.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as athanor from "../bindings/index.ts";
 

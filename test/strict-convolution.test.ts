@@ -1,6 +1,6 @@
 // `strict: true`: no Winograd, the same sums in the same order as where Winograd cannot be used. A rim of padding too wide
 // for Winograd, cut off again, is such a place: its windows are those of the narrow one, so the bits must be the same.
-// Read next: specs/convolution.ts, assembly/winograd-plan.ts.
+// Read next: specs/convolution.ts, assembly/convolution/winograd-plan.ts.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as athanor from "../bindings/index.ts";
 import type { Tensor } from "../bindings/index.ts";

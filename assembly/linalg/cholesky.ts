@@ -1,6 +1,6 @@
 // L with A = L Lᵀ for symmetric positive definite A (the lower triangle is read). Inside it is U = Lᵀ with A = Uᵀ U, by halves:
 // then every loop runs along rows. Read next: triangular.ts, product.ts.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { Crew, NOTES_BYTES } from "./crew";
 import { Into, product, productScratch, sharedProduct } from "./product";
 import { rowPitch } from "./scratch";

@@ -2,9 +2,9 @@
 // every crew is then one worker. A few large matrices are taken one after the other by a crew of all workers, which share the
 // loops of a factorisation and meet between them. What a kernel computes must not depend on the size of its crew.
 // A worker is one thread with a module instance of its own, so what is static here is the worker's.
-// Read next: product.ts for the loop that is shared most; ../team.ts for meeting; elimination.ts for a user.
-import { meetHere } from "../team";
-import { Share } from "../words";
+// Read next: product.ts for the loop that is shared most; ../program/team.ts for meeting; elimination.ts for a user.
+import { meetHere } from "../program/team";
+import { Share } from "../program/words";
 import { Scratch } from "./scratch";
 
 /** Order from which a matrix is worth a crew. The host knows the same number: crewFrom in bindings/ops/scratch.ts. */

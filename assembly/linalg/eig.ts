@@ -1,7 +1,7 @@
 // Eigenvalues and right eigenvectors of general real matrices: balancing, Hessenberg form, QR algorithm with double shifts,
 // back substitution. All in f64, whatever the element type. Vectors have unit length, and their largest element is real.
 // Scratch: min(workers, batch) * eigScratch. Read next: hessenberg.ts, francis.ts, quasi-triangular.ts.
-import { Share, Words } from "../words";
+import { Share, Words } from "../program/words";
 import { schur } from "./francis";
 import { balance, Square, toHessenberg } from "./hessenberg";
 import { Into, product, productScratch } from "./product";

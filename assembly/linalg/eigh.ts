@@ -1,6 +1,6 @@
 // The kernels of the symmetric eigenproblem: eigenvalues, ascending, and eigenvectors (the lower triangle is read). The matrix is
 // scaled by a power of two first, so squares neither overflow nor vanish. Read next: symmetric.ts for the method.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { Crew } from "./crew";
 import { Indices } from "./merge";
 import { diagonalise } from "./ql";

@@ -4,7 +4,7 @@
 // and factors it while the others are at the rest, so that nobody waits for panels.
 // Source: Toledo, Locality of reference in LU decomposition with partial pivoting, SIAM J. Matrix Anal. Appl. 18 (1997).
 // Read next: triangular.ts; lu.ts for the kernels.
-import { Share } from "../words";
+import { Share } from "../program/words";
 import { Crew } from "./crew";
 import { Into, product, productScratch } from "./product";
 import { substitute, TRIANGLE_BYTES } from "./triangular";

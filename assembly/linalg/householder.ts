@@ -1,7 +1,7 @@
 // Householder reflections of columns. Reflector r is row r of V, zero before its first element, which is 1; a block of them is
 // H(0) H(1) … = I - Vᵀ M V with M upper triangular (compact WY), so that applying it is products.
 // Source: Schreiber and Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989). Read next: qr.ts; back-transform.ts for rows.
-import { Tile } from "../matmul-tile";
+import { Tile } from "../products/matmul-tile";
 import { blockFactor, BLOCK } from "./back-transform";
 import { Crew } from "./crew";
 import { Into, product } from "./product";

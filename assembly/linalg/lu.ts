@@ -1,5 +1,5 @@
 // The kernels that eliminate: lu, solve and determinant. Read next: elimination.ts.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { Crew, NOTES_BYTES } from "./crew";
 import { Elimination, eliminate, eliminationBytes, loadMatrix, openElimination } from "./elimination";
 import { rowPitch } from "./scratch";

@@ -1,8 +1,8 @@
 // C = A B, C += A B or C -= A B for blocks inside a factorisation: any strides, negative ones too, packed and run through
-// the register tile as in matmul.ts. Scratch: productScratch bytes. Read next: ../matmul.ts, ../matmul-tile.ts.
-import { matmulScratch } from "../matmul";
-import { packColumns, packRows } from "../matmul-pack";
-import { multiplyPanels, Tile } from "../matmul-tile";
+// the register tile as in matmul.ts. Scratch: productScratch bytes. Read next: ../products/matmul.ts, ../products/matmul-tile.ts.
+import { matmulScratch } from "../products/matmul";
+import { packColumns, packRows } from "../products/matmul-pack";
+import { multiplyPanels, Tile } from "../products/matmul-tile";
 import { Crew } from "./crew";
 import { Lane } from "./vector";
 

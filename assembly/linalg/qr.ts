@@ -1,7 +1,7 @@
 // A = Q R by blocked Householder reflections. Panels of 32 columns are turned over, so that reflectors are contiguous rows.
 // The matrix is scaled by a power of two first, so squares neither overflow nor vanish. Panels are the first worker's, the crew
 // shares what is right of them. Read next: householder.ts.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { BLOCK } from "./back-transform";
 import { Crew, NOTES_BYTES } from "./crew";
 import { applyScratch, makeBlock, reflect, reflector, sharedApply } from "./householder";

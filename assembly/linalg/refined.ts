@@ -3,7 +3,7 @@
 // matrix is factored in f64. Powers of two keep what f32 gets within its range.
 // Source: LAPACK's dsgesv and dsposv, whose criterion this is; Langou et al., Exploiting the performance of 32 bit floating point
 // arithmetic in obtaining 64 bit accuracy, SC 2006. Read next: lu.ts, cholesky.ts.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { loadTriangle, sharedFactor } from "./cholesky";
 import { Crew } from "./crew";
 import { Elimination, eliminate, eliminationBytes, loadMatrix } from "./elimination";

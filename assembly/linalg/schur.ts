@@ -1,7 +1,7 @@
 // A = Z T Zᵀ with Z orthogonal and T quasi-triangular, for general real matrices: Hessenberg form, then the QR algorithm with double
 // shifts. Blocks of two rows of T are complex pairs, turned so that their diagonal is twice the same. All in f64, whatever the
 // element type. Scratch: min(workers, batch) * eigScratch. Read next: hessenberg.ts, francis.ts.
-import { Share, Words } from "../words";
+import { Share, Words } from "../program/words";
 import { eigScratch } from "./eig";
 import { rotatePlane, schur } from "./francis";
 import { Square, toHessenberg } from "./hessenberg";

@@ -1,5 +1,5 @@
 // How kernels on matrices lay out their working copies. Read next: bindings/ops/scratch.ts, which computes their sizes.
-import { Share } from "../words";
+import { Share } from "../program/words";
 
 /** Elements between rows of an n wide copy: a power of two would put all rows into a few sets of the cache. */
 export function rowPitch(n: i32): i32 {

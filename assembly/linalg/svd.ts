@@ -5,7 +5,7 @@
 //   U = Q U'
 //
 // The matrix is scaled by a power of two. Read next: qr.ts, svd-eigen.ts, svd-jacobi.ts.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { Crew } from "./crew";
 import { applyQ, loadReduction, openReduction, reduce, reducerBytes, Reduction, reductionBytes } from "./qr";
 import { Status } from "./status";

@@ -1,6 +1,6 @@
 // X = A⁻¹ B for triangular A [..., n, n] and B [..., n, m]. Knows no elimination: triangular.ts does the work.
 // Read next: triangular.ts.
-import { Words } from "../words";
+import { Words } from "../program/words";
 import { Crew } from "./crew";
 import { productScratch } from "./product";
 import { Status } from "./status";

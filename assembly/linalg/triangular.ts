@@ -1,7 +1,7 @@
 // Triangular systems L X = B, B overwritten by X, by halves: the rows below lose a product, leaves of 16 are solved in strips
 // of columns that stay in registers. Any strides of L: an upper triangle is a lower one read backwards, a transposed one
 // has its strides exchanged. Read next: cholesky.ts, lu.ts.
-import { Tile } from "../matmul-tile";
+import { Tile } from "../products/matmul-tile";
 import { Crew } from "./crew";
 import { Into, product } from "./product";
 import { addScaled, Lane, quickDot } from "./vector";

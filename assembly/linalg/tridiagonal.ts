@@ -6,7 +6,7 @@
 //   H(k) = I - tau[k] v vᵀ;  T = H(1) … H(n-1) A H(n-1) … H(1);  d, e in f64, e[i] joins i and i + 1
 //
 // Read next: vector.ts; back-transform.ts, which applies the reflectors again.
-import { Tile } from "../matmul-tile";
+import { Tile } from "../products/matmul-tile";
 import { Crew } from "./crew";
 import { addScaled, dot, Lane } from "./vector";
 

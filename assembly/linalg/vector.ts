@@ -1,7 +1,7 @@
 // Loops over contiguous rows that every factorisation is made of: dot products, sums, rotations, exchanges, and the
 // power of two by which a matrix is scaled so that no square overflows or vanishes. Generic over f32 and f64; scalars
 // are f64. Knows no matrix layout. Read next: product.ts for the products, tridiagonal.ts for a user.
-import { Tile } from "../matmul-tile";
+import { Tile } from "../products/matmul-tile";
 
 export class Lane {
   /** Elements in a vector. */

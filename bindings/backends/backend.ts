@@ -63,6 +63,8 @@ export interface Backend {
   readonly hasHalves?: boolean;
   /** Why this type cannot be stored or computed here; undefined if it can. */
   refusesDType(dtype: DType): string | undefined;
+  /** Why a fold cannot walk so many elements here; undefined if it can. */
+  refusesCount?(elements: number): string | undefined;
   /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   /** Whether there is a kernel of this name for this type. */

@@ -144,8 +144,17 @@ export function onesLike(x: Tensor, options: CreationOptions = {}): Tensor {
   return fullLike(x, 1, options);
 }
 
-/** start, start + step, … below stop (above it for a negative step). `arange(n)` counts from 0. Integers by `{ dtype: "i32" }`. */
-export function arange(start: number, stop?: number, step = 1, options: CreationOptions = {}): Tensor {
+/**
+ * start, start + step, … below stop (above it for a negative step). `arange(n)` counts from 0. Integers by `{ dtype: "i32" }`, which
+ * may follow any of the numbers.
+ */
+export function arange(stop: number, options?: CreationOptions): Tensor;
+export function arange(start: number, stop: number, options?: CreationOptions): Tensor;
+export function arange(start: number, stop?: number, step?: number, options?: CreationOptions): Tensor;
+export function arange(start: number, ...rest: readonly (number | CreationOptions | undefined)[]): Tensor {
+  const at = rest.findIndex((value) => typeof value === "object");
+  const [stop, step = 1] = (at < 0 ? rest : rest.slice(0, at)) as readonly (number | undefined)[];
+  const options = (at < 0 ? (rest[2] ?? {}) : rest[at]) as CreationOptions;
   requireArguments("arange", {}, options);
   const { dtype = "f32" } = options;
   checkDType("arange", dtype);

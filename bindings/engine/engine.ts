@@ -65,6 +65,8 @@ export class Engine implements Reader {
   private queue: { readonly value: Value; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
     [];
   private tail: Promise<unknown> = Promise.resolve();
+  /** Reads under way: a shutdown waits for them. */
+  private readonly reading = new Set<Promise<unknown>>();
   private lastBreath = 0;
   private isShut = false;
 
@@ -162,12 +164,15 @@ export class Engine implements Reader {
 
   /** The elements of a value. Values asked for in one turn are computed in one plan. */
   async read(value: Value): Promise<TypedArray> {
+    const reading = this.holding([value], async () => {
+      await this.compute(value);
+      return await this.fetch(value);
+    });
+    this.reading.add(reading);
     try {
-      return await this.holding([value], async () => {
-        await this.compute(value);
-        return await this.fetch(value);
-      });
+      return await reading;
     } finally {
+      this.reading.delete(reading);
       await this.breathe();
     }
   }
@@ -361,7 +366,7 @@ export class Engine implements Reader {
 
   /** Releases the devices. Tensors on them are gone. */
   async shutdown(): Promise<void> {
-    await this.tail;
+    await Promise.allSettled([this.tail, ...this.reading]);
     await this.tuning?.stop();
     this.isShut = true;
     this.planner.clear();

@@ -19,7 +19,7 @@ export interface PlacedPlan {
 
 /** Lets go of a trace's plans. */
 export function dropPlans({ plans }: Traced): void {
-  for (const { compiled } of plans.splice(0)) dropPlan(compiled);
+  for (const compiled of new Set(plans.splice(0).map((plan) => plan.compiled))) dropPlan(compiled);
 }
 
 /**
@@ -69,14 +69,15 @@ const placeOf = ({ copies }: Value): number =>
 const lastingCalls = 3;
 
 /** Which sources stay the same from call to call: what a function has captured, and arguments as far as has been seen. */
-function lastingSources(traced: Traced, inputs: readonly Value[]): boolean[] {
-  return traced.sources.map((source, index) => {
+function lastingSources({ sources, bound }: Traced, inputs: readonly Value[]): boolean[] {
+  return sources.map((source, index) => {
     const value = inputs[index];
     if (value === undefined || source.kind === "key") return false;
     if (source.kind === "captured") return true;
-    const last = traced.bound[index];
-    if (last?.value === value) return ++last.calls >= lastingCalls;
-    traced.bound[index] = { value, calls: 1 };
+    const last = (bound[index] ??= { value, calls: 0 });
+    if (last.value === value) return ++last.calls >= lastingCalls;
+    last.value = value;
+    last.calls = 1;
     return false;
   });
 }
@@ -120,6 +121,7 @@ function planOn(
       inputs: { given, carried, ...(lasting === undefined ? {} : { lasting }) },
       ...(devices === onWasm && backends.size > 1 ? { devices: ["wasm"] } : {}),
     },
+    traced.plans.filter((plan) => plan.devices === devices).map((plan) => plan.compiled),
   );
   traced.plans.push({ devices, inputs: inputs.map((_, index) => stateOf(index)), compiled });
   return compiled;

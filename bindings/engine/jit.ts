@@ -1,6 +1,7 @@
 // jit: records a function once with placeholders and keeps its plan; later calls only bind inputs and run.
 // Inside a transform, inside another trace, or before the devices are started a jitted function is simply its graph.
 // Read next: engine.ts for plans, autodiff/ for transforms.
+import type { DeviceName } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { ParameterError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";
@@ -8,7 +9,7 @@ import type { Capture } from "../graph/capture.ts";
 import { capture } from "../graph/capture.ts";
 import { Value } from "../graph/node.ts";
 import type { ConstantAttributes } from "../ops/descriptor.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import type { Spec, Tensor } from "../ops/tensor.ts";
 import { isTensor } from "../ops/tensor.ts";
 import { defaultEngine, engineOf } from "./default.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
@@ -18,7 +19,7 @@ import { carriedResults, dropPlans, planFor } from "./jit-plans.ts";
 import type { Result } from "./run.ts";
 import { mustWait, runAtOnce } from "./run.ts";
 import { requireFunction, tensorsOf } from "./scopes.ts";
-import { PlainCall, flatten, signature } from "./signature.ts";
+import { CallPattern, flatten, signature } from "./signature.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
@@ -49,6 +50,8 @@ export type Source =
 export interface Traced {
   readonly captured: Capture;
   readonly sources: readonly Source[];
+  /** The argument leaves that the caller gives away. */
+  readonly donated: readonly number[];
   /** Whether a source is an argument that is given away and not returned as it is. */
   readonly given: readonly boolean[];
   readonly isGiving: boolean;
@@ -57,15 +60,20 @@ export interface Traced {
   /** For every scalar of the graph, the argument leaf it is, or its fixed value. */
   readonly scalarSources: readonly (number | { readonly fixed: number })[];
   /** Rebuilds the result tree from one tensor per leaf. */
-  readonly rebuild: (make: (leaf: number) => Tensor) => unknown;
+  readonly rebuild: Builder;
   /** Result leaf → index among the plan's results, or a leaf that is an argument or a captured value itself. */
   readonly leaves: readonly (number | Source)[];
+  /** Shape and type of each of the plan's results. */
+  readonly specs: readonly Spec[];
   /** Made in one epoch of the engine's planner. */
   readonly plans: PlacedPlan[];
   epoch: number;
   /** What sources were bound to at the last call, and at how many calls they have been. */
   readonly bound: { value: Value; calls: number }[];
 }
+
+/** Makes a tree of results from one tensor per leaf. */
+type Builder = (make: (leaf: number) => Tensor) => unknown;
 
 /**
  * A function that is traced once per signature (structure of the arguments, shapes, dtypes) and from then on only run.
@@ -79,7 +87,7 @@ export function jit<Arguments extends readonly unknown[], R>(
   requireFunction("jit", fn);
   const traces = new LeastRecentlyUsed<string, Traced>(maxTraces, dropTrace);
   const { donate = [] } = options;
-  let latest: PlainCall<Traced> | undefined;
+  let latest: CallPattern<{ readonly traced: Traced; readonly device: DeviceName | undefined }> | undefined;
   const traceFor = (engine: Engine, args: Arguments): Traced => {
     const key = signature(args, engine.preferred);
     let traced = traces.get(key);
@@ -87,19 +95,20 @@ export function jit<Arguments extends readonly unknown[], R>(
       traced = trace(engine, fn, args, donatedLeaves(args, donate));
       traces.set(key, traced);
     }
-    latest = PlainCall.of(args, engine.preferred, traced);
+    latest = new CallPattern(args, { traced, device: engine.preferred });
     return traced;
   };
   const call = (...args: Arguments): R => {
-    const first = isTensor(args[0]) ? args[0] : flatten(args).find(isTensor);
+    const alike = latest?.leavesOf(args);
+    const leaves = alike ?? flatten(args);
+    const first = leaves.find(isTensor);
     const engine = first === undefined ? defaultEngine() : engineOf(first);
     if (engine.isTransforming || engine.trace !== undefined || engine.backends.size === 0) return fn(...args);
-    const result =
-      latest?.isLike(args, engine.preferred) === true
-        ? run(engine, latest.result, args)
-        : run(engine, traceFor(engine, args), flatten(args));
+    const last = alike === undefined ? undefined : latest?.result;
+    const traced = last !== undefined && last.device === engine.preferred ? last.traced : traceFor(engine, args);
+    const result = run(engine, traced, leaves);
     if (result === undefined) return fn(...args);
-    for (const index of donate) for (const tensor of tensorsOf(args[index])) tensor.dispose();
+    for (const leaf of traced.donated) (leaves[leaf] as Tensor).dispose();
     return result as R;
   };
   const dispose = (): void => {
@@ -137,6 +146,31 @@ function replaceLeaves(tree: unknown, replace: (leaf: Tensor | number) => unknow
     return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, replaceLeaves(item, replace)]));
   }
   return tree;
+}
+
+/** What puts a result like this one together. Numbers in it stay as they are. */
+function builderOf(result: unknown): Builder {
+  let leaves = 0;
+  const builderFor = (tree: unknown): Builder => {
+    if (isTensor(tree)) {
+      const leaf = leaves++;
+      return (make) => make(leaf);
+    }
+    if (Array.isArray(tree)) {
+      const items = tree.map(builderFor);
+      return (make) => items.map((build) => build(make));
+    }
+    if (typeof tree !== "object" || tree === null) return () => tree;
+    // Copying a record with its keys is faster than adding them one by one, and `__proto__` is a key like others.
+    const empty = Object.fromEntries(Object.keys(tree).map((key) => [key, undefined as unknown]));
+    const items = Object.entries(tree).map(([key, item]) => ({ key, build: builderFor(item) }));
+    return (make) => {
+      const record = { ...empty };
+      for (const { key, build } of items) record[key] = build(make);
+      return record;
+    };
+  };
+  return builderFor(result);
 }
 
 function trace<Arguments extends readonly unknown[]>(
@@ -218,20 +252,17 @@ function analyse(
   const given = sources.map(
     (source) => source.kind === "argument" && donated.has(source.index) && !returned.has(source.index),
   );
-  const rebuild = (make: (leaf: number) => Tensor): unknown => {
-    if (isTensor(result)) return make(0);
-    let leaf = 0;
-    return replaceLeaves(result, (item) => (typeof item === "number" ? item : make(leaf++)));
-  };
   // Only the structure is kept: the recorded nodes go with the trace's scope.
   return {
     captured: { ...captured, targets: [], covered: [], inputs: [], scalarValues: [] },
     sources,
+    donated: [...donated],
     given,
     isGiving: given.includes(true),
     scalarSources,
-    rebuild,
+    rebuild: builderOf(result),
     leaves,
+    specs: captured.wanted.map((value) => captured.values[value]!),
     carried: carriedResults(sources, given, captured, values, leaves),
     plans: [],
     epoch: engine.planner.epoch,
@@ -242,59 +273,60 @@ function analyse(
 /** Whether one tensor, bound once, is all that holds the value and its memory. */
 function isUnshared(inputs: readonly Value[], index: number): boolean {
   const value = inputs[index];
-  if (value?.holders !== 1 || value.consumers > 0) return false;
-  return (
-    inputs.indexOf(value) === inputs.lastIndexOf(value) && [...value.copies.values()].every((copy) => !copy.isShared)
-  );
+  if (value?.holders !== 1 || value.consumers > 0 || value.copies.isShared) return false;
+  return inputs.indexOf(value) === index && !inputs.includes(value, index + 1);
 }
 
 /** Sees to it that inputs have data; false if that has to wait for the GPU. */
 function storeAll(engine: Engine, inputs: readonly Value[]): boolean {
-  if (inputs.every((value) => value.isStored)) return true;
-  const pending = inputs.filter((value) => !value.isStored && !value.isConstant);
+  const missing = inputs.filter(isMissing);
+  if (missing.length === 0) return true;
+  const pending = missing.filter((value) => !value.isConstant);
   if (pending.length > 0 && !engine.flush(pending)) return false;
   for (const value of inputs) if (value.isConstant && !value.isStored) value.host = engine.readSync(value);
   return true;
 }
 
+const isMissing = (value: Value): boolean => !value.isStored;
+
+/** The value that a source has at a call. */
+function bind(engine: Engine, source: Source, args: readonly (Tensor | number)[]): Value {
+  if (source.kind === "captured") return source.value;
+  if (source.kind === "key") return new Value(source.shape, source.dtype, undefined, source.refresh());
+  const argument = args[source.index];
+  if (!isTensor(argument)) throw new ParameterError("jit", `argument leaf ${String(source.index)} is not a tensor`);
+  return engine.valueOf(argument, "jit");
+}
+
 /** Runs a trace on the given leaves; undefined if the plan would have to wait for the GPU. */
 function run(engine: Engine, traced: Traced, args: readonly (Tensor | number)[]): unknown {
-  const bind = (source: Source): Value => {
-    if (source.kind === "captured") return source.value;
-    if (source.kind === "key") return new Value(source.shape, source.dtype, undefined, source.refresh());
-    const argument = args[source.index];
-    if (!isTensor(argument)) throw new ParameterError("jit", `argument leaf ${String(source.index)} is not a tensor`);
-    return engine.valueOf(argument, "jit");
-  };
-  const inputs = traced.sources.map(bind);
+  const { sources, given, leaves, specs } = traced;
+  const inputs: Value[] = [];
+  for (const source of sources) inputs.push(bind(engine, source, args));
   if (!storeAll(engine, inputs)) return undefined;
-  const scalars = traced.scalarSources.map((source) => {
-    if (typeof source !== "number") return source.fixed;
-    const argument = args[source];
-    return typeof argument === "number" ? argument : Number.NaN;
-  });
+  const scalars: number[] = [];
+  for (const source of traced.scalarSources) {
+    const scalar = typeof source === "number" ? args[source] : source.fixed;
+    scalars.push(typeof scalar === "number" ? scalar : Number.NaN);
+  }
   const compiled = planFor(engine, traced, inputs);
   if (mustWait(compiled, inputs)) return undefined;
   engine.watch?.({ captured: traced.captured, compiled, inputs, scalars });
   let results: Result[];
   try {
-    const given = traced.isGiving
-      ? traced.given.map((isGiven, index) => isGiven && isUnshared(inputs, index))
-      : undefined;
-    const context = { op: "jit", advice: "the plan waits for webgpu", given, observe: engine.observe };
+    const free = traced.isGiving ? given.map((isGiven, index) => isGiven && isUnshared(inputs, index)) : undefined;
+    const context = { op: "jit", advice: "the plan waits for webgpu", given: free, observe: engine.observe };
     results = runAtOnce(compiled, inputs, scalars, engine.backends, context);
   } finally {
-    traced.sources.forEach((source, index) => {
-      if (source.kind === "key") inputs[index]?.free();
-    });
+    for (let index = 0; index < sources.length; index++) if (sources[index]!.kind === "key") inputs[index]!.free();
   }
   return traced.rebuild((leaf) => {
-    const source = traced.leaves[leaf];
-    if (typeof source === "object") return engine.handle(bind(source));
+    const source = leaves[leaf];
+    if (typeof source === "object") return engine.handle(bind(engine, source, args));
     const result = results[source ?? -1];
-    const shape = traced.captured.values[traced.captured.wanted[source ?? -1] ?? -1];
-    if (result === undefined || shape === undefined) throw new Error("a compiled function lost a result");
-    const value = new Value(shape.shape, shape.dtype, undefined, "host" in result ? result.host : undefined);
+    const spec = specs[source ?? -1];
+    if (result === undefined || spec === undefined) throw new Error("a compiled function lost a result");
+    const value = new Value(spec.shape, spec.dtype, undefined, "host" in result ? result.host : undefined);
     if ("storage" in result) value.store(result.storage);
     return engine.handle(value);
   });

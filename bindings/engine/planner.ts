@@ -59,18 +59,20 @@ export class Planner {
     return this.plan(captured, { ...options, devices: ["wasm"] });
   }
 
-  /** Plans and compiles a capture without looking at the cache. */
-  compile(captured: Capture, options: RunOptions = {}): CompiledPlan {
+  /** Plans and compiles a capture without looking at the cache; `known` are plans for it with inputs elsewhere. */
+  compile(captured: Capture, options: RunOptions = {}, known: readonly CompiledPlan[] = []): CompiledPlan {
     const devices = [...this.backends.values()].filter((backend) => options.devices?.includes(backend.name) ?? true);
     const residence = captured.inputs.map((value): (DeviceName | "host")[] =>
       value.copies.size > 0 ? [...value.copies.keys()] : ["host"],
     );
-    const plan = makePlan(captured, devices, this.costs, {
-      residence,
-      readBack: options.readBack ?? false,
-      ...options.inputs,
-    });
-    return compilePlan(plan, this.backends);
+    const plan = makePlan(
+      captured,
+      devices,
+      this.costs,
+      { residence, readBack: options.readBack ?? false, ...options.inputs },
+      known.map((compiled) => compiled.plan),
+    );
+    return known.find((compiled) => compiled.plan === plan) ?? compilePlan(plan, this.backends);
   }
 
   /** Whether the CPU may do the work of a plan whose shaders are being compiled. */

@@ -1,9 +1,12 @@
 // What tells the calls of a compiled function apart: the structure of its arguments, shapes and dtypes.
 // Knows no trace and no plan. Read next: jit.ts.
 import type { DeviceName } from "../backends/backend.ts";
-import { textOf } from "../core/shape.ts";
+import type { DType } from "../core/dtype.ts";
+import type { Shape } from "../core/shape.ts";
+import { sameShape, textOf } from "../core/shape.ts";
 import type { Tensor } from "../ops/tensor.ts";
 import { isTensor } from "../ops/tensor.ts";
+import { Handle } from "./handle.ts";
 
 /** Tensors and numbers of a tree, in order. */
 export function flatten(tree: unknown, leaves: (Tensor | number)[] = []): (Tensor | number)[] {
@@ -28,31 +31,72 @@ export function signature(tree: unknown, device: DeviceName | undefined): string
   return `${device ?? ""}${describe(tree)}`;
 }
 
-/** A call whose arguments are all tensors. The calls of a loop are alike, and comparing is faster than writing signatures. */
-export class PlainCall<T> {
+/** What a call's arguments are: one node for each of a tree's. */
+type Pattern =
+  | { readonly kind: "tensor"; readonly shape: Shape; readonly dtype: DType }
+  | { readonly kind: "number" }
+  | { readonly kind: "list"; readonly items: readonly Pattern[] }
+  | { readonly kind: "record"; readonly keys: readonly string[]; readonly items: readonly Pattern[] }
+  | { readonly kind: "constant"; readonly value: unknown };
+
+/** What a call was like. The calls of a loop are alike, and comparing is faster than writing signatures. */
+export class CallPattern<T> {
   readonly result: T;
-  private readonly device: DeviceName | undefined;
-  private readonly kinds: readonly Pick<Tensor, "shape" | "dtype">[];
+  private readonly pattern: Pattern;
 
-  private constructor(args: readonly Tensor[], device: DeviceName | undefined, result: T) {
+  constructor(args: readonly unknown[], result: T) {
     this.result = result;
-    this.device = device;
-    this.kinds = args.map(({ shape, dtype }) => ({ shape, dtype }));
+    this.pattern = patternOf(args);
   }
 
-  /** A note of a call; undefined if the arguments are not all tensors. */
-  static of<T>(args: readonly unknown[], device: DeviceName | undefined, result: T): PlainCall<T> | undefined {
-    return args.every(isTensor) ? new PlainCall(args, device, result) : undefined;
+  /** The leaves of another call in order if it has the same signature for certain, but for the device; else undefined. */
+  leavesOf(args: readonly unknown[]): readonly (Tensor | number)[] | undefined {
+    const leaves: (Tensor | number)[] = [];
+    return matches(this.pattern, args, leaves) ? leaves : undefined;
   }
+}
 
-  /** Whether another call has the same signature for certain: its shapes are the same objects. */
-  isLike(args: readonly unknown[], device: DeviceName | undefined): args is readonly Tensor[] {
-    const { kinds } = this;
-    if (args.length !== kinds.length || device !== this.device) return false;
-    for (let index = 0; index < kinds.length; index++) {
-      const [argument, kind] = [args[index], kinds[index]];
-      if (!isTensor(argument) || argument.shape !== kind?.shape || argument.dtype !== kind.dtype) return false;
+function patternOf(item: unknown): Pattern {
+  if (isTensor(item)) return { kind: "tensor", shape: item.shape, dtype: item.dtype };
+  if (typeof item === "number") return { kind: "number" };
+  if (Array.isArray(item)) return { kind: "list", items: item.map(patternOf) };
+  if (typeof item === "object" && item !== null)
+    return { kind: "record", keys: Object.keys(item), items: Object.values(item).map(patternOf) };
+  return { kind: "constant", value: item };
+}
+
+/** Whether the item is like the pattern; adds its leaves. */
+function matches(pattern: Pattern, item: unknown, leaves: (Tensor | number)[]): boolean {
+  switch (pattern.kind) {
+    case "tensor":
+      if (!(item instanceof Handle) || item.dtype !== pattern.dtype) return false;
+      if (item.shape !== pattern.shape && !sameShape(item.shape, pattern.shape)) return false;
+      leaves.push(item);
+      return true;
+    case "number":
+      if (typeof item !== "number") return false;
+      leaves.push(item);
+      return true;
+    case "list": {
+      const { items } = pattern;
+      if (!Array.isArray(item) || item.length !== items.length) return false;
+      for (let index = 0; index < items.length; index++)
+        if (!matches(items[index]!, item[index], leaves)) return false;
+      return true;
     }
-    return true;
+    case "record": {
+      if (typeof item !== "object" || item === null || item instanceof Handle || Array.isArray(item)) return false;
+      const { keys, items } = pattern;
+      let index = 0;
+      // Keys that are inherited are none of a signature: with such the signature has to be written.
+      for (const key in item) {
+        if (key !== keys[index]) return false;
+        if (!matches(items[index]!, (item as Readonly<Record<string, unknown>>)[key], leaves)) return false;
+        index++;
+      }
+      return index === keys.length;
+    }
+    case "constant":
+      return item === pattern.value;
   }
 }

@@ -1,6 +1,6 @@
 // Lowers an expression to AssemblyScript at build time: the body of a `lanes` method over f32x4 vectors.
 // Only f32 in and out; everything else is emitted at run time by to-wasm.ts.
-// Read next: scripts/elementwise.ts, which writes the file; assembly/rows.ts for the loops the classes go into.
+// Read next: scripts/elementwise.ts, which writes the file; assembly/elementwise/rows.ts for the loops the classes go into.
 import type { Bound } from "./bounds.ts";
 import { boundOf } from "./bounds.ts";
 import type { Expression } from "./expression.ts";

@@ -1,7 +1,7 @@
 // Lowers expressions to a WebAssembly module with one row function, at run time: a loop over a cursor's elements
 // that keeps everything in registers and writes each result once. Transcendental functions are written out
 // (wasm-functions.ts) or imported from the kernel module. Knows no heap and no program.
-// Read next: wasm-lanes.ts for types in registers; assembly/map.ts for the cursor and the driver that calls row functions.
+// Read next: wasm-lanes.ts for types in registers; assembly/elementwise/map.ts for the cursor and the driver that calls row functions.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import type { Expression } from "./expression.ts";
@@ -25,7 +25,7 @@ export interface RowRequest {
   readonly expressions: readonly Expression[];
   readonly inputs: readonly { readonly dtype: DType; readonly stride: Stride }[];
   readonly outputStrides: readonly ("one" | "any")[];
-  /** Whether the function walks many rows: assembly/map.ts says how its cursor goes on. */
+  /** Whether the function walks many rows: assembly/elementwise/map.ts says how its cursor goes on. */
   readonly nested: boolean;
   /** Whether the memory is shared between threads: part of the module's type. */
   readonly shared: boolean;

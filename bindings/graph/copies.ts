@@ -16,6 +16,11 @@ export class Copies {
     return Number(this.wasm !== undefined) + Number(this.webgpu !== undefined);
   }
 
+  /** Whether somebody else holds one of them too. */
+  get isShared(): boolean {
+    return this.wasm?.isShared === true || this.webgpu?.isShared === true;
+  }
+
   get(device: DeviceName): Stored | undefined {
     return device === "wasm" ? this.wasm : this.webgpu;
   }

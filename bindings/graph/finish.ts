@@ -1,6 +1,6 @@
 // Elementwise work that follows a kernel becomes a part of the kernel's step, which does it block by block while its result is
 // in cache. Joined loops with several results too, and operands of any kind: biases, residuals, the state of an optimiser.
-// CPU only. Read next: lower.ts, which asks; in-place.ts for memory; assembly/finish.ts for how it runs.
+// CPU only. Read next: lower.ts, which asks; in-place.ts for memory; assembly/elementwise/finish.ts for how it runs.
 import { bytesOf } from "../core/dtype.ts";
 import type { KernelStep, MapStep, SlotView, Step } from "./step.ts";
 import { groupsOf, viewsOf, writesOf } from "./step.ts";

@@ -17,6 +17,8 @@ import type { DeviceName } from "./node.ts";
 export interface Device {
   readonly name: DeviceName;
   refusesDType(dtype: DType): string | undefined;
+  /** Why a fold cannot walk so many elements here; undefined if it can. */
+  refusesCount?(elements: number): string | undefined;
   /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
   hasKernel(kernel: string, dtype: DType): boolean;
@@ -117,6 +119,10 @@ export function refusal(fused: Fused, group: Group, device: Device): string | un
   for (const expression of expressionsOf(group)) for (const node of topological(expression)) dtypes.add(node.dtype);
   for (const dtype of dtypes) {
     const reason = device.refusesDType(dtype);
+    if (reason !== undefined) return reason;
+  }
+  if (group.kind === "reduce") {
+    const reason = device.refusesCount?.(group.outer * group.length * group.inner);
     if (reason !== undefined) return reason;
   }
   // Who asks for a device is told by its error what does not fit there.

@@ -31,15 +31,21 @@ export interface PlannedDevice extends Device {
   readonly hasHalves?: boolean;
 }
 
-/** Plans a captured graph for the devices at hand. */
+/**
+ * Plans a captured graph for the devices at hand. Of the plans in `known`, made for the same capture and devices with inputs
+ * elsewhere, one that places everything alike is the plan: where inputs lie decides nothing else.
+ */
 export function makePlan(
   capture: Capture,
   devices: readonly PlannedDevice[],
   costs: Costs,
   surroundings: Surroundings,
+  known: readonly Plan[] = [],
 ): Plan {
-  const fused = fuse(capture);
+  const fused = known[0]?.fused ?? fuse(capture);
   const { placements, predicted, alone } = place(fused, devices, costs, surroundings);
+  const alike = known.find((plan) => plan.placements.every(({ device }, at) => device === placements[at]?.device));
+  if (alike !== undefined) return alike;
   const order = schedule(fused, placements);
   const runs: { device: DeviceName; groups: number[] }[] = [];
   for (const index of order) {

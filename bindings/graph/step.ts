@@ -67,7 +67,7 @@ export interface ReduceStep extends StepBase {
   /** Applied to every folded value before it is written. WebGPU only. */
   readonly epilogue: Attachment | undefined;
   readonly output: SlotView;
-  /** One of the two halves of a long fold, with a row for each chunk between them: assembly/partial.ts. CPU only. */
+  /** One of the two halves of a long fold, with a row for each chunk between them: assembly/folds/partial.ts. CPU only. */
   readonly stage?: "partial" | "finish";
 }
 

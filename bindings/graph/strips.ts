@@ -1,7 +1,7 @@
 // Strip loops: a cluster of steps over the same rows becomes one step that does a few rows at a time, so that what one
 // leaves for the next stays in the second-level cache, and what only they need takes the memory of a strip.
 // Folds over all rows are done in parts, in chunks that depend on nothing but the fold, and put together at the end.
-// CPU only. Read next: cluster.ts, rows.ts; assembly/strips.ts, which runs the loop.
+// CPU only. Read next: cluster.ts, rows.ts; assembly/program/strips.ts, which runs the loop.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import type { Cluster } from "./cluster.ts";
@@ -73,7 +73,7 @@ const shared = 256 * 1024;
 /** Strips for each worker, so that none waits long for another. */
 const stripsPerWorker = 4;
 
-/** Chunks of sums in assembly/reduce-sum.ts and partial.ts: elements of a row, rows of columns. */
+/** Chunks of sums in assembly/folds/reduce-sum.ts and partial.ts: elements of a row, rows of columns. */
 const chunkOf = ({ inner }: ReduceStep): number => (inner === 1 ? 4096 : 16);
 
 const isChunked = (step: ReduceStep): boolean => step.combiner === "sum" && step.dtype === "f32";

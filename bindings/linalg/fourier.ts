@@ -1,5 +1,5 @@
 // Discrete Fourier transforms of any length along any axes. Complex tensors are pairs of real ones.
-// Read next: assembly/fourier.ts for the method.
+// Read next: assembly/fourier/fourier.ts for the method.
 import { bytesOf, computedIn, floatOf, promote } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import { normalizeAxes, requireInteger, sameShape, show, sizeOf } from "../core/shape.ts";

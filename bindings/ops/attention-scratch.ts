@@ -1,6 +1,6 @@
-// Bytes of working memory of the attention kernels: the sums at the heads of the loops in assembly/attention.ts and
+// Bytes of working memory of the attention kernels: the sums at the heads of the loops in assembly/attention/attention.ts and
 // attention-gradient.ts, as functions of the lengths. Too little here is memory corruption there.
-// Knows nothing of tensors. Read next: assembly/attention-panel.ts; scratch.ts for the other kernels.
+// Knows nothing of tensors. Read next: assembly/attention/attention-panel.ts; scratch.ts for the other kernels.
 
 /** The lengths that scratch depends on. */
 export interface AttentionLengths {

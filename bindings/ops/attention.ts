@@ -1,6 +1,6 @@
 // Scaled dot-product attention as one kernel that stores no array of queries times keys, and one for its gradients.
 // What the kernels do not do is said in ordinary ops that do make that array: f64, gradients of a mask, and the
-// gradients of the gradients. Read next: attention-arguments.ts for the operands, assembly/attention.ts for the method.
+// gradients of the gradients. Read next: attention-arguments.ts for the operands, assembly/attention/attention.ts for the method.
 import { add, div, mul, sub } from "./arithmetic.ts";
 import type { AttentionOptions } from "./attention-arguments.ts";
 import { attentionArguments } from "./attention-arguments.ts";

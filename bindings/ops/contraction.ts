@@ -1,6 +1,6 @@
 // Matrix products: matmul with NumPy's rules, and dot, outer and tensordot, which arrange their operands for it.
 // Transposes and broadcasts are layouts, so they reach the kernel as strides and cost nothing.
-// Read next: einsum.ts; epilogue.ts for bias and activation; assembly/matmul.ts for the kernel.
+// Read next: einsum.ts; epilogue.ts for bias and activation; assembly/products/matmul.ts for the kernel.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf, computedIn, isFloating, promote } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";

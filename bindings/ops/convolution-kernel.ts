@@ -1,6 +1,6 @@
 // The convolution of images as an op, and its two gradients as ops: the three are closed under differentiation.
 // Channels last, everything in numbers; knows no options and no formats.
-// Read next: convolution.ts, which makes geometries; assembly/convolution.ts, shaders/conv2d.wgsl.
+// Read next: convolution.ts, which makes geometries; assembly/convolution/convolution.ts, shaders/conv2d.wgsl.
 import type { Shape } from "../core/shape.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { KernelCall, KernelOp } from "./descriptor.ts";

@@ -57,7 +57,8 @@ export function prepared(
   }
   const dtype = floatOf(promote(x.dtype, filter.dtype));
   const isSingle = (of: DType): boolean => computedIn(floatOf(of)) === "f32";
-  if (!isSingle(dtype)) requireDType(op, isSingle(x.dtype) ? "filter" : "x", dtype, ["f16", "f32"]);
+  const [name, wide] = isSingle(x.dtype) ? (["filter", filter] as const) : (["x", x] as const);
+  if (!isSingle(dtype)) requireDType(op, name, wide.dtype, ["f16", "f32"]);
   if (filter.shape.slice(0, -2).includes(0))
     throw new ShapeError(op, `the filter's window must not be empty, got ${show(filter.shape)}`);
   const rounded = (result: Tensor, bias: Tensor | undefined): Tensor =>

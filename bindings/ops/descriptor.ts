@@ -188,7 +188,7 @@ export interface KernelOp<A> extends OpBase<A> {
   readonly accepts?: (layout: Layout, index: number) => boolean;
   /**
    * True if the kernels know how to go on with an elementwise consumer of the (only) output: it is pasted into the WGSL; the
-   * WASM export finds in two words behind its parameters its prepared input, 0 without, and what follows (assembly/finish.ts).
+   * WASM export finds in two words behind its parameters its prepared input, 0 without, and what follows (assembly/elementwise/finish.ts).
    */
   readonly epilogue?: boolean;
   /**

@@ -1,6 +1,6 @@
 // Ops that pick and place elements by whole numbers: take and gather, their adjoints, and oneHot.
 // take and indexAdd are each other's gradients, and so are gather and scatterAdd, so gradients of every order exist.
-// Read next: assembly/indexing.ts for the kernels.
+// Read next: assembly/indexing/indexing.ts for the kernels.
 import type { DType } from "../core/dtype.ts";
 import { dtypes, integers, isDType, isFloating, promote } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";

@@ -1,6 +1,6 @@
 // Two-dimensional pooling. Each op and its adjoints are closed under differentiation: the maximum with scatter and gather
 // by the position of the first maximum, the average with its transpose. Channels are last inside; NCHW is a permutation.
-// Read next: window.ts, assembly/pooling.ts.
+// Read next: window.ts, assembly/pooling/pooling.ts.
 import { floatOf } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import type { Shape } from "../core/shape.ts";

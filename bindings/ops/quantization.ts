@@ -1,6 +1,6 @@
 // Products with weights of eight bits: a quarter of the memory, and integer instructions that multiply four at a time.
 // The weights are quantised once, by ordinary ops, into the layout the kernel reads; activations are quantised in the kernel.
-// Read next: contraction.ts for the product in floats; assembly/quantized.ts for the kernel and the exact formula.
+// Read next: contraction.ts for the product in floats; assembly/products/quantized.ts for the kernel and the exact formula.
 import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
 import { show, sizeOf } from "../core/shape.ts";
 import { abs, clip, div, mul, round, sub } from "./arithmetic.ts";

@@ -1,4 +1,4 @@
-// Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/matmul.ts, quantized.ts,
+// Bytes of working memory that the WASM kernels ask for: the formulas at the head of assembly/products/matmul.ts, quantized.ts,
 // convolution.ts, convolution-gradient.ts, winograd-plan.ts, fourier.ts and sort-rows.ts, as functions of the parameter words. Too little
 // here is memory corruption there. Knows nothing of tensors. Read next: those files; matrix-scratch.ts for linalg/.
 import type { Preparation } from "./descriptor.ts";
@@ -240,7 +240,7 @@ export function filterGradientScratch(words: readonly number[]): (workers: numbe
   return (workers) => workers * bytes;
 }
 
-/** fourier: rows of n elements, as in assembly/fourier.ts. */
+/** fourier: rows of n elements, as in assembly/fourier/fourier.ts. */
 export function fourierScratch(n: number, size: number): (workers: number) => number {
   let left = n;
   for (let factor = 2; factor <= 13; factor++) while (left > 1 && left % factor === 0) left /= factor;
@@ -253,9 +253,9 @@ export function fourierScratch(n: number, size: number): (workers: number) => nu
   return (workers) => workers * bytes;
 }
 
-/** Length from which a row is sorted by all workers together: CREW_FROM of assembly/sort-rows.ts. */
+/** Length from which a row is sorted by all workers together: CREW_FROM of assembly/sorting/sort-rows.ts. */
 const sortCrewFrom = 32768;
-/** One worker's tables: TABLE_BYTES of assembly/sort-radix.ts. */
+/** One worker's tables: TABLE_BYTES of assembly/sorting/sort-radix.ts. */
 const sortTables = 2 * 4 * 2048 + 64;
 
 /** sort, argSort and topK by sorting: two buffers of entries for each row that is sorted at a time, and everybody's tables. */
@@ -271,7 +271,7 @@ export function sortParts(rows: number, length: number): number {
   return rows * (length >= sortCrewFrom ? 16 : 1);
 }
 
-/** Up to this part of a row, elements are chosen in a heap: HEAP_SHARE of assembly/sort-top.ts. */
+/** Up to this part of a row, elements are chosen in a heap: HEAP_SHARE of assembly/sorting/sort-top.ts. */
 const heapShare = 8;
 
 /** How many parts of a topK workers can share: a heap is one worker's. */

@@ -1,7 +1,7 @@
 // Ops that put elements in order: sort, argSort, topK and searchSorted. One order for all of them: stable, the two zeros equal,
 // NaN the greatest, as in NumPy and PyTorch. Kernels work along the last axis; other axes are moved there and back.
 // Gradients go where elements came from: `picked` and `placed` move elements by positions that are all different, and are each
-// other's gradients. Read next: assembly/sort.ts, shaders/sort.wgsl for the kernels; indexing.ts for positions that repeat.
+// other's gradients. Read next: assembly/sorting/sort.ts, shaders/sort.wgsl for the kernels; indexing.ts for positions that repeat.
 import type { DType } from "../core/dtype.ts";
 import { isFloating, promote } from "../core/dtype.ts";
 import { ParameterError, ShapeError } from "../core/errors.ts";

@@ -129,6 +129,9 @@ export function describe(value: unknown): string {
   return isTensor(value) ? "a tensor" : typeof value;
 }
 
+/** What PyTorch and NumPy call options; passed over in silence, another result would come of it. */
+const foreignNames = { dim: "axis", keepdim: "keepDims", keepdims: "keepDims" } as const;
+
 /**
  * Throws unless every one of `tensors` is a tensor that is not disposed and `options` is an object whose axes and flags
  * have the right types, so that compositions refuse under the name the user called.
@@ -152,7 +155,12 @@ export function requireArguments(
   if (rest.length === 0) return;
   const [options] = rest;
   if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
-    throw new ParameterError(op, `options must be an object such as { axis: 0 }, got ${describe(options)}`);
+    throw new ParameterError(op, `options must be an object of names and values, got ${describe(options)}`);
+  for (const foreign in foreignNames)
+    if (foreign in options) {
+      const ours = foreignNames[foreign as keyof typeof foreignNames];
+      throw new ParameterError(op, `there is no option ${foreign}. It is called ${ours}`);
+    }
   const { axis, keepDims } = options as { readonly axis?: unknown; readonly keepDims?: unknown };
   if (axis !== undefined && typeof axis !== "number" && !Array.isArray(axis))
     throw new ParameterError(op, `axis must be a whole number or a list of them, got ${describe(axis)}`);

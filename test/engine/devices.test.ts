@@ -189,6 +189,26 @@ describe("the limits of a GPU", () => {
     expect(await firstOf(gpu(() => ramp().add(1)))).toBeCloseTo(1 + Math.sin(1), 5);
   });
 
+  test("tensors beyond all measure are refused without being cut into pieces first", async () => {
+    for (const shape of [
+      [2 ** 30, 2 ** 30, 2 ** 30],
+      [10 ** 6, 10 ** 6],
+    ]) {
+      const big = gpu(() => ones(shape).mul(2));
+      await expect(big.data()).rejects.toThrow(/^mul: a buffer of .* is more than this GPU allows/);
+      big.dispose();
+    }
+  });
+
+  test("a fold over more elements than a shader counts is done by the CPU", async () => {
+    const total = gpu(() => ones([2 ** 31]).sum());
+    const { kernels } = await explain(total);
+    expect(kernels.map(({ device, fallback }) => [device, fallback])).toEqual([
+      ["wasm", "a shader counts 2146435072 elements at most, these are 2147483648"],
+    ]);
+    expect(await total.data()).toEqual(Float32Array.of(2 ** 31));
+  });
+
   test("500 reads are flat", async () => {
     const x = ramp();
     const round = async (count: number): Promise<void> => {

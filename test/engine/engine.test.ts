@@ -3,6 +3,7 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import * as athanor from "../../bindings/index.ts";
 import {
+  createEngine,
   defaultEngine,
   grad,
   init,
@@ -12,6 +13,7 @@ import {
   ParameterError,
   scope,
   tensor,
+  useEngine,
   valueAndGrad,
   zeros,
 } from "../../bindings/index.ts";
@@ -202,6 +204,15 @@ describe("bad input", () => {
 
   test("options after the start", async () => {
     await expect(init({ webgpu: "off" })).rejects.toThrow("init: the engine is already started");
+  });
+
+  test("a shutdown waits for reads under way", async () => {
+    const engine = createEngine({ webgpu: "off", tune: "off", threads: 1 });
+    const before = useEngine(engine);
+    const read = tensor([1, 2]).add(1).toArray();
+    await engine.shutdown();
+    useEngine(before);
+    expect(await read).toEqual([2, 3]);
   });
 
   test.each<readonly [options: unknown, message: string]>([

@@ -8,6 +8,8 @@ import {
   DisposedError,
   ParameterError,
   ShapeError,
+  arange,
+  conv2d,
   evaluate,
   explain,
   grad,
@@ -15,7 +17,10 @@ import {
   jit,
   linalg,
   matmul,
+  maxPool2d,
   ones,
+  softmax,
+  sum,
   tensor,
   zeros,
 } from "../../bindings/index.ts";
@@ -105,6 +110,30 @@ describe("arguments of wrong types", () => {
     if (!folds.includes(name) || name.startsWith("arg")) return;
     expect(() => call(name, x, { axis: [0, -2] })).toThrow(/an axis is named twice/);
     expectTyped(await thrown(() => call(name, x, { axis: [0, undefined] })), name, name);
+  });
+
+  test("options by the names of other libraries are not passed over", () => {
+    const x = tensor([[1, 2]]);
+    expect(() => sum(x, { dim: 0 } as never)).toThrow("sum: there is no option dim. It is called axis");
+    expect(() => softmax(x, { keepdim: true } as never)).toThrow(
+      "softmax: there is no option keepdim. It is called keepDims",
+    );
+    expect(() => maxPool2d(x, 2 as never)).toThrow(
+      "maxPool2d: options must be an object of names and values, got number",
+    );
+  });
+
+  test("the options of arange may follow any of its numbers", async () => {
+    for (const x of [arange(3, { dtype: "i32" }), arange(0, 3, { dtype: "i32" }), arange(0, 3, 1, { dtype: "i32" })])
+      expect([x.dtype, await x.toArray()]).toEqual(["i32", [0, 1, 2]]);
+    expect(() => arange(3, [] as never)).toThrow("arange: options must be an object of names and values, got an array");
+  });
+
+  test("convolutions tell the type they were given", () => {
+    const x = ones([1, 3, 3, 1], { dtype: "i32" });
+    expect(() => conv2d(x, ones([2, 2, 1, 1]))).toThrow(
+      'conv2d: x must be f16 or f32, got i32. Convert it: cast(x, "f32")',
+    );
   });
 
   test("numbers only: there is no tensor to take the type from", () => {

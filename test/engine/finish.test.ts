@@ -1,6 +1,6 @@
 // What follows a matrix product or a convolution (biases, activations, residuals) is done by the kernel's step, block by block,
 // with the bits of the two one after the other, on one thread and on several, whichever way the kernel takes.
-// Read next: ../../bindings/graph/finish.ts, ../../assembly/finish.ts.
+// Read next: ../../bindings/graph/finish.ts, ../../assembly/elementwise/finish.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
 import { createEngine, useEngine } from "../../bindings/engine/default.ts";

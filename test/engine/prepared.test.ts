@@ -1,6 +1,6 @@
 // Weights that a kernel keeps in a form of its own (filters, transformed or packed, matrices): made when they are met again,
 // shared by all programs, the same bits as without, gone when the weights are written over or let go, or for others.
-// Read next: ../../bindings/backends/forms.ts, assembly/winograd.ts.
+// Read next: ../../bindings/backends/forms.ts, assembly/convolution/winograd.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
 import { Forms } from "../../bindings/backends/forms.ts";

@@ -1,7 +1,7 @@
 // Whether a program runs on all threads or on one: where its threads meet often, or had to wait long for each other, both are
 // tried and the faster one is kept, for a while. Threads that meet every few microseconds lose more than they gain as soon as
 // another process takes a core from one of them. What a program computes does not depend on it.
-// Knows times and counts of meetings, no program. Read next: backend.ts, which asks; assembly/team.ts for the meeting.
+// Knows times and counts of meetings, no program. Read next: backend.ts, which asks; assembly/program/team.ts for the meeting.
 
 import { median } from "../../core/median.ts";
 

@@ -1,7 +1,7 @@
 // A program of the WASM backend: the steps of a segment as records in linear memory that one call into WASM executes.
 // Argument words are written once; a run only writes the addresses that are not those of the run before. Where a user's op is
 // computed in TypeScript the records are interrupted: own-steps.ts.
-// Read next: assembly/program.ts, which walks the records; heap.ts, which owns the memory.
+// Read next: assembly/program/program.ts, which walks the records; heap.ts, which owns the memory.
 import { bytesOf } from "../../core/dtype.ts";
 import type { Stride } from "../../expr/to-wasm.ts";
 import type { KernelStep, MapStep, ReduceStep, Segment, Slot, SlotView, Step, StripStep } from "../../graph/step.ts";

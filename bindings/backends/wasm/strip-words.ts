@@ -1,5 +1,5 @@
 // The argument words of a strip loop: its bodies, laid out so that every worker can copy one and move it from strip to strip.
-// Knows words and pointers, no step. Read next: assembly/strips.ts, which defines the layout; program.ts, which writes bodies.
+// Knows words and pointers, no step. Read next: assembly/program/strips.ts, which defines the layout; program.ts, which writes bodies.
 import type { Patch } from "./places.ts";
 
 /** A kernel's place in the function table and the first of its argument words. */

@@ -2,7 +2,7 @@
 // Workers start in the background when there is first something to share: a program uses whoever is there by then, and results
 // do not depend on how many that are.
 // They keep no process alive, and where they cannot be had the reason is told and everything runs on one thread.
-// Read next: worker.ts, the other side; assembly/team.ts, the waiting; engine/start.ts, which reports.
+// Read next: worker.ts, the other side; assembly/program/team.ts, the waiting; engine/start.ts, which reports.
 import { BackendError } from "../../core/errors.ts";
 import { builtin } from "./builtin.ts";
 import type { Meetings } from "./company.ts";
@@ -12,7 +12,7 @@ import type { KernelModule } from "./module.ts";
 import { TableLog } from "./table-log.ts";
 import type { Assignment } from "./worker.ts";
 
-/** Bytes of the words that a team shares, and the one the host writes: assembly/team.ts. */
+/** Bytes of the words that a team shares, and the one the host writes: assembly/program/team.ts. */
 const teamBytes = 512;
 const hostSleepsOffset = 456;
 /** More threads than this meet more than they work. */

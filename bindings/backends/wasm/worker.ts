@@ -1,7 +1,7 @@
 // What a worker thread runs: joins the team, then waits for jobs inside WebAssembly and does its part of each. It receives one
 // message and no more, since a waiting thread reads none: later kernels reach it as entries in shared memory.
 // Bundled into a string by the build and started by threads.ts, in Node and in browsers alike; imports nothing that reads a
-// global at load. Read next: threads.ts, the host's side; assembly/team.ts.
+// global at load. Read next: threads.ts, the host's side; assembly/program/team.ts.
 import { builtin } from "./builtin.ts";
 import { ownImports } from "./own-imports.ts";
 import { entriesAfter } from "./table-log.ts";

@@ -15,7 +15,7 @@ import { shaders } from "./generated/shaders.ts";
 import { refusal } from "./kernels/dispatches.ts";
 import { methodOf } from "./kernels/method.ts";
 import { BufferPool } from "./memory/buffer-pool.ts";
-import { refusesSizes, wordBytes } from "./memory/parts.ts";
+import { refusesCount, refusesSizes, wordBytes } from "./memory/parts.ts";
 import type { GPUForm } from "./memory/storage.ts";
 import { GPUStorage, widen } from "./memory/storage.ts";
 import { UniformRing } from "./memory/uniform-ring.ts";
@@ -191,6 +191,10 @@ class GPUBackend implements WebGPUBackend {
     return refusal(dtype);
   }
 
+  refusesCount(elements: number): string | undefined {
+    return refusesCount(elements);
+  }
+
   refusesSizes(sizes: readonly number[], isElementwise: boolean): string | undefined {
     return refusesSizes(sizes, isElementwise, this.#device.limits);
   }
@@ -219,7 +223,7 @@ class GPUBackend implements WebGPUBackend {
       let from = 0;
       for (const part of parts) {
         const count = part.bytes / wordBytes;
-        this.#device.gpu.queue.writeBuffer(part.buffer, 0, own, from, count);
+        this.#device.queue.writeBuffer(part.buffer, 0, own, from, count);
         from += count;
       }
     }

@@ -1,4 +1,4 @@
-// Primitive rows: the transcendental functions. On the CPU each is one of ../wasm-functions.ts or assembly/functions.ts, on the GPU one
+// Primitive rows: the transcendental functions. On the CPU each is one of ../wasm-functions.ts or assembly/lanes/functions.ts, on the GPU one
 // of shaders/prelude.wgsl; error bounds on the CPU are in docs/accuracy.md, measured errors in the generated support table.
 // Read next: ../differentiate.ts, which uses the derivatives given here.
 import type { Expression, Operand } from "../expression.ts";

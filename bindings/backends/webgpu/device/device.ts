@@ -35,6 +35,8 @@ export class Device {
   #tail: Promise<void> = Promise.resolve();
   #reject: (error: BackendError) => void = () => undefined;
 
+  readonly queue: GPUQueue;
+
   constructor(
     gpu: GPUDevice,
     adapter: AdapterDescription,
@@ -43,6 +45,7 @@ export class Device {
     matrices: MatrixReport,
   ) {
     this.gpu = gpu;
+    this.queue = gpu.queue;
     this.matrices = matrices;
     this.origin = origin;
     this.adapter = adapter;
@@ -105,9 +108,19 @@ export class Device {
     const found = this.gpu.popErrorScope().catch(() => null);
     this.#tail = this.#tail.then(async () => {
       const error = await found;
-      submission.settle(error === null ? undefined : explain(firstLines(error.message)));
-      if (submission.failure !== undefined) this.#unreported.add(submission.failure);
+      this.#settle(submission, error === null ? undefined : explain(firstLines(error.message)));
     });
+  }
+
+  /** For a submission that the device finds nothing wrong with: it goes as those do that it depends on. */
+  follow(submission: Submission): void {
+    if (submission.isFree) submission.settle(undefined);
+    else this.#tail = this.#tail.then(() => this.#settle(submission, undefined));
+  }
+
+  #settle(submission: Submission, failure: BackendError | undefined): void {
+    submission.settle(failure);
+    if (submission.failure !== undefined) this.#unreported.add(submission.failure);
   }
 
   /** The outcome of `work`, or a rejection when the device is lost before. (Promise.race would leave a trace on `lost` for ever.) */
@@ -143,7 +156,7 @@ export class Device {
   /** Waits for all submitted work and throws the first error that nobody has seen. */
   async idle(): Promise<void> {
     this.requireAlive("idle");
-    await this.#finished(this.gpu.queue.onSubmittedWorkDone());
+    await this.#finished(this.queue.onSubmittedWorkDone());
     await this.orLost(this.#tail);
     const [first] = [...this.#uncaptured.splice(0), ...this.#unreported];
     this.#unreported.clear();

@@ -18,6 +18,11 @@ export class Submission {
     if (!parent.hasSucceeded && parent !== this) this.#parents.add(parent);
   }
 
+  /** True if it depends on nothing that may still fail. */
+  get isFree(): boolean {
+    return this.#parents.size === 0;
+  }
+
   /** True once it is known that this submission and those it depends on went well. */
   get hasSucceeded(): boolean {
     return this.#isSettled && this.#failure === undefined;

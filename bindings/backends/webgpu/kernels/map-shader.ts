@@ -9,7 +9,7 @@ import { allToWGSL } from "../../../expr/to-wgsl.ts";
 import { resultsOf } from "../../../graph/join-maps.ts";
 import type { MapResult, MapStep, Slot, SlotView } from "../../../graph/step.ts";
 import type { GPULimits } from "../device/description.ts";
-import { partCount, partWords } from "../memory/parts.ts";
+import { partBytes, partCount, partWords, wordBytes } from "../memory/parts.ts";
 import { elementsOfWord, wordsOf } from "../memory/words.ts";
 import type { Elements } from "../wgsl/elements.ts";
 import { halvesInPairs, unrounded } from "../wgsl/elements.ts";
@@ -35,6 +35,8 @@ export function mapDispatches(
   let bindings = buffers.size;
   for (const slot of new Set(cut.map((view) => view.slot))) bindings += partsOf(slots[slot], limits) - 1;
   if (bindings <= limits.maxStorageBuffers) return [mapDispatch(step, slots, library, [0, size])];
+  // What does not fit in parts either is refused before it is cut.
+  for (const { slot } of cut) partBytes(step.label, wordsOf(slots[slot]!) * wordBytes, limits);
   // Cut where any operand that is walked element by element goes over to its next part.
   const ends = new Set([size]);
   for (const { strides, offset, dtype } of cut) {

@@ -40,12 +40,22 @@ export function partBytes(op: string, bytes: number, limits: GPULimits): number[
   return Array.from({ length: count }, (_, part) => Math.min(whole, bytes - part * whole));
 }
 
+/** Elements that shaders other than elementwise ones can count: they do so in i32, and add a chunk or two before they compare. */
+const mostCounted = 2 ** 31 - 2 ** 20;
+
+/** Why no shader can walk so many elements; undefined if one can. Operands that are spread may have more than any buffer. */
+export function refusesCount(elements: number): string | undefined {
+  if (elements <= mostCounted) return undefined;
+  return `a shader counts ${String(mostCounted)} elements at most, these are ${String(elements)}`;
+}
+
 /** Why a kernel cannot see tensors of so many words at once; undefined if it can. */
 export function refusesSizes(sizes: readonly number[], isElementwise: boolean, limits: GPULimits): string | undefined {
   const counts = sizes.map((size) => partCount(size, limits));
   const largest = Math.max(...sizes);
   if (counts.some((count) => count > mostParts))
     return `a tensor of ${showBytes(largest * wordBytes)} is more than this GPU allows`;
+  if (!isElementwise && largest > mostCounted) return refusesCount(largest);
   const all = counts.reduce((sum, count) => sum + count, 0);
   // With nothing in parts the limit was kept when kernels were put together.
   if (isElementwise || all === sizes.length || all <= limits.maxStorageBuffers) return undefined;

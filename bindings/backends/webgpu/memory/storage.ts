@@ -92,6 +92,7 @@ export class GPUStorage implements Storage {
 
 /** How the allocation of all parts went, where that was asked. */
 function allocationOf(parts: readonly PooledBuffer[]): Submission | undefined {
+  if (parts.length === 1) return parts[0]!.allocation;
   const asked = parts.flatMap(({ allocation }) => allocation ?? []);
   return asked.length < 2 ? asked[0] : asked.find((one) => !one.hasSucceeded);
 }

@@ -16,6 +16,8 @@ export class UniformRing {
   #to = 0;
   /** Changes whenever the buffer does: bind groups made before are of no use then. */
   generation = 0;
+  /** Changes whenever the ring begins anew: what was put before may be overwritten then. */
+  round = 0;
 
   constructor(device: Device) {
     this.#device = device;
@@ -35,6 +37,7 @@ export class UniformRing {
     if (this.#to + bytes <= this.#mirror.byteLength) return;
     submit();
     this.#from = this.#to = 0;
+    this.round++;
     if (bytes <= this.#mirror.byteLength) return;
     this.#mirror = new Uint32Array(2 ** Math.ceil(Math.log2(bytes / 4)));
     // Work on the queue keeps the old buffer alive.
@@ -56,7 +59,7 @@ export class UniformRing {
   write(): void {
     const end = Math.min(this.#to, this.#mirror.byteLength);
     if (end <= this.#from) return;
-    this.#device.gpu.queue.writeBuffer(this.buffer, this.#from, this.#mirror, this.#from / 4, (end - this.#from) / 4);
+    this.#device.queue.writeBuffer(this.buffer, this.#from, this.#mirror, this.#from / 4, (end - this.#from) / 4);
     this.#from = this.#to;
   }
 }

@@ -1,7 +1,8 @@
 // One command list for the runs of several programs. The first is submitted at once; while the device is busy with it, what
 // follows is collected, and submitted when the device is done, when enough has come together, or when somebody reads.
 // A run that may still be refused (a shader not yet known to compile, memory not yet known to be there) has a list of its
-// own, so that nothing else fails with it. Knows no programs and no storage. Read next: program.ts, readback.ts.
+// own, so that nothing else fails with it; a list of nothing but runs that went well before is not asked for errors.
+// Knows no programs and no storage. Read next: program.ts, readback.ts.
 import { BackendError } from "../../../core/errors.ts";
 import type { KernelTiming } from "../../backend.ts";
 import type { Device } from "../device/device.ts";
@@ -18,6 +19,8 @@ interface Open {
   readonly submission: Submission;
   readonly label: string;
   pass: Pass | undefined;
+  /** Whether the device is asked what is wrong with it. */
+  isGuarded: boolean;
   runs: number;
   dispatches: number;
 }
@@ -55,20 +58,21 @@ export class Batches {
   }
 
   /**
-   * Adds a run of `dispatches` kernels to the list. `isSettled` tells that nothing of it can be refused. Returns what became
-   * of the list.
+   * Adds a run of `dispatches` kernels to the list. `isSettled` tells that nothing of it is expected to be refused, `isProven`
+   * that the same was recorded before and went well. Returns what became of the list.
    */
   record(
     run: {
       readonly label: string;
       readonly parents: readonly Submission[];
       readonly isSettled: boolean;
+      readonly isProven: boolean;
       readonly dispatches: number;
     },
     encode: (passFor: PassFor) => void,
   ): Submission {
     if (!run.isSettled) this.submit();
-    const open = this.#begin(run.label);
+    const open = this.#begin(run.label, !run.isProven || this.#timer !== undefined);
     for (const parent of run.parents) open.submission.dependOn(parent);
     try {
       encode((label, step) => this.#passFor(open, label, step));
@@ -87,7 +91,7 @@ export class Batches {
 
   /** Adds commands other than kernels, after all work so far, and submits. */
   finishWith(label: string, parents: readonly Submission[], encode: (encoder: GPUCommandEncoder) => void): Submission {
-    const open = this.#begin(label);
+    const open = this.#begin(label, true);
     for (const parent of parents) open.submission.dependOn(parent);
     open.pass?.encoder.end();
     open.pass = undefined;
@@ -105,16 +109,18 @@ export class Batches {
     if (open === undefined) return;
     this.#open = undefined;
     this.current += 1;
-    const { queue } = this.#device.gpu;
+    const { queue } = this.#device;
     try {
       open.pass?.encoder.end();
       this.#ring.write();
-      queue.submit([open.encoder.finish({ label: open.label })]);
+      queue.submit([open.encoder.finish()]);
     } finally {
-      this.#device.closeScope(
-        open.submission,
-        (message) => new BackendError(open.label, `the GPU refused the work: ${message}`),
-      );
+      if (open.isGuarded)
+        this.#device.closeScope(
+          open.submission,
+          (message) => new BackendError(open.label, `the GPU refused the work: ${message}`),
+        );
+      else this.#device.follow(open.submission);
     }
     this.submits += 1;
     this.#underWay += 1;
@@ -145,17 +151,22 @@ export class Batches {
   #passFor(open: Open, label: string, step: number): Pass {
     const { encoder, pass } = open;
     if (this.#timer === undefined)
-      return pass ?? (open.pass = { encoder: encoder.beginComputePass({ label: open.label }), pipeline: undefined });
+      return pass ?? (open.pass = { encoder: encoder.beginComputePass(), pipeline: undefined });
     pass?.encoder.end();
     open.pass = { encoder: encoder.beginComputePass(this.#timer.next(label, step)), pipeline: undefined };
     return open.pass;
   }
 
-  #begin(label: string): Open {
-    if (this.#open !== undefined) return this.#open;
-    this.#device.openScope("validation");
-    const encoder = this.#device.gpu.createCommandEncoder({ label });
-    this.#open = { encoder, submission: new Submission(), label, pass: undefined, runs: 0, dispatches: 0 };
-    return this.#open;
+  /** The open list, or a new one. What is wrong with a list shows at its end, so it may be guarded at any time before. */
+  #begin(label: string, isGuarded: boolean): Open {
+    const open = (this.#open ??= {
+      ...{ encoder: this.#device.gpu.createCommandEncoder({ label }), submission: new Submission(), label },
+      ...{ pass: undefined, isGuarded: false, runs: 0, dispatches: 0 },
+    });
+    if (isGuarded && !open.isGuarded) {
+      this.#device.openScope("validation");
+      open.isGuarded = true;
+    }
+    return open;
   }
 }

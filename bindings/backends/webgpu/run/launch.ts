@@ -96,8 +96,8 @@ export class Launch {
     return made;
   }
 
-  /** Adds the kernel to a pass. */
-  encode(passFor: PassFor, group: GPUBindGroup, ring: UniformRing, scalars: readonly number[]): void {
+  /** Adds the kernel to a pass. Without `scalars` those of the run before, which are still in the ring. */
+  encode(passFor: PassFor, group: GPUBindGroup, ring: UniformRing, scalars: readonly number[] | undefined): void {
     const pass = passFor(this.dispatch.label, this.dispatch.step ?? 0);
     const { encoder } = pass;
     const pipeline = this.pipeline?.pipeline;
@@ -107,7 +107,7 @@ export class Launch {
     }
     if (this.#moving.length === 0) encoder.setBindGroup(0, group);
     else {
-      this.#put(ring, scalars);
+      if (scalars !== undefined) this.#put(ring, scalars);
       encoder.setBindGroup(0, group, this.#places);
     }
     const [width, height] = this.#grid;

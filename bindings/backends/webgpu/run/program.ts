@@ -43,6 +43,8 @@ export interface Machine {
 
 /** A run as it was last carried out on certain operands. */
 interface Frame {
+  /** The operands' buffers, and those of prepared forms behind the slots they are for. */
+  readonly key: readonly number[];
   /** The buffers of every output, by its index, and of every temporary buffer. */
   readonly outputs: readonly (readonly PooledBuffer[])[];
   readonly temporaries: readonly (readonly PooledBuffer[])[];
@@ -55,6 +57,10 @@ interface Frame {
   readonly groups: GPUBindGroup[];
   /** Of the ring that the bind groups hold. */
   readonly generation: number;
+  /** Whether all that is touched is known to have got its memory. */
+  isAllocated: boolean;
+  /** The first list that it was encoded into and that did not fail. Once that went well, so will all. */
+  proof: Submission | undefined;
 }
 
 /** What a run is given prepared. */
@@ -91,7 +97,9 @@ export class GPUProgram implements Program {
   readonly #movingBytes: number;
   /** Whether a launch makes another form of an input. */
   readonly #canPrepare: boolean;
-  readonly #frames = new Map<string, Frame>();
+  readonly #frames: Frame[] = [];
+  /** The numbers of the last run, as long as they are in the ring: its round at that time. */
+  #kept: { readonly scalars: readonly number[]; readonly round: number } | undefined;
   readonly #owner: Owner = { isGone: false };
   /** Buffers that temporaries and outputs had before, the latest first. */
   readonly #before: (readonly PooledBuffer[])[][] = [];
@@ -130,9 +138,10 @@ export class GPUProgram implements Program {
   run(inputs: readonly Storage[], scalars: readonly number[]): Storage[] {
     const { device, pool, backend, batches, ring } = this.#machine;
     device.requireAlive(this.#label);
-    ring.reserve(this.#movingBytes, () => batches.submit());
+    if (!this.#isKept(scalars)) ring.reserve(this.#movingBytes, () => batches.submit());
     const parents: Submission[] = [];
-    const operands = inputs.map((input, index) => this.#operand(input, index, parents));
+    const operands: GPUStorage[] = [];
+    for (const input of inputs) operands.push(this.#operand(input, operands.length, parents));
     const prepared = this.#canPrepare ? this.#prepare(operands, parents) : nothingPrepared;
     const frame = this.#frame(operands, prepared, scalars, parents);
     const results = this.#outputs.map(
@@ -158,7 +167,7 @@ export class GPUProgram implements Program {
   dispose(): void {
     this.#numbers.buffer?.destroy();
     this.#numbers.buffer = undefined;
-    this.#frames.clear();
+    this.#frames.length = 0;
     this.#before.length = 0;
     this.#owner.isGone = true;
     for (const launch of this.#launches) launch.forget();
@@ -208,18 +217,21 @@ export class GPUProgram implements Program {
     scalars: readonly number[],
     parents: Submission[],
   ): Frame {
-    let key = "";
-    for (const { parts } of operands) for (const { id } of parts) key += `${String(id)},`;
-    for (const [slot, parts] of bound) for (const { id } of parts) key += `${String(slot)}:${String(id)},`;
-    const known = this.#frames.get(key);
-    if (known?.generation === this.#machine.ring.generation && this.#reclaim(known)) return known;
-    const made = this.#acquire(operands, bound, scalars, parents);
+    const { ring } = this.#machine;
+    const key: number[] = [];
+    for (const { parts } of operands) for (const { id } of parts) key.push(id);
+    for (const [slot, parts] of bound) {
+      key.push(-1 - slot);
+      for (const { id } of parts) key.push(id);
+    }
+    const at = this.#frames.findIndex((frame) => isSame(frame.key, key));
+    const known = this.#frames[at];
+    if (known?.generation === ring.generation && this.#reclaim(known)) return known;
+    const made = this.#acquire(key, operands, bound, scalars, parents);
     // A number that lies in a buffer of its own lies in another one at every run.
     if (this.#scalarOperands.length > 0) return made;
-    this.#frames.delete(key);
-    const [oldest] = this.#frames.keys();
-    if (this.#frames.size >= keptFrames && oldest !== undefined) this.#frames.delete(oldest);
-    this.#frames.set(key, made);
+    if (known !== undefined) this.#frames.splice(at, 1);
+    if (this.#frames.push(made) > keptFrames) this.#frames.shift();
     return made;
   }
 
@@ -237,6 +249,7 @@ export class GPUProgram implements Program {
   }
 
   #acquire(
+    key: readonly number[],
     operands: readonly GPUStorage[],
     forms: Prepared["bound"],
     scalars: readonly number[],
@@ -253,7 +266,7 @@ export class GPUProgram implements Program {
         temporaries.push([buffer]);
         numbers.set(slot, [buffer]);
         if (!pool.isFreeToWrite(buffer)) batches.submit();
-        device.gpu.queue.writeBuffer(buffer.buffer, 0, Uint32Array.of(wordOf(scalars[index] ?? 0, dtype)));
+        device.queue.writeBuffer(buffer.buffer, 0, Uint32Array.of(wordOf(scalars[index] ?? 0, dtype)));
       }
       const before = this.#temporaries.bytes.length;
       for (const slot of this.#outputs) outputs.push(this.#again(before + outputs.length, wordsOf(slot) * wordBytes));
@@ -273,7 +286,10 @@ export class GPUProgram implements Program {
       });
       const touched = [...new Set(bound.flatMap((parts) => parts ?? []))];
       const owned = [...outputs, ...temporaries].flat().map((buffer) => ({ buffer, bytes: buffer.bytes }));
-      return { outputs, temporaries, owned, bound, touched, groups: [], generation: ring.generation };
+      return {
+        ...{ key, outputs, temporaries, owned, bound, touched, groups: [], generation: ring.generation },
+        ...{ isAllocated: false, proof: undefined },
+      };
     } catch (error) {
       for (const part of [...outputs, ...temporaries].flat()) pool.release(part);
       throw error;
@@ -313,35 +329,58 @@ export class GPUProgram implements Program {
       for (const { pipeline } of this.#launches) if (pipeline !== undefined) parents.push(pipeline.compilation);
       this.#isCompiled = this.#launches.every(({ pipeline }) => pipeline?.compilation.hasSucceeded === true);
     }
+    frame.isAllocated ||= frame.touched.every(
+      ({ allocation }) => allocation === undefined || allocation.hasSucceeded,
+    );
     const isSettled =
-      this.#isCompiled &&
-      frame.touched.every(({ allocation }) => allocation === undefined || allocation.hasSucceeded) &&
-      operands.every(({ origin }) => origin?.failure === undefined);
+      this.#isCompiled && frame.isAllocated && operands.every(({ origin }) => origin?.failure === undefined);
+    const isProven = isSettled && frame.proof?.hasSucceeded === true;
     const dispatches = this.#launches.length - done.size;
-    return batches.record({ label: this.#label, parents, isSettled, dispatches }, (passFor) => {
+    const moving = this.#isKept(scalars) ? undefined : scalars;
+    if (moving !== undefined) this.#kept = undefined;
+    const run = { label: this.#label, parents, isSettled, isProven, dispatches };
+    const submission = batches.record(run, (passFor) => {
       this.#writeNumbers();
       for (const launch of this.#launches.slice(frame.groups.length))
         frame.groups.push(launch.group(frame.bound, this.#machine, this.#numbers));
       const list = batches.current;
       for (const buffer of frame.touched) buffer.lastList = list;
       for (let at = 0; at < this.#launches.length; at++)
-        if (!done.has(at)) this.#launches[at]!.encode(passFor, frame.groups[at]!, ring, scalars);
+        if (!done.has(at)) this.#launches[at]!.encode(passFor, frame.groups[at]!, ring, moving);
     });
+    // What was left out this time proves nothing, and has put no numbers.
+    if (done.size > 0) return submission;
+    this.#kept ??= { scalars, round: ring.round };
+    if (frame.proof === undefined || frame.proof.failure !== undefined) frame.proof = submission;
+    return submission;
+  }
+
+  /** Whether the numbers of this run are those of the last, and still in the ring. */
+  #isKept(scalars: readonly number[]): boolean {
+    const kept = this.#kept;
+    return kept?.round === this.#machine.ring.round && isSame(kept.scalars, scalars);
   }
 
   /** The numbers that never change, written once. */
   #writeNumbers(): void {
     const { words, buffer } = this.#numbers;
     if (buffer !== undefined || words.length === 0) return;
-    const { gpu } = this.#machine.device;
+    const { gpu, queue } = this.#machine.device;
     const made = gpu.createBuffer({
       label: `${this.#label} (numbers)`,
       size: words.byteLength,
       usage: usages.uniform,
     });
-    gpu.queue.writeBuffer(made, 0, words);
+    queue.writeBuffer(made, 0, words);
     this.#numbers.buffer = made;
   }
+}
+
+/** Whether two lists have the same numbers; NaN is the same as NaN. */
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (!Object.is(a[index], b[index])) return false;
+  return true;
 }
 
 function labelOf(dispatches: readonly Dispatch[]): string {
