@@ -329,9 +329,7 @@ export class GPUProgram implements Program {
       for (const { pipeline } of this.#launches) if (pipeline !== undefined) parents.push(pipeline.compilation);
       this.#isCompiled = this.#launches.every(({ pipeline }) => pipeline?.compilation.hasSucceeded === true);
     }
-    frame.isAllocated ||= frame.touched.every(
-      ({ allocation }) => allocation === undefined || allocation.hasSucceeded,
-    );
+    frame.isAllocated ||= frame.touched.every(({ allocation }) => allocation === undefined || allocation.hasSucceeded);
     const isSettled =
       this.#isCompiled && frame.isAllocated && operands.every(({ origin }) => origin?.failure === undefined);
     const isProven = isSettled && frame.proof?.hasSucceeded === true;
