@@ -20,7 +20,9 @@ interface Sketch {
 function deviceOf(sketch: Sketch): DeviceProfile {
   const flopsOf = (work: Work): Curve => {
     if (work === "factorization" || work === "smallFactorization") return [[1, sketch.factorization]];
-    return ["stream", "transcendental", "indexed", "sorting"].includes(work) ? sketch.elementwise : sketch.products;
+    return ["stream", "transcendental", "indexed", "walk", "sorting"].includes(work)
+      ? sketch.elementwise
+      : sketch.products;
   };
   const rateOf = (work: Work): Rate => ({ launch: sketch.launch, flops: flopsOf(work), bytes: sketch.bytes });
   const linkOf = ([latency, bytes]: readonly [number, number]): DeviceProfile["upload"] => ({

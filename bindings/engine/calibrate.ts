@@ -10,7 +10,7 @@ import { resolution } from "./learning.ts";
 import type { Probe, Ready } from "./probe.ts";
 import { launches, probes, readyProbe } from "./probe.ts";
 import type { Curve, DeviceProfile, Effort, Link, Rate } from "./profile.ts";
-import { works } from "./profile.ts";
+import { rateAt, works } from "./profile.ts";
 import { Samples } from "./samples.ts";
 
 /** How a measurement goes about it. */
@@ -37,6 +37,8 @@ const visits = 2;
 const least = 0.02;
 /** What a launch is at most of the quickest thing that was measured. */
 const launchShare = 0.75;
+/** A kernel that waits for more than this share of its time tells how fast waiting is, and nothing else. */
+const mostWaiting = 0.6;
 /** Kernels beyond the first in the longer of the two programs that tell what a launch costs. */
 const links = 8;
 
@@ -98,10 +100,17 @@ class Timer {
     // No kernel takes less than a launch, but the chain may say more than a launch: barriers of products are dear on some devices.
     const most = Math.min(...benches.map(({ samples: { best } }) => launchShare * best));
     const launch = Math.max(least, Math.min(inChain, most));
-    const rates = ratesOf(benches, launch);
+    const meetings = curveOf(
+      benches.filter(({ probe }) => probe.bounds === "meetings"),
+      "meetings",
+      ({ samples: { best } }) => Math.max(best - launch, best / 10),
+    );
+    const rates = ratesOf(benches, launch, meetings);
     const upload = await this.link("upload");
     const download = await this.link("download");
-    return { start, rates, upload, download, measured: true, effort: this.effort(), corrections: [] };
+    const waiting = meetings === undefined ? {} : { meetings };
+    const effort = this.effort();
+    return { start, rates, ...waiting, upload, download, measured: true, effort, corrections: [] };
   }
 
   dispose(): void {
@@ -268,24 +277,40 @@ function operand(size: number, rows?: number): TypedArray {
   return data;
 }
 
+/** What is done in a microsecond, by how much of it there is; undefined where nothing tells. */
+function curveOf(
+  benches: readonly Bench[],
+  bounds: Probe["bounds"],
+  timeOf: (bench: Bench) => number,
+): Curve | undefined {
+  const curve = benches
+    .map((bench): readonly [number, number] => [bench.ready[bounds], bench.ready[bounds] / timeOf(bench)])
+    .sort(([a], [b]) => a - b)
+    .filter(([at], index, all) => at > (index === 0 ? 0 : (all[index - 1]?.[0] ?? 0)));
+  return curve.length > 0 ? curve : undefined;
+}
+
 /** Rates by size: of operations for every class of work, of bytes for those that were measured apart. */
-function ratesOf(benches: readonly Bench[], launch: number): Record<Work, Rate> {
-  const points = (work: Work, bounds: Probe["bounds"]): Curve | undefined => {
-    const curve = benches
-      .filter(({ probe }) => probe.work === work && probe.bounds === bounds)
-      .map(({ ready, samples: { best } }): readonly [number, number] => [
-        ready[bounds],
-        ready[bounds] / Math.max(best - launch, best / 10),
-      ])
-      .sort(([a], [b]) => a - b)
-      .filter(([at], index, all) => index === 0 || at > (all[index - 1]?.[0] ?? 0));
-    return curve.length > 0 ? curve : undefined;
-  };
+function ratesOf(benches: readonly Bench[], launch: number, meetings: Curve | undefined): Record<Work, Rate> {
+  const waiting = ({ ready }: Bench): number =>
+    meetings === undefined || ready.meetings === 0 ? 0 : ready.meetings / rateAt(meetings, ready.meetings);
+  const points = (work: Work, bounds: "flops" | "bytes"): Curve | undefined =>
+    curveOf(
+      benches.filter(
+        (bench) =>
+          bench.probe.work === work &&
+          bench.probe.bounds === bounds &&
+          // Where nearly all of the time is waiting, it tells nothing of the rest.
+          waiting(bench) < mostWaiting * bench.samples.best,
+      ),
+      bounds,
+      (bench) => Math.max(bench.samples.best - launch - waiting(bench), bench.samples.best / 10),
+    );
   const unknown: Curve = [[1, 1000]];
   const flopsOf = (work: Work): Curve => {
     // What a device has no method of its own for, or is too slow to be asked, is done as the others are.
     const other = work === "winograd" ? "convolution" : work === "factorization" ? "smallFactorization" : "stream";
-    return points(work, "flops") ?? points(other, "flops") ?? unknown;
+    return points(work, "flops") ?? points(other, "flops") ?? points("stream", "flops") ?? unknown;
   };
   const bytesOf = (work: Work): Curve => points(work, "bytes") ?? points("stream", "bytes") ?? unknown;
   const rateOf = (work: Work): Rate => ({ launch, flops: flopsOf(work), bytes: bytesOf(work) });

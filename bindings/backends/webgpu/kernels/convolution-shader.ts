@@ -7,7 +7,7 @@ import { whole } from "../../../graph/step.ts";
 import type { KernelCall } from "../../../ops/descriptor.ts";
 import type { GPULimits } from "../device/description.ts";
 import type { ProductShape, TileName, Variant } from "../variants/products.ts";
-import { plainTile, productVariants, tileOf, tiles } from "../variants/products.ts";
+import { filledSteps, plainTile, productVariants, tileOf, tiles } from "../variants/products.ts";
 import { sampleSegment } from "../variants/sample.ts";
 import type { Loads } from "../variants/tile.ts";
 import { tiled, tileM, tileN, without } from "../variants/tile.ts";
@@ -135,6 +135,18 @@ export function directSteps({ kernel, entry, words }: KernelCall): number | unde
   if (!isConvolution(kernel) || entry === undefined || entry === "main") return undefined;
   const own = named(words);
   return resultSize(own) * own.taps * own.inputs;
+}
+
+/** The product that a convolution with tiles is, filled up to whole tiles; undefined for other calls. */
+export function filledProduct(
+  { kernel, entry, words }: KernelCall,
+  limits: GPULimits,
+  choose: (kernel: string, shape: ProductShape) => Variant,
+): number | undefined {
+  const product = products[kernel];
+  if (product === undefined || entry !== "main") return undefined;
+  const { shape } = shapeOf(product, kernel, words, limits);
+  return filledSteps(shape, fitting(product, choose(kernel, shape)));
 }
 
 /** The launches of a convolution, or of one of its gradients, whose result has elements. */

@@ -79,9 +79,11 @@ export function templateDispatch(
 
 /** argMax and argMin have a second entry point, one workgroup a result, for long rows. */
 function launchOf(step: KernelStep, template: string): { readonly entry: string; readonly groups: number } {
-  const [outer = 0, length = 0, inner = 0] = step.words;
-  const hasBoth = template.includes("fn cooperative(");
-  if (hasBoth && length >= cooperativeLength && (inner === 1 || outer * inner < 4096))
-    return { entry: "cooperative", groups: outer * inner };
-  return { entry: step.entry, groups: step.workgroups };
+  const groups = template.includes("fn cooperative(") ? cooperativeGroups(step.words) : 0;
+  return groups > 0 ? { entry: "cooperative", groups } : { entry: step.entry, groups: step.workgroups };
+}
+
+/** Workgroups of that entry point; none where the other one is taken. */
+export function cooperativeGroups([outer = 0, length = 0, inner = 0]: readonly number[]): number {
+  return length >= cooperativeLength && (inner === 1 || outer * inner < 4096) ? outer * inner : 0;
 }
