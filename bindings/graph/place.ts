@@ -133,14 +133,14 @@ function storedBytes(fused: Fused, index: number, device: Device | undefined): n
   return buffer.size * (device?.bytesOf?.(buffer.dtype) ?? bytesOf(buffer.dtype));
 }
 
-/** Operations for an invocation to find its element, for each axis of it that it has to know, and to fetch an operand: about. */
-const [placing, along, fetching] = [8, 4, 3];
+/** Operations for an invocation to find its element, and for each axis of it that it has to know: about. */
+const [placing, along] = [8, 4];
 
-/** Operations to find an element of a tile and its operands on a device, beside what is computed of them. */
+/** Operations to find an element of a tile, its operands and its result on a device, beside what is computed of them. */
 function findingOf({ shape, operands }: Tile, device: Device | undefined): number {
   if (device?.name === "webgpu") {
     const isPlain = operands.every(({ layout }) => sizeOf(layout.shape) === 1 || isContiguous(layout));
-    return placing + fetching * operands.length + (isPlain ? 0 : along * shape.length);
+    return placing + look * (operands.length + 1) + (isPlain ? 0 : along * shape.length);
   }
   // The CPU reads four lanes at once where elements are neighbours; where they are not, each is looked up by itself.
   return device?.name === "wasm" ? look * operands.filter(({ layout }) => isScattered(layout)).length : 0;
