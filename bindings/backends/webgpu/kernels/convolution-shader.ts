@@ -183,9 +183,10 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   ]);
   const text = numbered(filled, tile.usesQuads ?? false, workshop.library.hasSubgroupId);
   const size = shape.batches * shape.m * shape.n;
-  const target = slices === 1 ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * size);
+  const target = slices === 1 ? -1 : workshop.temporary(step.dtype, slices * size);
+  // Whole sums are stored as what the result is, which may be halves; those of slices as they are.
   const first = finished(
-    { ...step, outputs: [whole(target, step.dtype)], epilogue: slices === 1 ? step.epilogue : undefined },
+    slices === 1 ? step : { ...step, outputs: [whole(target, step.dtype)], epilogue: undefined },
     slots,
     workshop,
     text,
