@@ -234,8 +234,8 @@ class Timer {
   }
 
   /**
-   * Bytes a microsecond of a large copy for the host, where the device has the same memory: it reads and writes each. Copying is not
-   * measured there: the first copies go to memory that nobody has touched, which takes several times as long, later ones do not.
+   * Bytes a microsecond of a large copy for the host, where the device has the same memory: it reads and writes each. It is not
+   * measured there: the first copies go to memory that nobody has touched, which takes several times as long; later ones do not.
    */
   private copying({ bytes }: Rate): number | undefined {
     return this.backend.readsSynchronously ? (bytes.at(-1)?.[1] ?? 0) / 2 : undefined;
@@ -250,7 +250,9 @@ class Timer {
         break;
       }
       const time = await this.transfer(direction, bytes / 4);
-      points.push([bytes, bytes / Math.max(least, time - latency, time / 4)]);
+      const rate = bytes / Math.max(least, time - latency, time / 4);
+      // Beyond small ones, some go to memory that was touched before and some do not.
+      points.push([bytes, copying === undefined || bytes === 2 ** 16 ? rate : Math.sqrt(rate * copying)]);
       if (time > 1000 * longestOnGpu && !this.backend.readsSynchronously) break;
     }
     return { latency, bytes: points };
