@@ -17,8 +17,14 @@ const looked = (looks: number): Method => ({ work: "indexed", flops: 16 * looks 
 
 /** A GPU that is said to do as the method tells, and to store an element in the bytes of an array. */
 const said = (methodOf: (call: KernelCall) => Method | undefined): PlannedDevice => {
-  const { name, workers, refusesDType, hasKernel } = planned("webgpu");
-  return { name, workers, refusesDType, hasKernel, methodOf };
+  const gpu = planned("webgpu");
+  return {
+    name: "webgpu",
+    workers: 1,
+    refusesDType: (dtype) => gpu.refusesDType(dtype),
+    hasKernel: () => true,
+    methodOf,
+  };
 };
 
 interface Case {
