@@ -998,22 +998,10 @@ fn half_quad(words: vec2<u32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(select(far, near, magnitude < vec4<u32>(0x400u)) | sign);
 }
 
-// @function half_words
-// Two words of the four halves nearest to the numbers: half_bits of each.
-fn half_words(numbers: vec4<f32>) -> vec2<u32> {
-  let words = bitcast<vec4<u32>>(numbers);
-  let magnitude = words & vec4<u32>(0x7fffffffu);
-  let odd = (magnitude >> vec4<u32>(13u)) & vec4<u32>(1u);
-  let normal = (magnitude + vec4<u32>(0xfffu) + odd - vec4<u32>(0x38000000u)) >> vec4<u32>(13u);
-  let exponent = min(magnitude >> vec4<u32>(23u), vec4<u32>(112u));
-  let shift = min(vec4<u32>(126u) - exponent, vec4<u32>(25u));
-  let digits = (magnitude & vec4<u32>(0x7fffffu)) | vec4<u32>(0x800000u);
-  let below = (vec4<u32>(1u) << (shift - vec4<u32>(1u))) - vec4<u32>(1u);
-  let small = (digits + below + ((digits >> shift) & vec4<u32>(1u))) >> shift;
-  let finite = select(min(normal, vec4<u32>(0x7c00u)), small, magnitude < vec4<u32>(0x38800000u));
-  let bits = select(finite, vec4<u32>(0x7e00u), magnitude > vec4<u32>(0x7f800000u));
-  let halves = bits | ((words >> vec4<u32>(16u)) & vec4<u32>(0x8000u));
-  return halves.xz | (halves.yw << vec2<u32>(16u));
+// @function half_pair
+// The word of the two halves nearest to these numbers.
+fn half_pair(numbers: vec2<f32>) -> u32 {
+  return half_bits(numbers.x) | (half_bits(numbers.y) << 16u);
 }
 
 // @function half_from_f32
