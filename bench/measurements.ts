@@ -1,5 +1,6 @@
 // What is measured beside work: linear algebra, sorting, overhead, start-up, size, memory, dispatch. Each gives rows; their names are known before.
 // Read next: overhead.ts, start.ts, size.ts, memory.ts.
+import { companyMeasurements } from "./company.ts";
 import { dispatchMeasurement } from "./dispatch/dispatch.ts";
 import { gpuHalfMeasurements } from "./gpu-halves.ts";
 import { gpuOverheadMeasurements } from "./gpu-overhead.ts";
@@ -30,6 +31,7 @@ export interface Measurement {
 export const measurements: readonly Measurement[] = [
   ...linalgMeasurements,
   ...sortingMeasurements,
+  ...companyMeasurements,
   ...overheadMeasurements,
   ...gpuOverheadMeasurements,
   ...gpuProductMeasurements,

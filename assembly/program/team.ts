@@ -27,9 +27,9 @@ class Place {
 const IDLE_SPINS = 800000;
 /**
  * Looks for the others this often before sleeping, in all the meetings of a program: about ten milliseconds, more than the turn
- * that a scheduler gives to another process. A scheduler that packs threads wakes a sleeper on the core of the one who wakes it:
- * two that fall asleep in turns stay on one core beside an idle one (seen on two virtual cores of an AMD EPYC, November 2026:
- * 44 microseconds of a product became 92). Two that never sleep are moved apart.
+ * that a scheduler gives to another process. With shorter looks a product of 44 microseconds took 92 for long stretches, with both
+ * cores free (two virtual cores of an AMD EPYC, November 2026): as if whoever fell asleep had been woken on the core of the one who
+ * woke it, and stayed there. That is inferred from the times, not traced.
  */
 const MEETING_SPINS = 8000000;
 /** The same where looking was in vain in the programs before: there are more threads than cores. */
