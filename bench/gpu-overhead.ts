@@ -1,5 +1,5 @@
-// What the engine costs on the GPU beside its kernels: microseconds of encoding one, and what a training step that has gone round
-// still asks for: submits and bind groups, on any adapter, a software one included; no row where there is none.
+// What the engine costs on the GPU beside its kernels: microseconds of encoding one, milliseconds until a new program goes round, and
+// what a training step that has gone round still asks for: submits and bind groups, on any adapter; no row where there is none.
 // ratio is the goal ÷ the value. Read next: overhead.ts, measurements.ts.
 import type { WebGPUBackend } from "../bindings/backends/webgpu/backend.ts";
 import { createWebGPU } from "../bindings/backends/webgpu/backend.ts";
@@ -82,13 +82,10 @@ async function perKernel(gpu: WebGPUBackend, calls: number, call: () => void): P
   return median(times) / ((gpu.counts.dispatches - before) / calls);
 }
 
+const netTasks = (["mlp", "lenet", "lstm"] as const).map((net): TrainingTask => ({ op: "train", net, batch: 4 }));
+
 /** Whole steps of compiled functions, from the call to its return: binding, encoding, submitting. */
-const stepTasks: readonly (TrainingTask | InferenceTask)[] = [
-  { op: "train", net: "mlp", batch: 4 },
-  { op: "train", net: "lenet", batch: 4 },
-  { op: "train", net: "lstm", batch: 4 },
-  { op: "infer", net: "resnet18" },
-];
+const stepTasks: readonly (TrainingTask | InferenceTask)[] = [...netTasks, { op: "infer", net: "resnet18" }];
 
 /** Microseconds of a whole step for each of its kernels. */
 async function stepEncoding(gpu: WebGPUBackend, task: TrainingTask | InferenceTask): Promise<number> {
@@ -115,6 +112,36 @@ const onNothing = (name: string, measure: (gpu: WebGPUBackend) => Promise<number
     }
   },
 });
+
+/** Engines of their own that run a program for the first time. */
+const firstRounds = 9;
+
+/**
+ * Milliseconds of the first three steps of a net in an engine that knows no program yet, until the loss is read: recording,
+ * planning, texts of shaders, pipelines and bind groups. The median of several engines, so of JavaScript that has run before.
+ */
+const onNew = (task: TrainingTask): Measurement => {
+  const name = `overhead/gpu-first/${task.op}-${task.net}`;
+  return {
+    name,
+    long: false,
+    measure: async () => {
+      const times: number[] = [];
+      const once = onNothing(name, async () => {
+        const prepared = await ours("webgpu").prepare(task, inputsOf(task));
+        const begun = performance.now();
+        for (let step = 0; step < 3; step++) await prepared.run();
+        await prepared.result();
+        times.push(performance.now() - begun);
+        prepared.dispose();
+        return 0;
+      });
+      for (let round = 0; round < firstRounds; round++) if ((await once.measure()).length === 0) return [];
+      const shared = { name, backend: "webgpu (null)", threads: 1, unit: "ms", versus: null, ratio: null };
+      return [{ ...shared, value: median(times) }];
+    },
+  };
+};
 
 const task: TrainingTask = { op: "train", net: "mlp", batch: 4 };
 const steps = 16;
@@ -165,6 +192,7 @@ export const gpuOverheadMeasurements: readonly Measurement[] = [
   onNothing("overhead/gpu-encode", encoding),
   onGpu("overhead/gpu-encode/real", async (gpu) => [row("overhead/gpu-encode/real", await encoding(gpu), "µs", 4)]),
   ...stepTasks.map((task) => onNothing(`overhead/gpu-encode/${task.op}-${task.net}`, (gpu) => stepEncoding(gpu, task))),
+  ...netTasks.map(onNew),
   onGpu("overhead/gpu-step", async (gpu) => {
     const { submits, bindGroups } = await steady(gpu);
     return [

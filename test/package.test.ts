@@ -51,7 +51,11 @@ function messagesOf(files: readonly string[], resolution: Resolution, lib: strin
 
 for (const resolution of ["bundler", "nodenext"] as const) {
   test(`the examples compile with modules resolved as ${resolution}`, () => {
-    expect(messagesOf(exampleFiles, resolution, library)).toEqual([]);
+    // The first sample of the README, as it stands there.
+    const [, sample = ""] = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync("README.md", "utf8")) ?? [];
+    expect(sample).toContain("matmul");
+    writeFileSync(join(project, "readme.ts"), sample);
+    expect(messagesOf([...exampleFiles, "readme.ts"], resolution, library)).toEqual([]);
   });
 }
 

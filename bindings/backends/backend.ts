@@ -3,6 +3,7 @@
 // Read next: wasm/backend.ts and webgpu/backend.ts.
 import type { DType, TypedArray } from "../core/dtype.ts";
 import type { DeviceName, Stored } from "../graph/node.ts";
+import type { Fold } from "../graph/place.ts";
 import type { Segment } from "../graph/step.ts";
 import type { KernelCall, Method } from "../ops/descriptor.ts";
 
@@ -71,6 +72,10 @@ export interface Backend {
   hasKernel(kernel: string, dtype: DType): boolean;
   /** What a kernel's work amounts to where that depends on the method that this device has for it; as the op says where undefined. */
   methodOf?(call: KernelCall): Method | undefined;
+  /** The same of a fold. */
+  methodOfFold?(fold: Fold): Method | undefined;
+  /** Bytes in which it stores an element; those of an array of the type when absent. */
+  bytesOf?(dtype: DType): number;
   /** Resolves when everything that runs programs has started. */
   started?(): Promise<void>;
   /** Which forms of kernels were found fastest, by kernel and shape; absent where kernels have one form. */

@@ -1,9 +1,10 @@
-// What work costs on each device of this machine, in microseconds: launch + max(operations / rate, bytes / bandwidth), with
-// rates by size, corrected by the running medians of what real runs took. Knows no graph.
+// What work costs on each device of this machine, in microseconds: launch + max(operations / rate, bytes / bandwidth), and what
+// waiting for each other costs the invocations of a GPU; rates by size, corrected by the running medians of what real runs took.
+// Knows no graph.
 // Read next: graph/place.ts, which asks; profile.ts for the figures; calibrate.ts, which measures them.
 import type { DeviceName } from "../backends/backend.ts";
 import { median } from "../core/median.ts";
-import type { Costs } from "../graph/place.ts";
+import type { Amount, Costs } from "../graph/place.ts";
 import type { Work } from "../ops/descriptor.ts";
 import type { Correction, DeviceProfile, Link, Profile } from "./profile.ts";
 import { format, guesses, rateAt } from "./profile.ts";
@@ -86,10 +87,10 @@ export class CostModel implements Costs {
     return { format, machine, measuredAt: this.measuredAt, devices: Object.fromEntries(known) };
   }
 
-  compute(device: DeviceName, work: Work, flops: number, bytes: number): number {
-    const base = this.uncorrected(device, work, flops, bytes);
+  compute(device: DeviceName, amount: Amount): number {
+    const base = this.uncorrected(device, amount);
     const histories = this.histories[device];
-    return histories.size === 0 ? base : base * (histories.get(keyOf(work, flops, bytes))?.median ?? 1);
+    return histories.size === 0 ? base : base * (histories.get(keyOf(amount))?.median ?? 1);
   }
 
   start(device: DeviceName): number {
@@ -110,15 +111,17 @@ export class CostModel implements Costs {
   }
 
   /** Prediction by the rates alone. */
-  uncorrected(device: DeviceName, work: Work, flops: number, bytes: number): number {
-    const rate = this.base(device).rates[work];
-    return rate.launch + Math.max(flops / rateAt(rate.flops, flops), bytes / rateAt(rate.bytes, bytes));
+  uncorrected(device: DeviceName, { work, flops, bytes, meetings = 0 }: Amount): number {
+    const { rates, meetings: met } = this.base(device);
+    const rate = rates[work];
+    const waiting = meetings === 0 || met === undefined ? 0 : meetings / rateAt(met, meetings);
+    return rate.launch + Math.max(flops / rateAt(rate.flops, flops), bytes / rateAt(rate.bytes, bytes)) + waiting;
   }
 
   /** Takes in that such a kernel took `ratio` times its uncorrected prediction. True if plans made before may be wrong now. */
-  learn(device: DeviceName, work: Work, flops: number, bytes: number, ratio: number): boolean {
+  learn(device: DeviceName, amount: Amount, ratio: number): boolean {
     if (!(ratio > 0)) return false;
-    const key = keyOf(work, flops, bytes);
+    const key = keyOf(amount);
     let history = this.histories[device].get(key);
     if (history === undefined) this.histories[device].set(key, (history = new History()));
     history.add(ratio);
@@ -134,5 +137,5 @@ export class CostModel implements Costs {
 }
 
 /** Class and size of a kernel in one text. */
-const keyOf = (work: Work, flops: number, bytes: number): string =>
+const keyOf = ({ work, flops, bytes }: Amount): string =>
   `${work} ${String(Math.round(Math.log2(Math.max(1, flops, bytes))))}`;

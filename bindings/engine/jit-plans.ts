@@ -114,10 +114,11 @@ function planOn(
     while (index < inputs.length && stateOf(index) === plan.inputs[index]) index++;
     if (index === inputs.length) return plan.compiled;
   }
-  const { captured, given, carried } = traced;
+  const { captured, given, carried, scalarSources } = traced;
   const compiled = planner.compile(
     { ...captured, inputs },
     {
+      fixed: scalarSources.map((source) => (typeof source === "number" ? undefined : source.fixed)),
       inputs: { given, carried, ...(lasting === undefined ? {} : { lasting }) },
       ...(devices === onWasm && backends.size > 1 ? { devices: ["wasm"] } : {}),
     },

@@ -101,7 +101,7 @@ export function jit<Arguments extends readonly unknown[], R>(
   const call = (...args: Arguments): R => {
     const alike = latest?.leavesOf(args);
     const leaves = alike ?? flatten(args);
-    const first = leaves.find(isTensor);
+    const first = leaves.find((leaf) => typeof leaf !== "number");
     const engine = first === undefined ? defaultEngine() : engineOf(first);
     if (engine.isTransforming || engine.trace !== undefined || engine.backends.size === 0) return fn(...args);
     const last = alike === undefined ? undefined : latest?.result;
@@ -279,15 +279,14 @@ function isUnshared(inputs: readonly Value[], index: number): boolean {
 
 /** Sees to it that inputs have data; false if that has to wait for the GPU. */
 function storeAll(engine: Engine, inputs: readonly Value[]): boolean {
-  const missing = inputs.filter(isMissing);
-  if (missing.length === 0) return true;
-  const pending = missing.filter((value) => !value.isConstant);
+  if (inputs.every(isStored)) return true;
+  const pending = inputs.filter((value) => !value.isStored && !value.isConstant);
   if (pending.length > 0 && !engine.flush(pending)) return false;
   for (const value of inputs) if (value.isConstant && !value.isStored) value.host = engine.readSync(value);
   return true;
 }
 
-const isMissing = (value: Value): boolean => !value.isStored;
+const isStored = (value: Value): boolean => value.isStored;
 
 /** The value that a source has at a call. */
 function bind(engine: Engine, source: Source, args: readonly (Tensor | number)[]): Value {

@@ -54,14 +54,11 @@ export class Learner {
       if (group === undefined) return [];
       return plan.placements[index]?.amount ?? workOf(plan.fused, group);
     });
-    const expected = facts.reduce(
-      (sum, { work, flops, bytes }) => sum + this.costs.uncorrected(device, work, flops, bytes),
-      0,
-    );
+    const expected = facts.reduce((sum, amount) => sum + this.costs.uncorrected(device, amount), 0);
     // A GPU's clock does not see what a launch costs; the prediction has it.
     const unseen = device === "wasm" ? 0 : facts.reduce((sum, { work }) => sum + this.costs.launch(device, work), 0);
-    for (const { work, flops, bytes } of facts)
-      if (this.costs.learn(device, work, flops, bytes, (microseconds + unseen) / expected)) this.isSurprised = true;
+    for (const amount of facts)
+      if (this.costs.learn(device, amount, (microseconds + unseen) / expected)) this.isSurprised = true;
     this.events.learned();
   }
 }

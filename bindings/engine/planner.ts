@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly readBack?: boolean;
   /** Filled with a trace of each of several runs: for explain. */
   readonly traces?: RunTrace[];
+  /** Scalars of the plan that are the same at every run, by their index. */
+  readonly fixed?: readonly (number | undefined)[];
   /** What is known of the plan's inputs beside where they are. */
   readonly inputs?: Pick<Surroundings, "given" | "carried" | "lasting">;
 }
@@ -72,7 +74,7 @@ export class Planner {
       { residence, readBack: options.readBack ?? false, ...options.inputs },
       known.map((compiled) => compiled.plan),
     );
-    return known.find((compiled) => compiled.plan === plan) ?? compilePlan(plan, this.backends);
+    return known.find((compiled) => compiled.plan === plan) ?? compilePlan(plan, this.backends, options.fixed);
   }
 
   /** Whether the CPU may do the work of a plan whose shaders are being compiled. */

@@ -17,9 +17,10 @@ import { Engine } from "./engine.ts";
 export interface Probe {
   /** Probes of one kind differ in size only. */
   readonly kind: string;
-  readonly work: Work;
-  /** What it measures: operations a second, or bytes. */
-  readonly bounds: "flops" | "bytes";
+  /** The class that it measures; none where it is all the same. */
+  readonly work?: Work;
+  /** What it measures: operations a second, bytes, or how often invocations wait for each other. */
+  readonly bounds: "flops" | "bytes" | "meetings";
   /** Grows as the time does. */
   readonly size: number;
   /** Where it is worth running; everywhere when absent. */
@@ -35,9 +36,13 @@ export interface Ready {
   readonly segment: Segment;
   readonly flops: number;
   readonly bytes: number;
+  readonly meetings: number;
   /** Whether all of it is of the class that the probe is for: a device may have another method for it. */
   readonly isOfItsClass: boolean;
 }
+
+/** For GPUs only: so much at a time that the CPU would be busy for long, and a GPU has just enough to do. */
+const onGpu = (probe: Probe): Probe => ({ ...probe, devices: ["webgpu"] });
 
 const pair = (first: readonly Tensor[]): readonly [Tensor, Tensor] => [first[0]!, first[1] ?? first[0]!];
 
@@ -121,6 +126,24 @@ const exponentials = (elements: number): Probe => ({
   compute: (x) => ops.tanh(ops.exp(ops.neg(x))),
 });
 
+/** Windows over images of 32 channels, each channel by itself. */
+const walks = (batch: number, edge: number): Probe => ({
+  ...{ kind: "walks", work: "walk", bounds: "flops", size: batch * edge ** 2 },
+  shapes: [
+    [batch, edge, edge, 32],
+    [3, 3, 32, 1],
+  ],
+  compute: (...inputs) => ops.depthwiseConv2d(...pair(inputs), { padding: "same" }),
+});
+
+/** Running sums, for which the invocations of a workgroup meet again and again. */
+const scans = (rows: number): Probe =>
+  onGpu({
+    ...{ kind: "scans", work: "reduction", bounds: "meetings", size: rows },
+    shapes: [[rows, 256]],
+    compute: (x) => ops.cumSum(x, { axis: -1 }),
+  });
+
 const eigenproblem = (count: number, n: number): Probe => ({
   kind: n > 32 ? "large eigenproblem" : "eigenproblem",
   work: n > 32 ? "factorization" : "smallFactorization",
@@ -130,9 +153,6 @@ const eigenproblem = (count: number, n: number): Probe => ({
   shapes: [[count, n, n]],
   compute: (x) => ops.eigh(x).values,
 });
-
-/** For GPUs only: so much at a time that the CPU would be busy for long, and a GPU has just enough to do. */
-const onGpu = (probe: Probe): Probe => ({ ...probe, devices: ["webgpu"] });
 
 /** Everything that is timed, smaller before larger. */
 export const probes: readonly Probe[] = [
@@ -147,6 +167,10 @@ export const probes: readonly Probe[] = [
   winograd(1, 56),
   onGpu(winograd(8, 56)),
   ...[2 ** 12, 2 ** 16, 2 ** 20].map(stream),
+  walks(1, 14),
+  walks(1, 56),
+  onGpu(walks(8, 112)),
+  ...[4, 32, 256].map(scans),
   sums(16, 64),
   sums(256, 256),
   sums(1024, 1024),
@@ -169,7 +193,7 @@ export const probes: readonly Probe[] = [
 
 /** A chain of products so small that they cost what a launch costs. Products do not fuse. */
 export const launches = (count: number): Probe => ({
-  ...{ kind: "launch", work: "contraction", bounds: "flops", size: count },
+  ...{ kind: "launch", bounds: "flops", size: count },
   shapes: [[4, 4]],
   compute: (x) => {
     let y = x;
@@ -199,7 +223,8 @@ export function readyProbe(probe: Probe, backend: Backend): Ready {
       segment,
       flops: amounts.reduce((sum, { flops }) => sum + flops, 0),
       bytes: amounts.reduce((sum, { bytes }) => sum + bytes, 0),
-      isOfItsClass: amounts.every(({ work }) => work === probe.work),
+      meetings: amounts.reduce((sum, { meetings = 0 }) => sum + meetings, 0),
+      isOfItsClass: amounts.every(({ work }) => work === (probe.work ?? work)),
     };
   });
 }

@@ -55,6 +55,11 @@ export interface DeviceProfile {
   /** Microseconds of the host for handing a program over. */
   readonly start: number;
   readonly rates: Readonly<Record<Work, Rate>>;
+  /**
+   * On a GPU: how often in a microsecond an invocation waits for the others of its workgroup, by how often in the kernel. Such
+   * waiting comes on top of operations and bytes.
+   */
+  readonly meetings?: Curve;
   readonly upload: Link;
   readonly download: Link;
   /** Whether the figures were measured or are those built in. */
@@ -75,22 +80,13 @@ export interface Profile {
   readonly devices: Readonly<Partial<Record<DeviceName, DeviceProfile>>>;
 }
 
-export const format = "athanor-profile-1";
+export const format = "athanor-profile-2";
 
 /** All classes of work. */
 export const works: readonly Work[] = [
-  ...(["contraction", "convolution", "winograd", "stream", "transcendental", "reduction", "indexed"] as const),
+  ...(["contraction", "convolution", "winograd", "stream", "transcendental", "reduction", "indexed", "walk"] as const),
   ...(["sorting", "factorization", "smallFactorization"] as const),
 ];
-
-/** Classes that were told apart later, and which one their work was in before. */
-const formerly: Readonly<Partial<Record<Work, Work>>> = {
-  winograd: "convolution",
-  reduction: "stream",
-  indexed: "stream",
-  sorting: "stream",
-  smallFactorization: "factorization",
-};
 
 const guess = (launch: number, flops: number, bytes: number): Rate => ({
   launch,
@@ -110,6 +106,7 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
       transcendental: guess(0.3, 4_000, 10_000),
       reduction: guess(0.3, 4_000, 10_000),
       indexed: guess(0.3, 3_000, 4_000),
+      walk: guess(0.5, 8_000, 10_000),
       sorting: guess(0.3, 6_000, 10_000),
       factorization: guess(1, 10_000, 5_000),
       smallFactorization: guess(1, 1_000, 5_000),
@@ -129,10 +126,12 @@ export const guesses: Readonly<Record<DeviceName, DeviceProfile>> = {
       transcendental: guess(30, 50_000, 50_000),
       reduction: guess(30, 50_000, 20_000),
       indexed: guess(30, 10_000, 20_000),
+      walk: guess(30, 50_000, 50_000),
       sorting: guess(100, 10_000, 20_000),
       factorization: guess(200, 1_000, 10_000),
       smallFactorization: guess(200, 1_000, 10_000),
     },
+    meetings: [[1, 20_000]],
     upload: { latency: 50, bytes: [[1, 5_000]] },
     download: { latency: 500, bytes: [[1, 3_000]] },
     measured: false,
@@ -194,10 +193,8 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
   const device = reader.object(source, at);
   const rates = reader.object(device.rates, `${at}.rates`);
   const rateOf = (work: Work): Rate => {
-    const before = formerly[work];
-    const known = rates[work] === undefined && before !== undefined ? before : work;
-    const place = `${at}.rates.${known}`;
-    const { launch, flops, bytes } = reader.object(rates[known], place);
+    const place = `${at}.rates.${work}`;
+    const { launch, flops, bytes } = reader.object(rates[work], place);
     return {
       launch: reader.amount(launch, `${place}.launch`),
       flops: reader.curve(flops, `${place}.flops`),
@@ -211,6 +208,7 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
       bytes: reader.curve(bytes, `${at}.${name}.bytes`),
     };
   };
+  const meetings = device.meetings === undefined ? undefined : reader.curve(device.meetings, `${at}.meetings`);
   const variants = device.variants === undefined ? undefined : reader.texts(device.variants, `${at}.variants`);
   const effort = device.effort === undefined ? undefined : reader.object(device.effort, `${at}.effort`);
   const milliseconds = (name: keyof Effort): number => reader.time(effort?.[name], `${at}.effort.${name}`);
@@ -219,6 +217,7 @@ function deviceOf(reader: Reader, source: unknown, at: string): DeviceProfile {
   return {
     start: reader.amount(device.start, `${at}.start`),
     rates: Object.fromEntries(works.map((work) => [work, rateOf(work)])) as Record<Work, Rate>,
+    ...(meetings === undefined ? {} : { meetings }),
     upload: linkOf("upload"),
     download: linkOf("download"),
     measured: device.measured,

@@ -49,11 +49,14 @@ export interface TracedTransfer {
 /** A trace to be filled by one run. */
 export const emptyTrace = (): RunTrace => ({ segments: [], begins: [], steps: [], transfers: [] });
 
-/** Compiles every segment of a plan. */
-export function compilePlan(plan: Plan, backends: Backends): CompiledPlan {
+/** Compiles every segment of a plan; `fixed` has the scalars of the plan that are the same at every run. */
+export function compilePlan(plan: Plan, backends: Backends, fixed: readonly (number | undefined)[] = []): CompiledPlan {
   const programs: Program[] = [];
   try {
-    for (const segment of plan.segments) programs.push(backendOf(backends, segment.device).compile(segment));
+    for (const segment of plan.segments) {
+      const own = { ...segment, fixed: segment.scalars.map((scalar) => fixed[scalar]) };
+      programs.push(backendOf(backends, segment.device).compile(own));
+    }
   } catch (error) {
     for (const program of programs) program.dispose();
     throw error;

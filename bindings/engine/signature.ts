@@ -80,8 +80,7 @@ function matches(pattern: Pattern, item: unknown, leaves: (Tensor | number)[]): 
     case "list": {
       const { items } = pattern;
       if (!Array.isArray(item) || item.length !== items.length) return false;
-      for (let index = 0; index < items.length; index++)
-        if (!matches(items[index]!, item[index], leaves)) return false;
+      for (let index = 0; index < items.length; index++) if (!matches(items[index]!, item[index], leaves)) return false;
       return true;
     }
     case "record": {

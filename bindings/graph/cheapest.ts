@@ -11,15 +11,22 @@ import type { Costs, Surroundings } from "./place.ts";
 /** Microseconds of group `index` on a device. */
 export type Predict = (index: number, device: DeviceName) => number;
 
+/** What is known of a graph: the time of its groups, and the bytes of its buffers on the way to a GPU or from there. */
+export interface Outlook {
+  readonly predict: Predict;
+  readonly moved: (buffer: number) => number;
+}
+
 /** Time of a whole placement: programs, kernels, one transfer per buffer and device, and the read at the end. */
 export function predictedTime(
   fused: Fused,
   choice: readonly DeviceName[],
-  predict: Predict,
+  outlook: Outlook,
   costs: Costs,
   surroundings: Surroundings,
 ): number {
   const places = startingPlaces(fused, surroundings);
+  const move = mover(fused, places, outlook, costs);
   const carried = carriedBuffers(fused, surroundings);
   const used = new Set(fused.groups.map((_, index) => choice[index] ?? "wasm"));
   let time = 0;
@@ -33,11 +40,11 @@ export function predictedTime(
   });
   fused.groups.forEach((group, index) => {
     const device = choice[index] ?? "wasm";
-    time += predict(index, device);
-    for (const read of readsOf(group)) time += move(fused, places, read, device, costs);
+    time += outlook.predict(index, device);
+    for (const read of readsOf(group)) time += move(read, device);
     for (const output of group.outputs) places.set(output, new Set([device]));
   });
-  if (surroundings.readBack) for (const result of fused.results) time += move(fused, places, result, "host", costs);
+  if (surroundings.readBack) for (const result of fused.results) time += move(result, "host");
   return time;
 }
 
@@ -67,14 +74,20 @@ function carriedBuffers(fused: Fused, { carried }: Surroundings): ReadonlyMap<nu
   return buffers;
 }
 
-function move(fused: Fused, places: Places, index: number, to: DeviceName | "host", costs: Costs): number {
-  const where = places.get(index);
-  const buffer = fused.buffers[index];
-  if (where === undefined || buffer === undefined || where.has(to)) return 0;
-  const from = nearest(where);
-  where.add(to);
-  return costs.transfer(from, to, buffer.size * bytesOf(buffer.dtype));
-}
+/** Microseconds of moving a buffer that is not there yet, after which it is. */
+type Move = (index: number, to: DeviceName | "host") => number;
+
+const mover =
+  (fused: Fused, places: Places, { moved }: Outlook, costs: Costs): Move =>
+  (index, to) => {
+    const where = places.get(index);
+    const buffer = fused.buffers[index];
+    if (where === undefined || buffer === undefined || where.has(to)) return 0;
+    const from = nearest(where);
+    where.add(to);
+    const isByGpu = from === "webgpu" || to === "webgpu";
+    return costs.transfer(from, to, isByGpu ? moved(index) : buffer.size * bytesOf(buffer.dtype));
+  };
 
 /**
  * The placement with the least predicted time: a minimum cut with the CPU on one side and the GPU on the other. A group on
@@ -83,7 +96,7 @@ function move(fused: Fused, places: Places, index: number, to: DeviceName | "hos
 export function cheapestPlacement(
   fused: Fused,
   forced: readonly ({ readonly device: DeviceName } | undefined)[],
-  predict: Predict,
+  { predict, moved }: Outlook,
   costs: Costs,
   surroundings: Surroundings,
 ): DeviceName[] {
@@ -120,7 +133,7 @@ export function cheapestPlacement(
     // An edge out of `from` and into what any reader on the GPU draws along, and the same the other way.
     const pay = (from: DeviceName | "host", to: DeviceName, place: number, by = own): void => {
       const all = network.add();
-      const cost = costs.transfer(from, to, bytes);
+      const cost = costs.transfer(from, to, from === "webgpu" || to === "webgpu" ? moved(index) : bytes);
       if (to === "webgpu") network.connect(place, all, cost);
       else network.connect(all, place, cost);
       for (const reader of by) {

@@ -68,6 +68,8 @@ export interface KernelGroup extends GroupBase {
   readonly inputs: readonly BufferView[];
   /** Where its kernel reads halves out of words. */
   readonly readsHalves: "gpu" | "everywhere" | undefined;
+  /** Whether its kernel on the GPU stores halves although two share a word. */
+  readonly storesPairs: boolean;
   /** The types in which the kernel computes its results; a buffer of halves is given f32 rounded. */
   readonly results: readonly DType[];
   readonly pasteable: boolean;
@@ -108,10 +110,15 @@ export function readsOf(group: Group): number[] {
   return [...new Set(views.map((view) => view.buffer))];
 }
 
+/** The tiles in a group that are computed element by element. */
+export function tilesOf(group: Group): Tile[] {
+  if (group.kind === "map") return [group.tile];
+  if (group.kind === "assemble") return group.pieces.map(({ tile }) => tile);
+  const attached = group.epilogue === undefined ? [] : [group.epilogue.tile];
+  return group.kind === "reduce" ? [group.source, ...attached] : attached;
+}
+
 /** The elementwise expressions in a group. */
 export function expressionsOf(group: Group): Expression[] {
-  if (group.kind === "map") return [group.tile.expression];
-  if (group.kind === "assemble") return group.pieces.map((piece) => piece.tile.expression);
-  const attached = group.epilogue === undefined ? [] : [group.epilogue.tile.expression];
-  return group.kind === "reduce" ? [group.source.expression, ...attached] : attached;
+  return tilesOf(group).map(({ expression }) => expression);
 }

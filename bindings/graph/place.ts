@@ -4,13 +4,16 @@
 // Read next: cheapest.ts for the search; engine/cost-model.ts for the costs.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
+import type { Layout } from "../core/layout.ts";
+import { isContiguous } from "../core/layout.ts";
 import { sizeOf } from "../core/shape.ts";
 import { costOf, topological } from "../expr/expression.ts";
 import type { KernelCall, Method, OwnKernels, Work } from "../ops/descriptor.ts";
+import { look } from "../ops/descriptor.ts";
 import type { Predict } from "./cheapest.ts";
 import { cheapestPlacement, predictedTime } from "./cheapest.ts";
-import type { Fused, Group } from "./group.ts";
-import { expressionsOf, readsOf } from "./group.ts";
+import type { Fused, Group, ReduceGroup, Tile } from "./group.ts";
+import { expressionsOf, readsOf, tilesOf } from "./group.ts";
 import type { DeviceName } from "./node.ts";
 
 /** What placement asks of a device. */
@@ -24,12 +27,19 @@ export interface Device {
   hasKernel(kernel: string, dtype: DType): boolean;
   /** What a kernel's work amounts to where that depends on the method that this device has for it; as the op says where undefined. */
   methodOf?(call: KernelCall): Method | undefined;
+  /** The same of a fold. */
+  methodOfFold?(fold: Fold): Method | undefined;
+  /** Bytes in which it stores an element; those of an array of the type when absent. */
+  bytesOf?(dtype: DType): number;
 }
+
+/** A fold of the middle axis of [outer, length, inner]. */
+export type Fold = Pick<ReduceGroup, "outer" | "length" | "inner" | "dtype">;
 
 /** Predicted costs in microseconds. */
 export interface Costs {
-  /** One kernel of this class of work. */
-  compute(device: DeviceName, work: Work, flops: number, bytes: number): number;
+  /** One kernel that amounts to this. */
+  compute(device: DeviceName, amount: Amount): number;
   /** Moving bytes to another device; waiting for the work before it included. */
   transfer(from: DeviceName | "host", to: DeviceName | "host", bytes: number): number;
   /** Handing a program over to a device; 0 when absent. */
@@ -80,20 +90,18 @@ const row = 300;
 /** Primitives that cost this much are exponentials and their like. */
 const transcendental = 10;
 
-/** What a group amounts to: class of work, operations, and bytes moved. */
+/** What a group amounts to: class of work, operations, bytes moved, and how often invocations wait for their workgroups. */
 export interface Amount {
   readonly work: Work;
   readonly flops: number;
   readonly bytes: number;
+  readonly meetings?: number;
 }
 
 /** What a group amounts to, by the method of a device where one is given. */
 export function workOf(fused: Fused, group: Group, device?: Device): Amount {
   const touched = [...readsOf(group), ...group.outputs];
-  const bytes = touched.reduce((sum, index) => {
-    const buffer = fused.buffers[index];
-    return buffer === undefined || buffer.scalar !== undefined ? sum : sum + buffer.size * bytesOf(buffer.dtype);
-  }, 0);
+  const bytes = touched.reduce((sum, index) => sum + storedBytes(fused, index, device), 0);
   if (group.kind === "kernel") {
     return { work: group.work, flops: group.flops, bytes, ...device?.methodOf?.(group.call) };
   }
@@ -105,11 +113,46 @@ export function workOf(fused: Fused, group: Group, device?: Device): Amount {
     // Columns are folded beside each other, and so are rows on a GPU.
     if (group.inner === 1 && device?.name === "wasm") rows = group.outer;
   } else for (const piece of group.pieces) elements += sizeOf(piece.tile.shape);
+  const finding = tilesOf(group).reduce((sum, tile) => sum + sizeOf(tile.shape) * findingOf(tile, device), 0);
   const expressions = expressionsOf(group);
   const each = expressions.reduce((sum, expression) => sum + costOf(expression), 1);
   const hard = expressions.reduce((sum, expression) => sum + costOf(expression, transcendental), 0);
   const easy = group.kind === "reduce" ? "reduction" : "stream";
-  return { work: hard > each / 2 ? "transcendental" : easy, flops: elements * each + rows * row, bytes };
+  return {
+    work: hard > each / 2 ? "transcendental" : easy,
+    flops: elements * each + rows * row + finding,
+    bytes,
+    ...(group.kind === "reduce" ? device?.methodOfFold?.(group) : undefined),
+  };
+}
+
+/** Bytes of a buffer where a device has it; none of a number of the run. */
+function storedBytes(fused: Fused, index: number, device: Device | undefined): number {
+  const buffer = fused.buffers[index];
+  if (buffer === undefined || buffer.scalar !== undefined) return 0;
+  return buffer.size * (device?.bytesOf?.(buffer.dtype) ?? bytesOf(buffer.dtype));
+}
+
+/** Operations for an invocation to find its element, and for each axis of it that it has to know: about. */
+const [placing, along] = [8, 4];
+
+/** Operations to find an element of a tile, its operands and its result on a device, beside what is computed of them. */
+function findingOf({ shape, operands: all }: Tile, device: Device | undefined): number {
+  // What is the same for all elements is at hand.
+  const operands = all.filter(({ layout }) => layout.strides.some((stride) => stride !== 0));
+  if (device?.name === "webgpu") {
+    const isPlain = operands.every(({ layout }) => isContiguous(layout));
+    const fetched = new Set(operands.map(({ buffer }) => buffer)).size;
+    return placing + look * (fetched + 1) + (isPlain ? 0 : along * shape.length);
+  }
+  // The CPU reads four lanes at once where elements are neighbours; where they are not, each is looked up by itself.
+  return device?.name === "wasm" ? look * operands.filter(({ layout }) => isScattered(layout)).length : 0;
+}
+
+/** Whether neighbours along the last axis do not lie beside each other. */
+function isScattered({ shape, strides }: Layout): boolean {
+  const last = shape.reduce((found, extent, axis) => (extent > 1 ? axis : found), -1);
+  return last >= 0 && ![0, 1].includes(strides[last] ?? 0);
 }
 
 /** Why a device cannot run a group; undefined if it can. What is too large is left to fail where withDevice asked for the device. */
@@ -164,10 +207,10 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
     device === undefined ? [] : fused.groups.map((group) => workOf(fused, group, device));
   const amounts = { wasm: amountsOn(cpu), webgpu: amountsOn(gpu) };
   const nothing: Amount = { work: "stream", flops: 0, bytes: 0 };
-  const predict = (index: number, device: DeviceName): number => {
-    const { work, flops, bytes } = amounts[device][index] ?? nothing;
-    return costs.compute(device, work, flops, bytes);
-  };
+  const predict = (index: number, device: DeviceName): number =>
+    costs.compute(device, amounts[device][index] ?? nothing);
+  // What moves between devices does so as the GPU stores it.
+  const moved = (index: number): number => storedBytes(fused, index, gpu);
   /** A device that must run the group, with the reason; undefined where there is a choice. */
   const forced = fused.groups.map((group): { device: DeviceName; reason: string } | undefined => {
     const onGpu = gpu === undefined ? "no GPU in use" : refusal(fused, group, gpu);
@@ -178,7 +221,7 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
   });
   const all = (device: DeviceName): DeviceName[] => forced.map((choice) => choice?.device ?? device);
   const simulate = (choice: readonly DeviceName[]): number =>
-    predictedTime(fused, choice, predict, costs, surroundings);
+    predictedTime(fused, choice, { predict, moved }, costs, surroundings);
   const placed = (choice: readonly DeviceName[], predicted: number, alone: Placed["alone"]): Placed => ({
     placements: choice.map(
       (_, index) =>
@@ -199,7 +242,7 @@ export function place(fused: Fused, devices: readonly Device[], costs: Costs, su
     return placed(onCpu, base, {});
 
   const onGpu = all("webgpu");
-  const mixed = cheapestPlacement(fused, forced, predict, costs, surroundings);
+  const mixed = cheapestPlacement(fused, forced, { predict, moved }, costs, surroundings);
   // Work that has no choice is in every sum; the gain is judged by what can move.
   const fixed = forced.reduce(
     (sum, choice, index) => sum + (choice === undefined ? 0 : predict(index, choice.device)),

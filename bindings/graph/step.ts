@@ -165,6 +165,8 @@ export interface Segment {
   readonly steps: readonly Step[];
   /** Bytes of each temporary buffer. */
   readonly buffers: readonly number[];
+  /** For scalars that are the same at every run, by their index, what they are: a device need not ask for them. */
+  readonly fixed?: readonly (number | undefined)[];
 }
 
 /** Every slot view a step touches. */

@@ -42,7 +42,7 @@ const cumProdOp: KernelOp<ScanAttributes> = {
   name: "cumProd",
   call: ([x], _, { axis }) => scanCall("cumprod", x, axis),
   flops: ([x]) => sizeOf(x?.shape ?? []),
-  work: "stream",
+  work: "reduction",
   // Dividing the products by each x_i would be wrong where one is 0, so the gradient is that of products made by doubling.
   gradient: ({ inputs: [x], cotangents: [dy], attributes: { axis }, pullback }) =>
     x !== undefined && dy !== undefined && isFloating(x.dtype)

@@ -196,6 +196,8 @@ export interface KernelOp<A> extends OpBase<A> {
    * WASM export for them ends in `_f16`.
    */
   readonly readsHalves?: "gpu" | "everywhere";
+  /** Whether the GPU's kernel stores two halves as one word where rows of the result have an even number of elements. */
+  readonly storesPairs?: boolean;
   /** Floating-point operations; bytes follow from the operands. */
   readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;
   /** Class of work for the cost model, where it is not always the same by the inputs. */
@@ -211,12 +213,15 @@ export interface Method {
   readonly work?: Work;
   /** Operations; the op's own number when absent. */
   readonly flops?: number;
+  /** How often an invocation waits for the others of its workgroup, summed up over all; never when absent. */
+  readonly meetings?: number;
 }
 
 /**
  * Classes of work whose speed the cost model measures apart. Elementwise work is "stream", or "transcendental" where
  * exponentials and their like are most of it; folds are "reduction"; what reads or writes where indices say is "indexed", a look
- * at an element there is `look` operations; putting in order is "sorting". A
+ * at an element there is `look` operations; putting in order is "sorting". What walks over neighbours without tiles is "walk":
+ * pooling, and convolutions whose groups have few channels. A
  * convolution is "winograd" on a device that does it by Winograd's method, counted as the direct one. Many small matrices are
  * factorized at another speed than one large one of as many operations.
  */
@@ -228,6 +233,7 @@ export type Work =
   | "transcendental"
   | "reduction"
   | "indexed"
+  | "walk"
   | "sorting"
   | "factorization"
   | "smallFactorization";

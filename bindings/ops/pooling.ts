@@ -72,7 +72,7 @@ const pool = (name: string, wordsOf: (g: Geometry) => number[], gradient: PoolOp
   }),
   ...(gradient === undefined ? {} : { gradient }),
   flops: (_inputs, _outputs, g) => flops(g),
-  work: "stream",
+  work: "walk",
 });
 
 const maxOp: PoolOp = /* @__PURE__ */ pool("maxPool2d", words, ({ inputs: [x], cotangents: [dy], attributes }) =>

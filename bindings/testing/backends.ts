@@ -33,8 +33,8 @@ export interface MissingBackend {
 const options: Readonly<Record<BackendName, InitOptions>> = {
   wasm: { simd: "strict", webgpu: "off", tune: "off", threads: 1 },
   "wasm-relaxed": { simd: "relaxed", webgpu: "off", tune: "off", threads: 1 },
-  // Three workers: shares that are empty and shares that are uneven both occur.
-  "wasm-threads": { simd: "relaxed", webgpu: "off", tune: "off", threads: 3 },
+  // Three workers: shares that are empty and shares that are uneven both occur. With the build that a user of threads gets.
+  "wasm-threads": { simd: "auto", webgpu: "off", tune: "off", threads: 3 },
   webgpu: { simd: "strict", webgpu: "require", tune: "off", threads: 1 },
 };
 

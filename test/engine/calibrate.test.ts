@@ -12,7 +12,7 @@ import { probes, readyProbe } from "../../bindings/engine/probe.ts";
 import { describeEffort, guesses, parseProfile, works } from "../../bindings/engine/profile.ts";
 import { Samples } from "../../bindings/engine/samples.ts";
 import { conv2d, defaultEngine, grad, init, ones, shutdown } from "../../bindings/index.ts";
-import { depthwiseConv2d, maxPool2d, scatterAdd, searchSorted, topK } from "../../bindings/index.ts";
+import { argMax, cumSum, depthwiseConv2d, maxPool2d, scatterAdd, searchSorted, topK } from "../../bindings/index.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";
 import type { Tensor } from "../../bindings/index.ts";
@@ -102,12 +102,19 @@ describe("what a kernel amounts to", () => {
     ["scatterAdd", () => scatterAdd(x(), 1, places(), ones([4, 32])), ["indexed", 128], ["indexed", 6 * 4 * 64 * 32]],
     // Rows are sorted there, however few are wanted.
     ["topK", () => topK(x(), 2).values, ["sorting", 16 * 256 * 2], ["sorting", 16 * 256 * 6]],
-    ["maxPool2d", () => maxPool2d(images(), { window: 2 }), ["stream", 2048], ["indexed", 16 * 2048]],
+    // An invocation of 128 for a pixel and four channels: two rows of two columns, each with a key that is compared.
+    [
+      "maxPool2d",
+      () => maxPool2d(images(), { window: 2 }),
+      ["walk", 2048],
+      ["walk", 128 * (30 + 2 * (10 + 2 * (8 + 4 * 9) + 2 * 4 * 4) + 4)],
+    ],
     [
       "depthwiseConv2d",
       () => depthwiseConv2d(images(), ones([3, 3, 8, 1]), { padding: "same" }),
-      ["convolution", 2 * 9 * 2048],
-      ["indexed", 16 * 9 * 2048],
+      ["walk", 9 * 2048],
+      // Three rows of three columns, and a weight for each.
+      ["walk", 512 * (30 + 3 * (10 + 3 * (8 + 4 * 2) + 3 * 4 * 2 + 3 * (8 + 4 * 2)) + 4)],
     ],
     ["searchSorted", () => searchSorted(ones([254]), x()), ["indexed", 16 * 256 * 8], ["indexed", 16 * 256 * 8]],
   ] as const)("%s", (name, compute, onCpu, onGpu) => {
@@ -121,6 +128,33 @@ describe("what a kernel amounts to", () => {
       const { work, flops } = placements[index]?.amount ?? {};
       expect([work, flops], `${name} on ${device}`).toEqual(expected);
     }
+  });
+
+  test.each([
+    // Two barriers in each of eight rounds, and one before and after them.
+    ["running sums", () => cumSum(x(), { axis: -1 }), 4 * 256 * 18],
+    ["positions in rows", () => argMax(x(), { axis: -1 }), 4 * 256 * 8],
+    // Eight invocations for a row, and eight rows in a workgroup: halved three times, and read.
+    ["rows", () => x().sum({ axis: -1 }), 64 * 4],
+    ["columns, which nobody waits for", () => x().sum({ axis: 0 }), 0],
+  ] as const)("how often invocations wait for each other: %s", (_, compute, expected) => {
+    const engine = defaultEngine();
+    const captured = capture([engine.valueOf(compute(), "test")]);
+    const residence = captured.inputs.map(() => ["host" as const]);
+    const waits = (["wasm", "webgpu"] as const).map((device) => {
+      const backends = [engine.backends.get(device)!];
+      const { placements } = makePlan(captured, backends, new CostModel(), { residence, readBack: false });
+      return placements.reduce((sum, { amount }) => sum + (amount.meetings ?? 0), 0);
+    });
+    expect(waits).toEqual([0, expected]);
+  });
+
+  test("waiting comes on top of what a kernel does, and a device without a rate for it has none", () => {
+    const costs = new CostModel();
+    const amount = { work: "reduction", flops: 0, bytes: 2 ** 20 } as const;
+    const waiting = { ...amount, meetings: 60_000 };
+    expect(costs.compute("webgpu", waiting) - costs.compute("webgpu", amount)).toBeCloseTo(60_000 / 20_000, 9);
+    expect(costs.compute("wasm", waiting)).toBe(costs.compute("wasm", amount));
   });
 
   test("a row costs the CPU something beside its elements", () => {
@@ -187,18 +221,7 @@ describe("the class of a convolution", () => {
   });
 });
 
-describe("profiles that were made before", () => {
-  test("classes that were told apart later are as those they were in", () => {
-    const later = ["winograd", "reduction", "indexed", "sorting", "smallFactorization"];
-    const rates = Object.fromEntries(Object.entries(guesses.webgpu.rates).filter(([work]) => !later.includes(work)));
-    const old = { ...machines.discrete, devices: { webgpu: { ...guesses.webgpu, rates } } };
-    const known = parseProfile("test", JSON.stringify(old)).devices.webgpu?.rates;
-    expect(known?.winograd).toEqual(guesses.webgpu.rates.convolution);
-    expect(known?.reduction).toEqual(guesses.webgpu.rates.stream);
-    expect(known?.indexed).toEqual(guesses.webgpu.rates.stream);
-    expect(known?.smallFactorization).toEqual(guesses.webgpu.rates.factorization);
-  });
-
+describe("profiles", () => {
   test("what measuring took is part of a profile, and refused where it is no time", () => {
     const withEffort = (longest: unknown): unknown => ({
       ...machines.none,

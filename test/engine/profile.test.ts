@@ -142,7 +142,7 @@ describe("init", () => {
     for (const bad of [
       "{",
       JSON.stringify({ ...machines.none, machine: "another" }),
-      '{"format":"athanor-profile-1"}',
+      '{"format":"athanor-profile-2"}',
     ]) {
       writeFileSync(file(), JSON.stringify({ [profile.machine]: bad }));
       await init(cpuOnly);
@@ -253,8 +253,8 @@ describe("profiles as text", () => {
     ["a long text", " ".repeat(2 ** 20 + 1), "a profile has a few thousand characters, this text has 1048577"],
     [
       "another format",
-      { ...good, format: "athanor-profile-0" },
-      'format must be "athanor-profile-1", got "athanor-profile-0"',
+      { ...good, format: "athanor-profile-1" },
+      'format must be "athanor-profile-2", got "athanor-profile-1"',
     ],
     ["no machine", { ...good, machine: 7 }, "machine must be a text, got 7"],
     ["no date", { ...good, measuredAt: "yesterday" }, 'measuredAt must be a date or null, got "yesterday"'],
@@ -344,32 +344,38 @@ describe("the cost model", () => {
   test("three runs of a size correct its prediction by their median, others of that size only", () => {
     const costs = new CostModel();
     const flops = 2 ** 20;
-    const before = costs.compute("wasm", "contraction", flops, 0);
-    const surprises = [2, 40, 3].map((ratio) => costs.learn("wasm", "contraction", flops, 0, ratio));
+    const before = costs.compute("wasm", { work: "contraction", flops, bytes: 0 });
+    const surprises = [2, 40, 3].map((ratio) => costs.learn("wasm", { work: "contraction", flops, bytes: 0 }, ratio));
     expect(surprises).toEqual([false, false, true]);
-    expect(costs.compute("wasm", "contraction", flops, 0)).toBeCloseTo(3 * before, 9);
-    expect(costs.compute("wasm", "contraction", 16 * flops, 0)).toBe(
-      costs.uncorrected("wasm", "contraction", 16 * flops, 0),
+    expect(costs.compute("wasm", { work: "contraction", flops, bytes: 0 })).toBeCloseTo(3 * before, 9);
+    expect(costs.compute("wasm", { work: "contraction", flops: 16 * flops, bytes: 0 })).toBe(
+      costs.uncorrected("wasm", { work: "contraction", flops: 16 * flops, bytes: 0 }),
     );
-    expect(costs.compute("webgpu", "contraction", flops, 0)).toBe(costs.uncorrected("webgpu", "contraction", flops, 0));
-    expect(costs.learn("wasm", "contraction", flops, 0, 3.1)).toBe(false);
+    expect(costs.compute("webgpu", { work: "contraction", flops, bytes: 0 })).toBe(
+      costs.uncorrected("webgpu", { work: "contraction", flops, bytes: 0 }),
+    );
+    expect(costs.learn("wasm", { work: "contraction", flops, bytes: 0 }, 3.1)).toBe(false);
   });
 
   test("what runs have taught goes along with the profile", () => {
     const costs = new CostModel();
-    for (const ratio of [2, 2, 2]) costs.learn("wasm", "stream", 0, 2 ** 16, ratio);
+    for (const ratio of [2, 2, 2]) costs.learn("wasm", { work: "stream", flops: 0, bytes: 2 ** 16 }, ratio);
     const profile = costs.export("test", ["wasm"]);
     expect(profile.devices.wasm?.corrections).toEqual([{ work: "stream", bucket: 16, ratio: 2 }]);
     const other = new CostModel();
     other.adopt(parseProfile("test", JSON.stringify(profile)), "imported");
-    expect(other.compute("wasm", "stream", 0, 2 ** 16)).toBe(costs.compute("wasm", "stream", 0, 2 ** 16));
+    expect(other.compute("wasm", { work: "stream", flops: 0, bytes: 2 ** 16 })).toBe(
+      costs.compute("wasm", { work: "stream", flops: 0, bytes: 2 ** 16 }),
+    );
   });
 
   test("old runs are forgotten", () => {
     const costs = new CostModel();
-    for (let run = 0; run < 10; run++) costs.learn("wasm", "stream", 0, 1000, 4);
-    for (let run = 0; run < 15; run++) costs.learn("wasm", "stream", 0, 1000, 1);
-    expect(costs.compute("wasm", "stream", 0, 1000)).toBe(costs.uncorrected("wasm", "stream", 0, 1000));
+    for (let run = 0; run < 10; run++) costs.learn("wasm", { work: "stream", flops: 0, bytes: 1000 }, 4);
+    for (let run = 0; run < 15; run++) costs.learn("wasm", { work: "stream", flops: 0, bytes: 1000 }, 1);
+    expect(costs.compute("wasm", { work: "stream", flops: 0, bytes: 1000 })).toBe(
+      costs.uncorrected("wasm", { work: "stream", flops: 0, bytes: 1000 }),
+    );
   });
 });
 

@@ -7,7 +7,7 @@ import { input } from "../../bindings/expr/expression.ts";
 import { Network } from "../../bindings/graph/cut.ts";
 import type { Buffer, Fused, Group } from "../../bindings/graph/group.ts";
 import type { DeviceName } from "../../bindings/graph/node.ts";
-import type { Predict } from "../../bindings/graph/cheapest.ts";
+import type { Outlook, Predict } from "../../bindings/graph/cheapest.ts";
 import { cheapestPlacement, predictedTime } from "../../bindings/graph/cheapest.ts";
 import type { Costs, Surroundings } from "../../bindings/graph/place.ts";
 
@@ -93,18 +93,19 @@ describe("the cheapest placement", () => {
         const surroundings = [once, loop, lasting][kind] ?? once;
         const fused = graphOf(sketches);
         const predict: Predict = (index, device) => sketches[index]?.[device === "wasm" ? "cpu" : "gpu"] ?? 0;
+        const outlook: Outlook = { predict, moved: (buffer) => 4 * (fused.buffers[buffer]?.size ?? 0) };
         const forced = sketches.map(({ pinned }) =>
           pinned === 0 ? { device: "wasm" as const } : pinned === 1 ? { device: "webgpu" as const } : undefined,
         );
         const time = (choice: readonly DeviceName[]): number =>
-          predictedTime(fused, choice, predict, costs, surroundings);
+          predictedTime(fused, choice, outlook, costs, surroundings);
         let best = Number.POSITIVE_INFINITY;
         for (let bits = 0; bits < 2 ** sketches.length; bits++) {
           const choice = sketches.map((_, index): DeviceName => (((bits >> index) & 1) === 1 ? "webgpu" : "wasm"));
           if (choice.every((device, index) => (forced[index]?.device ?? device) === device))
             best = Math.min(best, time(choice));
         }
-        const found = cheapestPlacement(fused, forced, predict, costs, surroundings);
+        const found = cheapestPlacement(fused, forced, outlook, costs, surroundings);
         for (const [index, choice] of forced.entries())
           if (choice !== undefined) expect(found[index]).toBe(choice.device);
         expect(time(found)).toBeLessThanOrEqual(best * 1.05);

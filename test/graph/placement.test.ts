@@ -22,8 +22,7 @@ interface Machine {
 function costsOf(gpu: Machine): Costs {
   const rates: Record<DeviceName, Machine> = { wasm: { launch: 0.3, flops: 40_000, latency: 0 }, webgpu: gpu };
   return {
-    compute: (device, _work, flops, bytes) =>
-      rates[device].launch + Math.max(flops / rates[device].flops, bytes / 50_000),
+    compute: (device, { flops, bytes }) => rates[device].launch + Math.max(flops / rates[device].flops, bytes / 50_000),
     transfer: (from, to, bytes) =>
       from === to || (from !== "webgpu" && to !== "webgpu") ? 1 : gpu.latency + bytes / 10_000,
   };

@@ -137,6 +137,25 @@ describe("a device that only looks at shaders", () => {
     expect(gpu?.texts.filter((text) => text.includes("array<f16>")).length).toBeGreaterThan(ops.length / 4);
   });
 
+  on("stores the results of products and convolutions in tiles as halves, not as the sums they are", async () => {
+    // One that has compiled nothing before.
+    const own = await openNullGpu(true);
+    try {
+      // Few enough steps for one slice, whose sums are the results.
+      await evaluate(
+        ...withDevice("webgpu", () => [
+          conv2d(halves(1, 8, 8, 3), halves(3, 3, 3, 8)),
+          matmul(halves(33, 36), halves(36, 40)),
+        ]),
+      );
+      const inTiles = own?.texts.filter((text) => text.includes("fn store_tile")) ?? [];
+      expect(inTiles).toHaveLength(2);
+      for (const text of inTiles) expect(text).toMatch(/var<storage, read_write> output: array<f16>;/);
+    } finally {
+      await own?.close();
+    }
+  });
+
   for (const [title, record] of Object.entries(larger))
     on(`compiles ${title}`, async () => {
       const texts = await looked(record);

@@ -239,3 +239,29 @@ for (const [name, options] of Object.entries(columns)) {
     });
   });
 }
+
+describe("what a compute function returns", () => {
+  beforeAll(() => athanor.init({ webgpu: "off", tune: "off", threads: 1 }));
+  afterAll(() => athanor.shutdown());
+  const opOf = (compute: (x: Float32Array, output: Float32Array) => unknown): ((x: Tensor) => Tensor) =>
+    defineOp("op", {
+      inputs: ["x"],
+      dtypes: ["f32"],
+      output: ({ x }) => x,
+      compute: ({ x }, output) => compute(x.data as Float32Array, output.data as Float32Array) as undefined,
+    });
+
+  test("is refused where it is the result, which would be lost in silence", async () => {
+    const returning = opOf((x) => x.map((value) => value * 2));
+    await expect(returning(tensor([1, 2])).data()).rejects.toThrow(
+      new athanor.BackendError(
+        "op",
+        "its compute function failed: it returned its result, which is not looked at; it has to fill output.data",
+      ),
+    );
+  });
+
+  test("is nothing, or the output that was filled", async () => {
+    expect(await opOf((_, output) => output.fill(3))(tensor([1, 2])).toArray()).toEqual([3, 3]);
+  });
+});

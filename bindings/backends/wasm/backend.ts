@@ -4,12 +4,12 @@ import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { KernelCall, Method } from "../../ops/descriptor.ts";
-import { isByWinograd } from "../../ops/scratch.ts";
 import type { Backend, MemoryReport, Storage } from "../backend.ts";
 import { Forms } from "../forms.ts";
 import type { Company } from "./company.ts";
 import { Heap } from "./heap.ts";
 import { KernelTable } from "./kernels.ts";
+import { methodOf } from "./method.ts";
 import type { Artefact, KernelModule } from "./module.ts";
 import { loadKernels } from "./module.ts";
 import { WasmProgram } from "./program.ts";
@@ -77,8 +77,8 @@ export class WasmBackend implements Backend {
     return this.kernels.has(kernel, dtype);
   }
 
-  methodOf({ kernel, words }: KernelCall): Method | undefined {
-    return isByWinograd(kernel, words) ? { work: "winograd" } : undefined;
+  methodOf(call: KernelCall): Method | undefined {
+    return methodOf(call);
   }
 
   started(): Promise<void> {

@@ -3,6 +3,7 @@
 // Read next: device/device.ts, run/program.ts, run/readback.ts.
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
+import type { Fold } from "../../graph/place.ts";
 import type { Segment } from "../../graph/step.ts";
 import type { KernelCall, Method } from "../../ops/descriptor.ts";
 import type { Backend, KernelTiming, MemoryReport, Program, Storage } from "../backend.ts";
@@ -13,13 +14,14 @@ import { openDevice } from "./device/device.ts";
 import type { MatrixFunctions, MatrixReport } from "./device/matrix-units.ts";
 import { shaders } from "./generated/shaders.ts";
 import { refusal } from "./kernels/dispatches.ts";
+import { foldMethod } from "./kernels/fold-method.ts";
 import { methodOf } from "./kernels/method.ts";
 import { BufferPool } from "./memory/buffer-pool.ts";
 import { refusesCount, refusesSizes, wordBytes } from "./memory/parts.ts";
 import type { GPUForm } from "./memory/storage.ts";
 import { GPUStorage, widen } from "./memory/storage.ts";
 import { UniformRing } from "./memory/uniform-ring.ts";
-import { wordsFor } from "./memory/words.ts";
+import { elementsOfWord, wordsFor } from "./memory/words.ts";
 import { Batches } from "./run/batches.ts";
 import { Pipelines } from "./run/pipelines.ts";
 import { GPUProgram } from "./run/program.ts";
@@ -204,9 +206,15 @@ class GPUBackend implements WebGPUBackend {
   }
 
   methodOf(call: KernelCall): Method | undefined {
-    return methodOf(call, this.#device.limits, (kernel, shape) =>
-      this.#tuner.variantFor(productVariants, kernel, shape),
-    );
+    return methodOf(call, this.#device.limits, (...kernel) => this.#tuner.variantFor(...kernel));
+  }
+
+  methodOfFold(fold: Fold): Method | undefined {
+    return foldMethod(fold, this.#device.limits, (...kernel) => this.#tuner.variantFor(...kernel));
+  }
+
+  bytesOf(dtype: DType): number {
+    return wordBytes / elementsOfWord(dtype);
   }
 
   upload(data: TypedArray, dtype: DType): Storage {

@@ -10,7 +10,7 @@ import { converted } from "../comparison.ts";
 import { toTensors } from "../define.ts";
 import type { GradientContext, KernelCall, KernelOp, OwnKernels } from "../descriptor.ts";
 import type { Spec, Tensor } from "../tensor.ts";
-import { describe, recorderOf } from "../tensor.ts";
+import { describe, isTensor, recorderOf } from "../tensor.ts";
 import { guarded, infoOf, named, takeApart } from "./arguments.ts";
 import type {
   AnyDefinition,
@@ -176,6 +176,10 @@ class OwnOp {
           const returned = fill(named(inputs, ins), single(outs), attributes);
           if (typeof (returned as { then?: unknown } | undefined)?.then === "function")
             throw new TypeError("it returned a promise; it has to be done when it returns");
+          // `output.data.fill(1)` as a function's only expression returns the output itself.
+          const isList = Array.isArray(returned) || ArrayBuffer.isView(returned) || isTensor(returned);
+          if (isList && !outs.some(({ data }) => data === returned))
+            throw new TypeError("it returned its result, which is not looked at; it has to fill output.data");
         },
       },
     };

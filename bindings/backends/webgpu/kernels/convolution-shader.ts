@@ -7,7 +7,7 @@ import { whole } from "../../../graph/step.ts";
 import type { KernelCall } from "../../../ops/descriptor.ts";
 import type { GPULimits } from "../device/description.ts";
 import type { ProductShape, TileName, Variant } from "../variants/products.ts";
-import { plainTile, productVariants, tileOf, tiles } from "../variants/products.ts";
+import { filledSteps, plainTile, productVariants, tileOf, tiles } from "../variants/products.ts";
 import { sampleSegment } from "../variants/sample.ts";
 import type { Loads } from "../variants/tile.ts";
 import { tiled, tileM, tileN, without } from "../variants/tile.ts";
@@ -137,6 +137,18 @@ export function directSteps({ kernel, entry, words }: KernelCall): number | unde
   return resultSize(own) * own.taps * own.inputs;
 }
 
+/** The product that a convolution with tiles is, filled up to whole tiles; undefined for other calls. */
+export function filledProduct(
+  { kernel, entry, words }: KernelCall,
+  limits: GPULimits,
+  choose: (kernel: string, shape: ProductShape) => Variant,
+): number | undefined {
+  const product = products[kernel];
+  if (product === undefined || entry !== "main") return undefined;
+  const { shape } = shapeOf(product, kernel, words, limits);
+  return filledSteps(shape, fitting(product, choose(kernel, shape)));
+}
+
 /** The launches of a convolution, or of one of its gradients, whose result has elements. */
 export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const product = products[step.kernel];
@@ -171,9 +183,10 @@ export function convolutionDispatches(step: KernelStep, slots: readonly Slot[], 
   ]);
   const text = numbered(filled, tile.usesQuads ?? false, workshop.library.hasSubgroupId);
   const size = shape.batches * shape.m * shape.n;
-  const target = slices === 1 ? (step.outputs[0]?.slot ?? -1) : workshop.temporary(step.dtype, slices * size);
+  const target = slices === 1 ? -1 : workshop.temporary(step.dtype, slices * size);
+  // Whole sums are stored as what the result is, which may be halves; those of slices as they are.
   const first = finished(
-    { ...step, outputs: [whole(target, step.dtype)], epilogue: slices === 1 ? step.epilogue : undefined },
+    slices === 1 ? step : { ...step, outputs: [whole(target, step.dtype)], epilogue: undefined },
     slots,
     workshop,
     text,

@@ -14,7 +14,7 @@ import type { Binding, Dispatch } from "../wgsl/operands.ts";
 import { Block } from "../wgsl/operands.ts";
 import type { Workshop } from "./dispatches.ts";
 import { sumOfSlices } from "./matmul-shader.ts";
-import type { Buffer } from "./window-launch.ts";
+import type { Buffer, Written } from "./window-launch.ts";
 import { launched, read, windowShape, write } from "./window-launch.ts";
 import type { Direction, WindowGeometry } from "./window-text.ts";
 import {
@@ -36,15 +36,36 @@ const chunkPixels = 32;
 const enoughInvocations = 8192;
 
 /** The convolution behind the words. */
-interface Convolution {
+export interface Convolution {
   readonly geometry: WindowGeometry;
   readonly outputs: number;
   readonly groups: number;
 }
 
-function convolutionOf(words: readonly number[]): Convolution {
+export function convolutionOf(words: readonly number[]): Convolution {
   const [outputs = 0] = words.slice(6);
   return { geometry: geometryOf([...words.slice(0, 6), ...words.slice(7)]), outputs, groups: words[15] ?? 1 };
+}
+
+/** What a kernel that is walked is called among variants. */
+export const walked = (kernel: string): string => `${kernel} by windows`;
+
+/** How a convolution without tiles is walked; undefined where these kernels cannot do it. */
+export function walkOf(
+  kernel: string,
+  { geometry: { channels, width }, outputs, groups }: Convolution,
+): { readonly direction: Direction; readonly written: Written } | undefined {
+  const isDepthwise = channels === groups && outputs === groups;
+  const isForward = kernel === "conv2d";
+  // The gradient of a filter has a sum for each tap of a row.
+  const isWide = kernel === "conv2dFilterGradient" && width.window > mostTaps;
+  if ((!isDepthwise && !isForward) || isWide) return undefined;
+  return {
+    direction: kernel === "conv2dInputGradient" ? "cover" : "window",
+    written: isForward
+      ? { channels: outputs, together: isDepthwise ? outputs : outputs / groups }
+      : { channels, together: channels },
+  };
 }
 
 /** The launches of a convolution without tiles, where a variant of these is chosen for it. */
@@ -56,15 +77,9 @@ export function depthwiseDispatches(
   const convolution = convolutionOf(step.words);
   const { geometry, outputs, groups } = convolution;
   const { batch, channels, height, width } = geometry;
-  const isDepthwise = channels === groups && outputs === groups;
-  const isForward = step.kernel === "conv2d";
-  // The gradient of a filter has a sum for each tap of a row.
-  const isWide = step.kernel === "conv2dFilterGradient" && width.window > mostTaps;
-  if ((!isDepthwise && !isForward) || isWide) return undefined;
-  const direction: Direction = step.kernel === "conv2dInputGradient" ? "cover" : "window";
-  const written = isForward
-    ? { channels: outputs, together: isDepthwise ? outputs : outputs / groups }
-    : { channels, together: channels };
+  const walk = walkOf(step.kernel, convolution);
+  if (walk === undefined) return undefined;
+  const { direction, written } = walk;
   const shape = windowShape(step, slots, workshop, direction, geometry, written);
   const images = batch * height.input * width.input * channels;
   const results = batch * height.output * width.output * outputs;
@@ -75,7 +90,7 @@ export function depthwiseDispatches(
     conv2dFilterGradient: [[images, results], filters] as const,
   }[step.kernel as "conv2d"];
   const sample = (): Segment => sampleOf(step, sizes, size);
-  const variant = workshop.choose(windows, `${step.kernel} by windows`, shape, sample);
+  const variant = workshop.choose(windows, walked(step.kernel), shape, sample);
   if (!isBlock(variant)) return undefined;
   if (step.kernel === "conv2dFilterGradient") return filterDispatches(step, slots, workshop, geometry, variant);
   return [windowsDispatch(step, slots, workshop, convolution, direction, variant)];

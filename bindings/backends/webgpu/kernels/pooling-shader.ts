@@ -14,7 +14,8 @@ import { launched, read, windowShape, write } from "./window-launch.ts";
 import type { Direction, WindowGeometry } from "./window-text.ts";
 import { blockPixels, eachColumn, geometryOf, indented, storeEach } from "./window-text.ts";
 
-const directions: Readonly<Record<string, Direction>> = {
+/** Which way a kernel walks; that of the gradient of the largest begins with windows. */
+export const poolingDirections: Readonly<Record<string, Direction>> = {
   maxPool2d: "window",
   maxPool2dGather: "window",
   maxPool2dScatter: "cover",
@@ -23,14 +24,14 @@ const directions: Readonly<Record<string, Direction>> = {
 };
 
 /** Whether a kernel is one of these. */
-export const isPooling = (kernel: string): boolean => Object.hasOwn(directions, kernel);
+export const isPooling = (kernel: string): boolean => Object.hasOwn(poolingDirections, kernel);
 
 /** The launches of a pooling step whose result has elements. */
 export function poolingDispatches(step: KernelStep, slots: readonly Slot[], workshop: Workshop): Dispatch[] {
   const { kernel, words } = step;
   const geometry = geometryOf(words);
   const { batch, channels, height, width } = geometry;
-  const direction = directions[kernel] ?? "window";
+  const direction = poolingDirections[kernel] ?? "window";
   const shape = windowShape(step, slots, workshop, direction, geometry, { channels, together: channels });
   const images = batch * height.input * width.input * channels;
   const results = batch * height.output * width.output * channels;
@@ -123,6 +124,10 @@ ${elements
   });
 }
 
+/** Whether windows lie side by side. */
+export const isApart = ({ height, width }: WindowGeometry): boolean =>
+  [height, width].every(({ window, stride, dilation }) => window === stride && dilation === 1);
+
 /** The gradient of the largest. */
 function scatterDispatches(
   step: KernelStep,
@@ -131,9 +136,8 @@ function scatterDispatches(
   variant: BlockVariant,
   results: number,
 ): Dispatch[] {
-  const { height, width } = geometry;
-  const isApart = [height, width].every(({ window, stride, dilation }) => window === stride && dilation === 1);
-  if (isApart) return [apartDispatch(step, workshop, geometry, variant)];
+  const { width } = geometry;
+  if (isApart(geometry)) return [apartDispatch(step, workshop, geometry, variant)];
   const taps = workshop.temporary("i32", results);
   const { pixels, lanes } = variant;
   const winners = launched({ ...step, label: `${step.label} (winners)` }, workshop, {

@@ -49,6 +49,9 @@ export function planPasses(outer: number, length: number, inner: number): Pass[]
   return [{ length, chunk: chunkLength, chunks, isSerial }, ...planPasses(outer, chunks, inner)];
 }
 
+/** Invocations of a workgroup where there are so many results, each with one. */
+export const passSize = (results: number): number => (results >= enoughResults ? 64 : 256);
+
 /** How columns of `length` elements are cut into so many slices, each folded by one invocation, and their parts once more. */
 export function columnPasses(length: number, slices: number): Pass[] {
   const chunk = Math.max(1, Math.ceil(length / slices));
@@ -96,7 +99,7 @@ export function reduceDispatches(
     text = insert(text, "load", load.text);
     text = insert(text, "combine", combineText(step.combiner, step.dtype));
     text = insert(text, "epilogue", epilogue.text);
-    text = insert(text, "size", `const SIZE = ${results >= enoughResults ? "64u" : "256u"};`);
+    text = insert(text, "size", `const SIZE = ${String(passSize(results))}u;`);
     text = insertAcross(text, step, library, usesSubgroups && !pass.isSerial && hasSubgroupFold(step.dtype));
     text = withHalves(text, [{ binding: 1, dtype: type }], elements);
     input = { slot: output, offset: 0, dtype: step.dtype };

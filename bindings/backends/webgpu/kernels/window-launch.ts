@@ -19,16 +19,28 @@ export function windowShape(
   { limits }: Workshop,
   direction: Direction,
   geometry: WindowGeometry,
-  written: { readonly channels: number; readonly together: number },
+  written: Written,
 ): WindowShape {
-  const { batch, height, width } = geometry;
-  const isWindow = direction === "window";
   const views = [...inputs, ...outputs];
   const isVectors = views.every(({ slot, offset }) => {
     const own = slots[slot];
     const isArray = own !== undefined && own.kind !== "scalar" && partCount(wordsOf(own), limits) === 1;
     return isArray && offset % 4 === 0;
   });
+  return shapeOfWindows(direction, geometry, written, isVectors);
+}
+
+/** The channels that are written, and how many neighbours of them are written together at most. */
+export type Written = Pick<WindowShape, "channels" | "together">;
+
+/** The same where it is known whether arrays can be read as vectors. */
+export function shapeOfWindows(
+  direction: Direction,
+  { batch, height, width }: WindowGeometry,
+  written: Written,
+  isVectors: boolean,
+): WindowShape {
+  const isWindow = direction === "window";
   const isSeen = isWindow ? height.input * width.input > 0 : height.output * width.output > 0;
   return {
     rows: batch * (isWindow ? height.output : height.input),

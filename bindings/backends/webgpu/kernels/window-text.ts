@@ -114,6 +114,16 @@ function columnsOf(
   return [...found].map(([at, uses]) => ({ at, uses })).sort((a, b) => a.at - b.at);
 }
 
+/** How many columns a block of pixels reads of each row, and how often one of its pixels uses one. */
+export function columnCounts(
+  direction: Direction,
+  pixels: number,
+  axis: WindowAxis,
+): Record<"columns" | "uses", number> {
+  const found = columnsOf(direction, pixels, axis);
+  return { columns: found.length, uses: found.reduce((sum, { uses }) => sum + uses.length, 0) };
+}
+
 /** A kernel over blocks of pixels. */
 export interface BlockKernel {
   readonly direction: Direction;

@@ -157,11 +157,19 @@ export class Batches {
     return open.pass;
   }
 
-  /** The open list, or a new one. What is wrong with a list shows at its end, so it may be guarded at any time before. */
+  /**
+   * The open list, or a new one. What is wrong with a list shows at its end, so it may be guarded at any time before. A label is
+   * for those who ask what is wrong: to begin with one takes as long as a launch.
+   */
   #begin(label: string, isGuarded: boolean): Open {
     const open = (this.#open ??= {
-      ...{ encoder: this.#device.gpu.createCommandEncoder({ label }), submission: new Submission(), label },
-      ...{ pass: undefined, isGuarded: false, runs: 0, dispatches: 0 },
+      encoder: this.#device.gpu.createCommandEncoder(isGuarded ? { label } : undefined),
+      submission: new Submission(),
+      label,
+      pass: undefined,
+      isGuarded: false,
+      runs: 0,
+      dispatches: 0,
     });
     if (isGuarded && !open.isGuarded) {
       this.#device.openScope("validation");

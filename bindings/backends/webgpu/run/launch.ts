@@ -143,6 +143,16 @@ export class Launch {
   }
 }
 
+/** The dispatch with what is the same at every run in place of numbers of the run. */
+export function withFixed(dispatch: Dispatch, fixed: readonly (number | undefined)[]): Dispatch {
+  if (!dispatch.blocks.some(isMoving)) return dispatch;
+  const fix = (word: Word): Word => {
+    const value = "scalar" in word ? fixed[word.scalar] : undefined;
+    return value === undefined || "value" in word ? word : { value: wordOf(value, word.dtype) };
+  };
+  return { ...dispatch, blocks: dispatch.blocks.map((block) => block.map(fix)) };
+}
+
 function movingBlock(block: readonly Word[]): MovingBlock {
   return {
     words: Uint32Array.from(block, (word) => ("value" in word ? word.value >>> 0 : 0)),

@@ -19,6 +19,8 @@ export class Pipelines {
   readonly #device: Device;
   readonly #made = new Map<string, Pipeline>();
   readonly #coming = new Map<string, Promise<void>>();
+  /** Of dispatches that were asked for: a key is as long as the text. */
+  readonly #keys = new WeakMap<Dispatch, string>();
 
   constructor(device: Device) {
     this.#device = device;
@@ -31,12 +33,12 @@ export class Pipelines {
 
   /** Whether the pipeline of a dispatch is there. */
   has(dispatch: Dispatch): boolean {
-    return this.#made.has(keyOf(dispatch));
+    return this.#made.has(this.#key(dispatch));
   }
 
   /** The pipeline of a dispatch, compiled now if need be. */
   get(dispatch: Dispatch): Pipeline {
-    const key = keyOf(dispatch);
+    const key = this.#key(dispatch);
     const known = this.#made.get(key);
     if (known !== undefined) return known;
     const made: { layout?: GPUBindGroupLayout; pipeline?: GPUComputePipeline } = {};
@@ -50,13 +52,19 @@ export class Pipelines {
 
   /** Compiles ahead of the first launch. A shader that does not compile is reported by the launch that needs it. */
   prepare(dispatch: Dispatch): Promise<void> {
-    const key = keyOf(dispatch);
+    const key = this.#key(dispatch);
     const coming = this.#coming.get(key);
     if (this.#made.has(key)) return Promise.resolve();
     if (coming !== undefined) return coming;
     const work = this.#compile(key, dispatch).finally(() => this.#coming.delete(key));
     this.#coming.set(key, work);
     return work;
+  }
+
+  #key(dispatch: Dispatch): string {
+    let key = this.#keys.get(dispatch);
+    if (key === undefined) this.#keys.set(dispatch, (key = keyOf(dispatch)));
+    return key;
   }
 
   async #compile(key: string, dispatch: Dispatch): Promise<void> {

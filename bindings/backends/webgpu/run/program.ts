@@ -23,7 +23,7 @@ import type { Dispatch } from "../wgsl/operands.ts";
 import type { ShaderLibrary } from "../wgsl/shader-library.ts";
 import type { Batches } from "./batches.ts";
 import type { Bound, Numbers } from "./launch.ts";
-import { Launch, wordOf } from "./launch.ts";
+import { Launch, withFixed, wordOf } from "./launch.ts";
 import type { Pipelines } from "./pipelines.ts";
 
 /** What a program needs of its backend. */
@@ -111,7 +111,8 @@ export class GPUProgram implements Program {
   constructor(machine: Machine, segment: Segment) {
     this.#machine = machine;
     const { limits } = machine.device;
-    const { dispatches, slots, scalarOperands } = dispatchesOf(segment, machine.library, limits, machine.choose);
+    const { slots, scalarOperands, ...made } = dispatchesOf(segment, machine.library, limits, machine.choose);
+    const dispatches = made.dispatches.map((dispatch) => withFixed(dispatch, segment.fixed ?? []));
     this.#slots = slots;
     this.#outputs = slots.filter((slot) => slot.kind === "output").sort((a, b) => a.index - b.index);
     this.#scalarOperands = scalarOperands;
@@ -329,9 +330,7 @@ export class GPUProgram implements Program {
       for (const { pipeline } of this.#launches) if (pipeline !== undefined) parents.push(pipeline.compilation);
       this.#isCompiled = this.#launches.every(({ pipeline }) => pipeline?.compilation.hasSucceeded === true);
     }
-    frame.isAllocated ||= frame.touched.every(
-      ({ allocation }) => allocation === undefined || allocation.hasSucceeded,
-    );
+    frame.isAllocated ||= frame.touched.every(({ allocation }) => allocation === undefined || allocation.hasSucceeded);
     const isSettled =
       this.#isCompiled && frame.isAllocated && operands.every(({ origin }) => origin?.failure === undefined);
     const isProven = isSettled && frame.proof?.hasSucceeded === true;

@@ -104,6 +104,13 @@ export function tileOf(variant: Variant): Tile {
   return variant.usesSubgroups === true ? { ...tile, usesQuads: true } : tile;
 }
 
+/** Multiplications of a product in tiles, whose edges are filled up: a tile does all of its own. */
+export function filledSteps({ batches, m, n, k }: ProductShape, { tile }: Variant): number {
+  const sizes = isMatrices(tile) ? matrixTiles[tile] : tiles[tile === "rows" ? "32x32/4x4" : tile];
+  const filled = (size: number, step: number): number => Math.ceil(size / step) * step;
+  return batches * filled(m, tileM(sizes)) * filled(n, tileN(sizes)) * filled(k, sizes.depth);
+}
+
 /** How a device does a variant by subgroup matrices; undefined for other variants, or where it cannot. */
 export function matrixPlanOf(
   { tile }: Variant,

@@ -58,6 +58,7 @@ fn dot_bytes(a: u32, b: u32) -> i32 {
 export class ShaderLibrary {
   readonly #shaders: Readonly<Record<string, string>>;
   readonly #prelude: readonly Declaration[];
+  readonly #byName: ReadonlyMap<string, Declaration>;
 
   /** The function `dot_bytes`, in one instruction where the shading language has it. */
   readonly dotText: string;
@@ -83,6 +84,7 @@ export class ShaderLibrary {
     this.hasSubgroupId = features.includes("subgroup_id");
     this.#shaders = shaders;
     this.#prelude = declarationsOf(shaders.prelude ?? "");
+    this.#byName = new Map(this.#prelude.map((declaration) => [declaration.name, declaration]));
   }
 
   /** Whether a kernel of this name can be made for this type. */
@@ -98,25 +100,26 @@ export class ShaderLibrary {
 
   /** A complete shader: the alias of `Scalar` where it is used, the prelude declarations that are reached, and the text. */
   link(text: string, scalar: DType): string {
-    const body = [...this.#reached(text).map(({ text: own }) => own), text];
-    const linked = body.join("\n");
-    return namesIn(linked).has("Scalar") ? `alias Scalar = ${wgslStorageType(scalar)};\n${linked}` : linked;
+    const names = namesIn(text);
+    const reached = this.#reached(names);
+    const linked = [...reached.map(({ text: own }) => own), text].join("\n");
+    const hasScalar = names.has("Scalar") || reached.some(({ uses }) => uses.has("Scalar"));
+    return hasScalar ? `alias Scalar = ${wgslStorageType(scalar)};\n${linked}` : linked;
   }
 
   /** A text that declares everything but the prelude functions it reaches, followed by these; its own names come before ours. */
   complete(text: string): string {
     const known = new Set(declarationsOf(text).map(({ name }) => name));
-    const missing = this.#reached(text).filter(({ name }) => !known.has(name));
+    const missing = this.#reached(namesIn(text)).filter(({ name }) => !known.has(name));
     return [text, ...missing.map(({ text: own }) => own)].join("\n");
   }
 
-  /** The prelude's declarations that a text reaches, in the prelude's order. */
-  #reached(text: string): Declaration[] {
+  /** The prelude's declarations that names reach, in the prelude's order. */
+  #reached(names: ReadonlySet<string>): Declaration[] {
     const reached = new Set<Declaration>();
-    const byName = new Map(this.#prelude.map((declaration) => [declaration.name, declaration]));
-    const open = [...namesIn(text)];
+    const open = [...names];
     for (let name = open.pop(); name !== undefined; name = open.pop()) {
-      const declaration = byName.get(name);
+      const declaration = this.#byName.get(name);
       if (declaration === undefined || reached.has(declaration)) continue;
       reached.add(declaration);
       open.push(...declaration.uses);
