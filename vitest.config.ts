@@ -24,7 +24,7 @@ const needsFlag = Number(process.versions.node.split(".")[0]) < 22;
 
 const shared = {
   environment: "node",
-  setupFiles: ["test/setup/polling.ts"] as string[],
+  setupFiles: ["test/setup/polling.ts", "test/setup/equality.ts"] as string[],
   pool: "forks",
   maxWorkers: 2,
   testTimeout: 60_000,

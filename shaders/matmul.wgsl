@@ -2,7 +2,7 @@
 // gives zeros. In tiles of TILE_M x TILE_N, whose sizes, product and loads the backend puts at the first "@insert" lines
 // (README.md): slices * batch0 * batch1 * ceil(m / TILE_M) * ceil(n / TILE_N) workgroups. A slice is a part of k; with
 // several the output is [slices, batch0, batch1, m, n], to be summed afterwards. `epilogue` has further bindings from 4
-// on if it needs them. Knows no other layout of the output than the contiguous one. Few rows: matmulRows.wgsl.
+// on if it needs them; `leave` stores a result, or two neighbours where these share a word. Knows no other layout of the output than the contiguous one. Few rows: matmulRows.wgsl.
 
 struct Parameters {
   offset0: u32,
@@ -30,6 +30,8 @@ struct Parameters {
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 // @insert epilogue
+
+// @insert leave
 
 // @insert tile
 
@@ -82,9 +84,9 @@ fn right_vector(base: i32, k: i32, column: i32) -> vec4<Scalar> {
 fn store_quad(first: i32, row: i32, column: i32, quad: vec4<Scalar>) {
   if (row < parameters.m) {
     let start = first + row * parameters.n + column;
-    for (var i = 0; i < 4; i++) {
+    for (var i = 0; i < 4; i += TOGETHER) {
       if (column + i < parameters.n) {
-        output[start + i] = epilogue(quad[i], u32(start + i));
+        leave(u32(start + i), quad[i], quad[i + TOGETHER - 1]);
       }
     }
   }

@@ -30,6 +30,8 @@ struct Parameters {
 
 // @insert epilogue
 
+// @insert leave
+
 // Where the matrices of a batch begin.
 fn bases(batch: i32) -> vec2<i32> {
   let batch0 = batch / parameters.batch1;
@@ -52,14 +54,19 @@ fn left_column(base: i32, k: i32) -> vec4<Scalar> {
   );
 }
 
-fn store_column(batch: i32, column: i32, values: vec4<Scalar>) {
+// The results of a column, with those of the next one where two are stored together.
+fn store_column(batch: i32, column: i32, values: vec4<Scalar>, next: vec4<Scalar>) {
   for (var i = 0; i < parameters.m; i++) {
-    let index = u32((batch * parameters.m + i) * parameters.n + column);
-    output[index] = epilogue(values[i], index);
+    leave(u32((batch * parameters.m + i) * parameters.n + column), values[i], next[i]);
   }
 }
 
 var<workgroup> partials: array<vec4<Scalar>, 256>;
+
+// Of a column of the workgroup.
+fn total_of(at: i32) -> vec4<Scalar> {
+  return (partials[at] + partials[at + 64]) + (partials[at + 128] + partials[at + 192]);
+}
 
 @compute @workgroup_size(256)
 fn across(
@@ -84,8 +91,10 @@ fn across(
   }
   partials[lane] = sum;
   workgroupBarrier();
-  if (lane < 64 && column < parameters.n) {
-    store_column(batch, column, (sum + partials[lane + 64]) + (partials[lane + 128] + partials[lane + 192]));
+  let at = lane * TOGETHER;
+  let first = item % blocks * 64 + at;
+  if (at < 64 && first < parameters.n) {
+    store_column(batch, first, total_of(at), total_of(at + TOGETHER - 1));
   }
 }
 
@@ -121,7 +130,8 @@ fn along(
     sum3 += left * b[start + min(3, last) * parameters.bColumn];
   }
 // @insert together
-  if (lane <= min(3, last)) {
-    store_column(batch, column + lane, total);
+  let at = lane * TOGETHER;
+  if (at <= min(3, last)) {
+    store_column(batch, column + at, total, next);
   }
 }

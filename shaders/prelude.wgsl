@@ -963,41 +963,27 @@ fn u8_from_f32(x: f32) -> u32 {
 
 // @function half_bits
 // The half nearest to x, ties to the even one, in the low 16 bits. Integers all the way: what pack2x16float does between two
-// halves and beyond the largest is left to the device.
+// halves and beyond the largest is left to the device. No branches: they cost more than both ways, to run and to compile.
 fn half_bits(x: f32) -> u32 {
   let word = bitcast<u32>(x);
-  let sign = (word >> 16u) & 0x8000u;
   let magnitude = word & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) {
-    return sign | 0x7e00u;
-  }
   // From 65520 on numbers round to infinity.
-  if (magnitude >= 0x477ff000u) {
-    return sign | 0x7c00u;
-  }
-  if (magnitude >= 0x38800000u) {
-    return sign | ((magnitude + 0xfffu + ((magnitude >> 13u) & 1u) - 0x38000000u) >> 13u);
-  }
+  let normal = min((magnitude + 0xfffu + ((magnitude >> 13u) & 1u) - 0x38000000u) >> 13u, 0x7c00u);
   // Subnormals count units of 2^-24; up to half of one everything is 0.
-  if (magnitude <= 0x33000000u) {
-    return sign;
-  }
-  let shift = 126u - (magnitude >> 23u);
+  let shift = min(126u - min(magnitude >> 23u, 112u), 25u);
   let digits = (magnitude & 0x7fffffu) | 0x800000u;
-  let below = (1u << (shift - 1u)) - 1u;
-  return sign | ((digits + below + ((digits >> shift) & 1u)) >> shift);
+  let small = (digits + ((1u << (shift - 1u)) - 1u) + ((digits >> shift) & 1u)) >> shift;
+  let bits = select(select(normal, small, magnitude < 0x38800000u), 0x7e00u, magnitude > 0x7f800000u);
+  return bits | ((word >> 16u) & 0x8000u);
 }
 
 // @function half_value
 // The number that the low 16 bits stand for.
 fn half_value(bits: u32) -> f32 {
-  let sign = (bits & 0x8000u) << 16u;
   let magnitude = bits & 0x7fffu;
-  if (magnitude < 0x400u) {
-    return bitcast<f32>(bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8) | sign);
-  }
-  let offset = select(0x38000000u, 0x70000000u, magnitude >= 0x7c00u);
-  return bitcast<f32>(((magnitude << 13u) + offset) | sign);
+  let near = bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8);
+  let far = (magnitude << 13u) + select(0x38000000u, 0x70000000u, magnitude >= 0x7c00u);
+  return bitcast<f32>(select(far, near, magnitude < 0x400u) | ((bits & 0x8000u) << 16u));
 }
 
 // @function half_quad
@@ -1012,8 +998,22 @@ fn half_quad(words: vec2<u32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(select(far, near, magnitude < vec4<u32>(0x400u)) | sign);
 }
 
+// @function half_pair
+// The word of the two halves nearest to these numbers.
+fn half_pair(numbers: vec2<f32>) -> u32 {
+  return half_bits(numbers.x) | (half_bits(numbers.y) << 16u);
+}
+
 // @function half_from_f32
-// x rounded to a half.
+// x rounded to a half, where its last digits would be dropped.
 fn half_from_f32(x: f32) -> f32 {
-  return half_value(half_bits(x));
+  let word = bitcast<u32>(x);
+  let magnitude = word & 0x7fffffffu;
+  let shift = min(126u - min(magnitude >> 23u, 113u), 23u);
+  let dropped = (1u << shift) - 1u;
+  let near = (magnitude + (dropped >> 1u) + ((magnitude >> shift) & 1u)) & ~dropped;
+  // Below 2^-24, a unit: from more than half of one on it is one.
+  let least = select(0u, 0x33800000u, magnitude > 0x33000000u);
+  let finite = select(select(near, least, magnitude < 0x33800000u), 0x7f800000u, near >= 0x47800000u);
+  return bitcast<f32>(select(finite, magnitude, magnitude > 0x7f800000u) | (word & 0x80000000u));
 }

@@ -1,6 +1,11 @@
 // What placement decides about a piece of work on a machine that is known only by its profile. No kernel runs.
 // Read next: machines.ts; ../work/work.ts for the work; ../../bindings/graph/place.ts for the deciding.
 import type { DeviceName } from "../../bindings/backends/backend.ts";
+import { methodOf as methodOnCpu } from "../../bindings/backends/wasm/method.ts";
+import type { GPULimits } from "../../bindings/backends/webgpu/device/description.ts";
+import type { Find } from "../../bindings/backends/webgpu/kernels/fold-method.ts";
+import { foldMethod } from "../../bindings/backends/webgpu/kernels/fold-method.ts";
+import { methodOf as methodOnGpu } from "../../bindings/backends/webgpu/kernels/method.ts";
 import type { DType } from "../../bindings/core/dtype.ts";
 import { CostModel } from "../../bindings/engine/cost-model.ts";
 import { createEngine, tensorsOf, useEngine } from "../../bindings/engine/index.ts";
@@ -31,12 +36,29 @@ export interface Decision {
   readonly kernels: readonly { readonly op: string; readonly device: DeviceName; readonly reason: string }[];
 }
 
-/** A device that has every kernel. */
-const planned = (name: DeviceName): PlannedDevice => ({
+/** What a usual GPU allows; matrices of subgroups are not in use. */
+const usual: GPULimits = {
+  ...{ maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31, maxStorageBuffers: 10, uniformAlignment: 256 },
+  ...{ maxWorkgroupsPerDimension: 65535, maxWorkgroupStorage: 32768, matrices: [] },
+  ...{ minSubgroupSize: 32, maxSubgroupSize: 32 },
+};
+
+/** No variant was measured: each is by its rule. */
+const find: Find = (family, _, shape) => family.byRule(shape, usual);
+
+/** A device that has every kernel, and does its work by the methods of ours. */
+export const planned = (name: DeviceName): PlannedDevice => ({
   name,
   workers: 1,
   refusesDType: (dtype) => (name === "webgpu" && dtype === "f64" ? "f64 is not on webgpu" : undefined),
   hasKernel: () => true,
+  ...(name === "wasm"
+    ? { methodOf: methodOnCpu }
+    : {
+        methodOf: (call) => methodOnGpu(call, usual, find),
+        methodOfFold: (fold) => foldMethod(fold, usual, find),
+        bytesOf: (dtype) => (dtype === "f16" ? 2 : 4),
+      }),
 });
 
 /** A graph recorded with operands that are not there, and what is known of them. */

@@ -13,6 +13,8 @@ interface Sketch {
   readonly elementwise: Curve;
   readonly factorization: number;
   readonly bytes: Curve;
+  /** How often invocations of a GPU wait for each other in a microsecond. */
+  readonly meetings?: number;
   readonly upload: readonly [latency: number, bytes: number];
   readonly download: readonly [latency: number, bytes: number];
 }
@@ -32,6 +34,7 @@ function deviceOf(sketch: Sketch): DeviceProfile {
   return {
     start: sketch.start,
     rates: Object.fromEntries(works.map((work) => [work, rateOf(work)])) as Record<Work, Rate>,
+    ...(sketch.meetings === undefined ? {} : { meetings: [[1, sketch.meetings]] }),
     upload: linkOf(sketch.upload),
     download: linkOf(sketch.download),
     measured: true,
@@ -56,7 +59,7 @@ const cpu = deviceOf({
 
 /** Shares the memory of the CPU: 0.8 TFLOP/s at 40 GB/s, and a quarter of a millisecond to wait for it. */
 const integrated = deviceOf({
-  ...{ start: 20, launch: 8, factorization: 2_000, upload: [15, 10_000], download: [250, 6_000] },
+  ...{ start: 20, launch: 8, factorization: 2_000, upload: [15, 10_000], download: [250, 6_000], meetings: 30_000 },
   products: [
     [2 ** 20, 20_000],
     [2 ** 26, 300_000],
@@ -71,7 +74,7 @@ const integrated = deviceOf({
 
 /** 10 TFLOP/s and 400 GB/s behind a bus. */
 const discrete = deviceOf({
-  ...{ start: 20, launch: 5, factorization: 8_000, upload: [40, 6_000], download: [400, 4_000] },
+  ...{ start: 20, launch: 5, factorization: 8_000, upload: [40, 6_000], download: [400, 4_000], meetings: 2_000_000 },
   products: [
     [2 ** 20, 30_000],
     [2 ** 27, 2_000_000],
@@ -86,7 +89,7 @@ const discrete = deviceOf({
 
 /** A GPU that is the CPU in disguise, as in continuous integration: a thousandth of the speed. */
 const software = deviceOf({
-  ...{ start: 60, launch: 200, factorization: 1, upload: [15, 20_000], download: [100, 5_000] },
+  ...{ start: 60, launch: 200, factorization: 1, upload: [15, 20_000], download: [100, 5_000], meetings: 10 },
   products: [[1, 400]],
   elementwise: [[1, 500]],
   bytes: [[1, 400]],

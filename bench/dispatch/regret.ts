@@ -38,8 +38,8 @@ export const allowed = 0.15;
 export const isDefect = ({ interval, isSame }: Regret): boolean => !isSame && interval[0] > allowed;
 /** Whether turns enough were taken to say on which side of the allowed a regret is. */
 export const isSure = (regret: Regret): boolean => regret.isSame || isDefect(regret) || regret.interval[1] <= allowed;
-/** Runs until placement has settled: shaders are compiled, and what stays the same is known to. */
-const settling = 8;
+/** Runs until placement has settled: shaders are compiled, and what stays the same is known to; of what is short, until a time is sure. */
+const [settling, settlingShort] = [8, 24];
 /** A device that takes so many times as long as the other is out of the race. */
 const hopeless = 3;
 /** Milliseconds of a run after which one more settles. */
@@ -69,7 +69,7 @@ export async function regretOf(work: DispatchWork, places: readonly Where[], pac
       const runner = withDevice(where, () => work.prepare());
       const lane: Lane = { where, runner, quickest: Number.POSITIVE_INFINITY, turns: [], runs: 0, course: "" };
       lanes.push(lane);
-      for (let run = 0; run < settling; run++) {
+      for (let run = 0; run < (lane.quickest > settlingLong ? settling : settlingShort); run++) {
         lane.quickest = Math.min(lane.quickest, await timed(lane, 1));
         // Once to compile, once to see that it is hopeless; what is short is settled all the same, since predictions are held to it.
         const isLong = lane.quickest > settlingLong;

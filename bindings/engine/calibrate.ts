@@ -107,7 +107,7 @@ class Timer {
     );
     const rates = ratesOf(benches, launch, meetings);
     const upload = await this.link("upload");
-    const download = await this.link("download");
+    const download = await this.link("download", this.copying(rates.stream));
     const waiting = meetings === undefined ? {} : { meetings };
     const effort = this.effort();
     return { start, rates, ...waiting, upload, download, measured: true, effort, corrections: [] };
@@ -147,17 +147,25 @@ class Timer {
     const found: Bench[] = [];
     const longest = 1000 * (this.backend.readsSynchronously ? longestOnCpu : longestOnGpu);
     for (const probe of probes) {
-      const known = found.filter((bench) => bench.probe.kind === probe.kind).at(-1);
       if (probe.devices?.includes(this.backend.name) === false) continue;
-      const scale = known === undefined ? 0 : probe.size / known.probe.size;
-      if (known !== undefined && known.samples.best * scale > longest) continue;
+      const smaller = found.filter(({ probe: { kind } }) => kind === probe.kind);
+      const known = smaller.at(-1);
+      const isTooLong = (): boolean =>
+        known !== undefined && known.samples.best * (probe.size / known.probe.size) > longest;
+      // One that was disturbed would be all that is known of its kind.
+      if (known !== undefined && isTooLong() && smaller.length === 1) await this.visit(known, 1);
+      if (isTooLong()) continue;
       const bench = await this.bench(probe);
       // A device may have another method for the smaller ones.
       if (!bench.ready.isOfItsClass) continue;
       await this.visit(bench);
       found.push(bench);
     }
-    for (let visit = 1; visit < visits; visit++) for (const bench of found) await this.visit(bench);
+    for (let visit = 1; visit < visits; visit++) for (const bench of found) await this.visit(bench, 1);
+    // What was disturbed cannot have taken longer than a larger one of its kind.
+    for (const bench of found)
+      for (const { probe, samples } of found)
+        if (probe.kind === bench.probe.kind && probe.size > bench.probe.size) bench.samples.add(samples.best);
     return found;
   }
 
@@ -180,14 +188,14 @@ class Timer {
     return bench;
   }
 
-  /** Runs until samples agree or its share of the time is over, at least twice unless it is found to take long. */
-  private async visit(bench: Bench): Promise<void> {
+  /** Runs until samples agree or its share of the time is over, at least so many times unless it is found to take long. */
+  private async visit(bench: Bench, fewest = 2): Promise<void> {
     const { samples } = bench;
     const begun = performance.now();
     for (let round = 0; ; round++) {
       const spent = performance.now() - begun;
       if (round > 0 && spent > longestVisit) break;
-      if (round >= 2 && (samples.agree || spent >= this.share)) break;
+      if (round >= fewest && (samples.agree || spent >= this.share)) break;
       const { runs } = bench;
       const elapsed = await this.time(bench, runs);
       // What waiting takes is little of several runs; where it is much, it cannot be told from the work.
@@ -225,12 +233,26 @@ class Timer {
     return Math.max(least, samples.best);
   }
 
-  private async link(direction: "upload" | "download"): Promise<Link> {
+  /**
+   * Bytes a microsecond of a large copy for the host, where the device has the same memory: it reads and writes each. It is not
+   * measured there: the first copies go to memory that nobody has touched, which takes several times as long; later ones do not.
+   */
+  private copying({ bytes }: Rate): number | undefined {
+    return this.backend.readsSynchronously ? (bytes.at(-1)?.[1] ?? 0) / 2 : undefined;
+  }
+
+  private async link(direction: "upload" | "download", copying?: number): Promise<Link> {
     const latency = await this.transfer(direction, 16);
     const points: (readonly [number, number])[] = [];
-    for (const bytes of [2 ** 16, 2 ** 22]) {
+    for (const bytes of [2 ** 16, 2 ** 18, 2 ** 22]) {
+      if (copying !== undefined && bytes === 2 ** 22) {
+        points.push([bytes, copying]);
+        break;
+      }
       const time = await this.transfer(direction, bytes / 4);
-      points.push([bytes, bytes / Math.max(least, time - latency, time / 4)]);
+      const rate = bytes / Math.max(least, time - latency, time / 4);
+      // Beyond small ones, some go to memory that was touched before and some do not.
+      points.push([bytes, copying === undefined || bytes === 2 ** 16 ? rate : Math.sqrt(rate * copying)]);
       if (time > 1000 * longestOnGpu && !this.backend.readsSynchronously) break;
     }
     return { latency, bytes: points };
@@ -294,18 +316,14 @@ function curveOf(
 function ratesOf(benches: readonly Bench[], launch: number, meetings: Curve | undefined): Record<Work, Rate> {
   const waiting = ({ ready }: Bench): number =>
     meetings === undefined || ready.meetings === 0 ? 0 : ready.meetings / rateAt(meetings, ready.meetings);
-  const points = (work: Work, bounds: "flops" | "bytes"): Curve | undefined =>
-    curveOf(
-      benches.filter(
-        (bench) =>
-          bench.probe.work === work &&
-          bench.probe.bounds === bounds &&
-          // Where nearly all of the time is waiting, it tells nothing of the rest.
-          waiting(bench) < mostWaiting * bench.samples.best,
-      ),
-      bounds,
-      (bench) => Math.max(bench.samples.best - launch - waiting(bench), bench.samples.best / 10),
+  const points = (work: Work, bounds: "flops" | "bytes"): Curve | undefined => {
+    const own = benches.filter(({ probe }) => probe.work === work && probe.bounds === bounds);
+    // Where nearly all of the time is waiting it tells nothing of the rest, and the smallest one alone tells little.
+    if (own.some((bench) => waiting(bench) > mostWaiting * bench.samples.best)) return undefined;
+    return curveOf(own, bounds, (bench) =>
+      Math.max(bench.samples.best - launch - waiting(bench), bench.samples.best / 10),
     );
+  };
   const unknown: Curve = [[1, 1000]];
   const flopsOf = (work: Work): Curve => {
     // What a device has no method of its own for, or is too slow to be asked, is done as the others are.

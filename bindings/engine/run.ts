@@ -50,11 +50,7 @@ export interface TracedTransfer {
 export const emptyTrace = (): RunTrace => ({ segments: [], begins: [], steps: [], transfers: [] });
 
 /** Compiles every segment of a plan; `fixed` has the scalars of the plan that are the same at every run. */
-export function compilePlan(
-  plan: Plan,
-  backends: Backends,
-  fixed: readonly (number | undefined)[] = [],
-): CompiledPlan {
+export function compilePlan(plan: Plan, backends: Backends, fixed: readonly (number | undefined)[] = []): CompiledPlan {
   const programs: Program[] = [];
   try {
     for (const segment of plan.segments) {

@@ -24,9 +24,7 @@ export function withColumnKernels(steps: readonly Step[]): Step[] {
 function foldsOf(step: Step): readonly ReduceStep[] {
   if (step.kind === "columnKernel") return step.steps;
   if (step.kind !== "reduce" || step.inner < 2 || step.outer * step.length === 0) return [];
-  // Halves are read by what is pasted in only, and two may share a word.
-  const { input, prologue, output } = step;
-  return [input?.dtype, prologue?.expression.dtype, output.dtype].includes("f16") ? [] : [step];
+  return [step];
 }
 
 function haveColumns(a: Step, b: Step): boolean {

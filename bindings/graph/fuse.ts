@@ -278,6 +278,7 @@ class Fuser {
       call: op.call(specs, results, node.attributes),
       inputs,
       readsHalves: op.readsHalves,
+      storesPairs: op.storesPairs === true && (results[0]?.shape.at(-1) ?? 1) % 2 === 0,
       results: results.map(({ dtype }) => dtype),
       pasteable: op.epilogue === true && results.length === 1 && results[0]?.dtype === "f32",
       // A user's kernel on the CPU knows nothing of what follows.

@@ -68,6 +68,8 @@ export interface KernelGroup extends GroupBase {
   readonly inputs: readonly BufferView[];
   /** Where its kernel reads halves out of words. */
   readonly readsHalves: "gpu" | "everywhere" | undefined;
+  /** Whether its kernel on the GPU stores halves although two share a word. */
+  readonly storesPairs: boolean;
   /** The types in which the kernel computes its results; a buffer of halves is given f32 rounded. */
   readonly results: readonly DType[];
   readonly pasteable: boolean;

@@ -185,13 +185,15 @@ class Lowering {
   /**
    * Where a kernel or a fold writes what it makes itself, of type `dtype`, if its group stores into `target`: there too, if what
    * follows is pasted in or can work in place. On the CPU what follows is apart, and works in place unless it can be written
-   * over an operand that the caller gives away; on the GPU it is where halves have to be put into words.
+   * over an operand that the caller gives away; on the GPU it is where halves have to be put into words by another kernel.
    */
-  private rawSlot({ epilogue }: KernelGroup | ReduceGroup, dtype: DType, target: number): number {
+  private rawSlot(group: KernelGroup | ReduceGroup, dtype: DType, target: number): number {
+    const { epilogue } = group;
     const size = this.drafts[target]?.size ?? 0;
     const makesHalves = this.fused.buffers[this.drafts[target]?.buffer ?? -1]?.dtype === "f16" && dtype !== "f16";
     if (this.device === "webgpu") {
-      const isPasted = this.hasHalves || !makesHalves || (epilogue !== undefined && this.dtypeOf(target) === dtype);
+      const stores = this.hasHalves || !makesHalves || this.storesPairs(group, dtype);
+      const isPasted = stores || (epilogue !== undefined && this.dtypeOf(target) === dtype);
       return isPasted ? target : this.temporary(dtype, size);
     }
     if (this.dtypeOf(target) !== dtype) return this.temporary(dtype, size);
@@ -200,6 +202,12 @@ class Lowering {
       return this.isGiven(buffer) && own?.size === size && own.dtype === dtype && isContiguous(layout);
     });
     return isOver === true ? this.temporary(dtype, size) : target;
+  }
+
+  /** Whether a kernel or a fold of columns, which is in f32, puts two halves into a word itself. */
+  private storesPairs(group: KernelGroup | ReduceGroup, dtype: DType): boolean {
+    if (dtype !== "f32") return false;
+    return group.kind === "kernel" ? group.storesPairs : group.inner > 1 && group.outer * group.length > 0;
   }
 
   /** What follows a kernel or a fold as a map step over its own result, where that is not pasted in: its epilogue, or rounding. */

@@ -133,14 +133,17 @@ function storedBytes(fused: Fused, index: number, device: Device | undefined): n
   return buffer.size * (device?.bytesOf?.(buffer.dtype) ?? bytesOf(buffer.dtype));
 }
 
-/** Operations for an invocation to find its element, for each axis of it that it has to know, and to fetch an operand: about. */
-const [placing, along, fetching] = [8, 4, 3];
+/** Operations for an invocation to find its element, and for each axis of it that it has to know: about. */
+const [placing, along] = [8, 4];
 
-/** Operations to find an element of a tile and its operands on a device, beside what is computed of them. */
-function findingOf({ shape, operands }: Tile, device: Device | undefined): number {
+/** Operations to find an element of a tile, its operands and its result on a device, beside what is computed of them. */
+function findingOf({ shape, operands: all }: Tile, device: Device | undefined): number {
+  // What is the same for all elements is at hand.
+  const operands = all.filter(({ layout }) => layout.strides.some((stride) => stride !== 0));
   if (device?.name === "webgpu") {
-    const isPlain = operands.every(({ layout }) => sizeOf(layout.shape) === 1 || isContiguous(layout));
-    return placing + fetching * operands.length + (isPlain ? 0 : along * shape.length);
+    const isPlain = operands.every(({ layout }) => isContiguous(layout));
+    const fetched = new Set(operands.map(({ buffer }) => buffer)).size;
+    return placing + look * (fetched + 1) + (isPlain ? 0 : along * shape.length);
   }
   // The CPU reads four lanes at once where elements are neighbours; where they are not, each is looked up by itself.
   return device?.name === "wasm" ? look * operands.filter(({ layout }) => isScattered(layout)).length : 0;

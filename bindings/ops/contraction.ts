@@ -48,6 +48,7 @@ const matmulOp: KernelOp<null> = {
   accepts: (layout) => layout.strides.every((stride) => stride >= 0),
   epilogue: true,
   readsHalves: "gpu",
+  storesPairs: true,
   gradient: ({ inputs: [a, b], cotangents: [dy], wanted: [forA, forB] }) => {
     if (a === undefined || b === undefined || dy === undefined || !isFloating(a.dtype)) return [];
     return [

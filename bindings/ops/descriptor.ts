@@ -196,6 +196,8 @@ export interface KernelOp<A> extends OpBase<A> {
    * WASM export for them ends in `_f16`.
    */
   readonly readsHalves?: "gpu" | "everywhere";
+  /** Whether the GPU's kernel stores two halves as one word where rows of the result have an even number of elements. */
+  readonly storesPairs?: boolean;
   /** Floating-point operations; bytes follow from the operands. */
   readonly flops: (inputs: readonly Spec[], outputs: readonly Spec[], attributes: A) => number;
   /** Class of work for the cost model, where it is not always the same by the inputs. */

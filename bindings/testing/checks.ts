@@ -52,30 +52,38 @@ export async function runCase(backend: OpenedBackend, sample: Case): Promise<Fin
   const expected = expectedOf(sample);
   let inputs: Tensor[] = [];
   let first: TypedArray[] = [];
+  const hasSlopes = sample.gradient !== false && typesOf(sample).some(isFloating);
+  const orders = sample.gradient === false || sample.gradient.second === false ? oneOrder : bothOrders;
+  const bring = (): void => {
+    inputs = record(backend, () => sample.operands.map(materialize)) as Tensor[];
+  };
   try {
-    await attempt("values", async () => {
-      inputs = record(backend, () => sample.operands.map(materialize)) as Tensor[];
-      const want = expected.values;
-      const results = call(backend, sample, inputs);
-      try {
-        findings.push({ check: "type", ...checkTypes(sample, inputs, results, want) });
-        if (backend.device === "webgpu" && sample.anywhere !== true)
-          requireGpu(await kernelsOf(backend, sample, results));
-        first = await readAll(results);
-      } finally {
-        letGo(results, inputs);
-      }
-      return judge(backend, sample, expected, first);
-    });
+    if (sample.isForSlopes === true)
+      await attempt("gradient", () => {
+        bring();
+        return checkGradient(backend, sample, inputs, expected, orders);
+      });
+    else
+      await attempt("values", async () => {
+        bring();
+        const want = expected.values;
+        const results = call(backend, sample, inputs);
+        try {
+          findings.push({ check: "type", ...checkTypes(sample, inputs, results, want) });
+          if (backend.device === "webgpu" && sample.anywhere !== true)
+            requireGpu(await kernelsOf(backend, sample, results));
+          first = await readAll(results);
+        } finally {
+          letGo(results, inputs);
+        }
+        return judge(backend, sample, expected, first);
+      });
     if (first.length > 0) {
       await attempt("repeat", () => repeat(backend, sample, inputs, first));
       if (sample.fusion) await attempt("fusion", () => fuse(backend, sample, inputs, expected));
       if (sample.own === true) await attempt("guards", () => checkIntact(sample, inputs), "operands");
-      if (sample.gradient !== false && typesOf(sample).some(isFloating)) {
-        await attempt("gradient", () => checkGradient(backend, sample, inputs, expected, false));
-        if (sample.gradient.second !== false)
-          await attempt("gradient", () => checkGradient(backend, sample, inputs, expected, true), "second");
-      }
+      for (const order of hasSlopes ? orders : [])
+        await attempt("gradient", () => checkGradient(backend, sample, inputs, expected, [order]), details[order]);
     }
   } finally {
     letGo(inputs);
@@ -269,15 +277,21 @@ async function fuse(backend: OpenedBackend, sample: Case, inputs: Results, { mag
   }
 }
 
+type Order = "first" | "second";
+const oneOrder: readonly Order[] = ["first"];
+const bothOrders: readonly Order[] = ["first", "second"];
+const details: Readonly<Record<Order, string | undefined>> = { first: undefined, second: "second" };
+
 /** What roundings to halves may add up to in a gradient, in units of 2^-10 of its size. */
 const halfRoundings = 4;
 
+/** Gradients of these orders, read in one plan. */
 async function checkGradient(
   backend: OpenedBackend,
   sample: Case,
   inputs: Results,
   expected: Expected,
-  isSecond: boolean,
+  orders: readonly Order[],
 ): Promise<Verdict> {
   const rule = sample.gradient === false ? {} : sample.gradient;
   const { argnums } = expected;
@@ -291,20 +305,28 @@ async function checkGradient(
     total(listOf<Tensor>(sample.call(...xs)).flatMap((y, i) => (isFloating(y.dtype) ? [mul(y, factors[i]!)] : [])));
   const gradients = (...xs: Tensor[]): Results => listOf<Tensor>(grad(loss, { argnums })(...xs));
   const projected = (...xs: Tensor[]): Tensor => total(gradients(...xs).map((g, i) => mul(g, along[i]!)));
+  const recorded = (order: Order): Results =>
+    order === "second" ? listOf<Tensor>(grad(projected, { argnums })(...inputs)) : gradients(...inputs);
   let results: Results = [];
   try {
-    results = record(backend, () =>
-      isSecond ? listOf<Tensor>(grad(projected, { argnums })(...inputs)) : gradients(...inputs),
-    );
+    results = record(backend, () => orders.flatMap(recorded));
     const got = await readAll(results);
-    const want = isSecond ? expected.secondGradient : expected.gradient;
     // Halves are rounded at every op that a gradient consists of, each time by half of 2^-10 at most.
     const isHalf = sample.operands.some(({ dtype }) => dtype === "f16");
     const precision = isHalf ? 2 ** -10 : sample.result === "f64" ? 2 ** -26 : 2 ** -23;
-    const allowed = isHalf ? halfRoundings : (rule.ulps ?? 16) * (isSecond ? 4 : 1);
-    // Second derivatives are sums whose terms cancel: they are exact to the size of the largest.
-    const floor = isSecond ? Math.max(rule.floor ?? 0, 0.2) : (rule.floor ?? 0.05);
-    return worst(want.map((slope, i) => near(results[i]!, got[i]!, slope, allowed, precision, floor, isSecond)));
+    const verdicts = orders.flatMap((order, turn) => {
+      const isSecond = order === "second";
+      const want = isSecond ? expected.secondGradient : expected.gradient;
+      const allowed = isHalf ? halfRoundings : (rule.ulps ?? 16) * (isSecond ? 4 : 1);
+      // Second derivatives are sums whose terms cancel: they are exact to the size of the largest.
+      const floor = isSecond ? Math.max(rule.floor ?? 0, 0.2) : (rule.floor ?? 0.05);
+      return want.map((slope, i) => {
+        const at = turn * want.length + i;
+        const verdict = near(results[at]!, got[at]!, slope, allowed, precision, floor, isSecond);
+        return orders.length === 1 || verdict.ok ? verdict : { ...verdict, message: `${order}: ${verdict.message}` };
+      });
+    });
+    return worst(verdicts);
   } finally {
     letGo([...results, ...factors, ...along], inputs);
   }

@@ -52,6 +52,8 @@ export interface Case {
   readonly cpu?: boolean;
   /** True if it is tried amid work of the device but need not run there. */
   readonly anywhere?: boolean;
+  /** Only its gradients are looked at, those of both orders in one plan: another case is there for values. */
+  readonly isForSlopes?: boolean;
 }
 
 const tiny = 2 ** -149;

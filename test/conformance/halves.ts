@@ -24,22 +24,28 @@ const without: readonly string[] = [
   "quantizedMatmul",
 ];
 
-/** Gradients of other ops are made of expressions, sums and these: they are tried on the CPU, and on a GPU that has halves. */
-const withKernels: readonly string[] = ["conv2d", "maxPool2d", "scaledDotProductAttention", "softmax", "sort"];
+/** Elements that a case of which slopes are taken has at least, where there is one: not those that show nothing but an edge. */
+const enough = 8;
+
+/** Slopes of the second order are tried of what these consist of: compiling so many kernels would take longer than all other ops together. */
+const ofParts: readonly string[] = ["lstmCell", "gruCell"];
+
+/** Cases whose slopes are products of a few rows, where the least has larger ones: tiles take a GPU's compiler a second each. */
+const narrow: Readonly<Record<string, string>> = { matmul: "batches broadcast" };
 
 /**
- * Cases in f16, made from some of an op's cases in f32: one with gradients, for the CPU, and where these have kernels of their own
- * for the GPU; one for every device, amid others in one plan where the op has a kernel.
+ * Cases in f16, made from some of an op's cases in f32: its least one with gradients, for these alone; and one amid others in one
+ * plan where the op has a kernel.
  */
 export function halfCases(op: string, cases: readonly Case[]): Case[] {
   if (without.includes(op)) return [];
   const fitting = cases.filter(isFitting);
-  const sloped = fitting.find(({ gradient }) => gradient !== false);
+  const sloped = slopedOf(op, fitting);
   const everywhere = fitting.find(({ gpu, fusion }) => gpu && fusion) ?? fitting.find(({ gpu }) => gpu);
   return [
     ...(sloped === undefined
       ? []
-      : [{ ...inHalves(op, sloped), gpu: sloped.gpu && withKernels.includes(op), fusion: false }]),
+      : [{ ...inHalves(op, sloped), fusion: false, isForSlopes: everywhere !== undefined }]),
     ...(everywhere === undefined
       ? []
       : [
@@ -52,6 +58,25 @@ export function halfCases(op: string, cases: readonly Case[]): Case[] {
         ]),
   ];
 }
+
+function slopedOf(op: string, cases: readonly Case[]): Case | undefined {
+  const sloped = cases.filter(({ gradient }) => gradient !== false);
+  const found = sloped.find(({ label }) => label === narrow[op]) ?? leastOf(sloped);
+  if (found === undefined || !ofParts.includes(op)) return found;
+  return { ...found, gradient: { ...found.gradient, second: false } };
+}
+
+/** A small case, of those for the GPU and with slopes of both orders if there are any. */
+function leastOf(cases: readonly Case[]): Case | undefined {
+  const onGpu = cases.filter(({ gpu }) => gpu);
+  const among = onGpu.length > 0 ? onGpu : cases;
+  const twice = among.filter(({ gradient }) => gradient !== false && gradient.second !== false);
+  const sizes = new Map((twice.length > 0 ? twice : among).map((sample) => [sample, elementsOf(sample)]));
+  const least = Math.min(...[...sizes.values()].filter((size) => size >= enough));
+  return [...sizes].find(([, size]) => size === least)?.[0] ?? among[0];
+}
+
+const elementsOf = ({ operands }: Case): number => operands.reduce((sum, { values }) => sum + values.length, 0);
 
 /** Floats in f32 and nothing in f64. Special points and extremes are about where f32 ends. */
 function isFitting({ operands, result, results = [], label }: Case): boolean {
@@ -74,6 +99,6 @@ function inHalves(op: string, sample: Case): Case {
     })),
     result: keepsResult ? result : halved(result),
     results: keepsResult ? results : results?.map(halved),
-    gradient: gradient === false ? false : { ...gradient, second: false },
+    gradient,
   };
 }

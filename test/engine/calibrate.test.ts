@@ -12,7 +12,7 @@ import { probes, readyProbe } from "../../bindings/engine/probe.ts";
 import { describeEffort, guesses, parseProfile, works } from "../../bindings/engine/profile.ts";
 import { Samples } from "../../bindings/engine/samples.ts";
 import { conv2d, defaultEngine, grad, init, ones, shutdown } from "../../bindings/index.ts";
-import { depthwiseConv2d, maxPool2d, scatterAdd, searchSorted, topK } from "../../bindings/index.ts";
+import { argMax, cumSum, depthwiseConv2d, maxPool2d, scatterAdd, searchSorted, topK } from "../../bindings/index.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";
 import type { Tensor } from "../../bindings/index.ts";
@@ -128,6 +128,33 @@ describe("what a kernel amounts to", () => {
       const { work, flops } = placements[index]?.amount ?? {};
       expect([work, flops], `${name} on ${device}`).toEqual(expected);
     }
+  });
+
+  test.each([
+    // Two barriers in each of eight rounds, and one before and after them.
+    ["running sums", () => cumSum(x(), { axis: -1 }), 4 * 256 * 18],
+    ["positions in rows", () => argMax(x(), { axis: -1 }), 4 * 256 * 8],
+    // Eight invocations for a row, and eight rows in a workgroup: halved three times, and read.
+    ["rows", () => x().sum({ axis: -1 }), 64 * 4],
+    ["columns, which nobody waits for", () => x().sum({ axis: 0 }), 0],
+  ] as const)("how often invocations wait for each other: %s", (_, compute, expected) => {
+    const engine = defaultEngine();
+    const captured = capture([engine.valueOf(compute(), "test")]);
+    const residence = captured.inputs.map(() => ["host" as const]);
+    const waits = (["wasm", "webgpu"] as const).map((device) => {
+      const backends = [engine.backends.get(device)!];
+      const { placements } = makePlan(captured, backends, new CostModel(), { residence, readBack: false });
+      return placements.reduce((sum, { amount }) => sum + (amount.meetings ?? 0), 0);
+    });
+    expect(waits).toEqual([0, expected]);
+  });
+
+  test("waiting comes on top of what a kernel does, and a device without a rate for it has none", () => {
+    const costs = new CostModel();
+    const amount = { work: "reduction", flops: 0, bytes: 2 ** 20 } as const;
+    const waiting = { ...amount, meetings: 60_000 };
+    expect(costs.compute("webgpu", waiting) - costs.compute("webgpu", amount)).toBeCloseTo(60_000 / 20_000, 9);
+    expect(costs.compute("wasm", waiting)).toBe(costs.compute("wasm", amount));
   });
 
   test("a row costs the CPU something beside its elements", () => {

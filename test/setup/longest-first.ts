@@ -1,9 +1,10 @@
 // Vitest sequencer: on a fresh checkout, where it is not known how long files take, Vitest starts with the largest ones, and the
-// files that run a whole suite are a few lines long. Two workers would end with one of them idle for minutes.
+// files that run a whole suite, or compile large shaders, are short. Two workers would end with one of them idle for minutes.
 // Read next: vitest.config.ts.
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-const longest = /(?:browser\/browser|browser\/site|conformance(?:-\w+)?)\.test\.ts$/;
+const longest =
+  /(?:browser\/browser|browser\/site|conformance(?:-\w+)?|webgpu\/(?:products|subgroups)|agreement)\.test\.ts$/;
 
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

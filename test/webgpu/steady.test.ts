@@ -1,9 +1,13 @@
 // What a loop costs once it has gone round: no new buffers, bind groups or shaders, at most one submit a step, memory that does
 // not grow; and the kernels' own times. Read next: bindings/backends/webgpu/run/program.ts, batches.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Storage } from "../../bindings/backends/backend.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
+import { findGPU } from "../../bindings/backends/webgpu/device/find.ts";
 import { dataset } from "../../bindings/data/index.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
+import type { Expression } from "../../bindings/expr/expression.ts";
+import { apply } from "../../bindings/expr/expression.ts";
 import * as scalar from "../../bindings/expr/primitives/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import {
@@ -22,9 +26,44 @@ import * as nn from "../../bindings/nn/index.ts";
 import { Adam } from "../../bindings/optim/index.ts";
 import type { History } from "../../bindings/train/index.ts";
 import { fit } from "../../bindings/train/index.ts";
-import { elementwise, map, openBackend, source, target, view, x, y } from "./segments.ts";
+import { elementwise, map, open, openBackend, source, target, view, x, y } from "./segments.ts";
 
 const gpu = openBackend();
+
+/** An expression whose text no compiler takes. */
+const broken: Expression = apply(
+  {
+    ...{ name: "broken", arity: 1, result: "same", cost: 1 },
+    wasm: { f32: { helper: "" } },
+    wgsl: () => "nonsense(1)",
+    derivative: () => [],
+  },
+  [x],
+);
+
+/** The GPU there is, with a count of the error scopes opened on its devices. */
+async function watchedGPU(): Promise<{ readonly gpu: GPU; scopes: number }> {
+  const found = await findGPU();
+  if (typeof found === "string") throw new Error(found);
+  const watched = { gpu: found, scopes: 0 };
+  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
+    const adapter = await found.requestAdapter(options);
+    if (adapter === null) return null;
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    adapter.requestDevice = async (descriptor) => {
+      const device = await requestDevice(descriptor);
+      const push = device.pushErrorScope.bind(device);
+      device.pushErrorScope = (filter) => {
+        watched.scopes++;
+        push(filter);
+      };
+      return device;
+    };
+    return adapter;
+  };
+  watched.gpu = { requestAdapter, wgslLanguageFeatures: found.wgslLanguageFeatures } as GPU;
+  return watched;
+}
 
 describe("programs", () => {
   test("steps that nobody waits for share a submit", async () => {
@@ -63,6 +102,64 @@ describe("programs", () => {
     const read = await Promise.all(results.map((result) => gpu.backend.download(result)));
     expect(read.map(([value]) => value)).toEqual(results.map((_, i) => 2 * i));
     for (const storage of [start, ...results]) storage.release();
+  });
+
+  test("numbers that come again are the same after the ring has gone round", async () => {
+    const scaled = {
+      slots: [source(0, "f32", 1), { kind: "scalar", index: 0, dtype: "f32" } as const, target(0, "f32", 1)],
+      steps: [map([1], scalar.mul(x, y), [view(0, "f32", [1]), view(1, "f32", [0])], view(2, "f32", [1]))],
+      buffers: [],
+    };
+    const [kept, other] = [gpu.backend.compile(scaled), gpu.backend.compile(scaled)];
+    await kept.compileAhead();
+    const start = gpu.backend.upload(Float32Array.of(1), "f32");
+    const results: Storage[] = [];
+    const values: number[] = [];
+    const step = (program: typeof kept, value: number): void => {
+      results.push(...program.run([start], [value]));
+      values.push(value);
+    };
+    // A block takes 256 bytes of 64 KiB: the other program's begin the ring anew in every round.
+    for (let round = 0; round < 4; round++) {
+      for (const value of [7, 7, 0, -0, Number.NaN, Number.NaN, 7]) step(kept, value);
+      for (let at = 0; at < 300; at++) step(other, at);
+      for (let at = 0; at < 3; at++) step(kept, 7);
+    }
+    const read = await Promise.all(results.map((result) => gpu.backend.download(result)));
+    expect(read.map(([value]) => value)).toEqual(values);
+    for (const storage of [start, ...results]) storage.release();
+    for (const program of [kept, other]) program.dispose();
+  });
+
+  test("what went well is not asked for errors again; what comes after something that failed still fails", async () => {
+    const watched = await watchedGPU();
+    const lone = await open({ gpu: watched.gpu });
+    const good = lone.compile(elementwise(scalar.add(x, 1), ["f32"], 4));
+    const bad = lone.compile(elementwise(broken, ["f32"], 4));
+    const start = lone.upload(new Float32Array(4), "f32");
+    const step = (from: Storage): Storage => good.run([from], [])[0]!;
+    // The operands of a loop come round.
+    let current = step(start);
+    for (let turn = 0; turn < 8; turn++) {
+      const next = step(current);
+      current.release();
+      current = next;
+      await lone.idle();
+    }
+    const before = watched.scopes;
+    for (let turn = 0; turn < 20; turn++) {
+      const next = step(current);
+      current.release();
+      current = next;
+    }
+    expect(watched.scopes).toBe(before);
+    expect(Array.from(await lone.download(current))).toEqual([29, 29, 29, 29]);
+    const [failed] = bad.run([current], []);
+    expect(watched.scopes).toBeGreaterThan(before);
+    const later = step(failed!);
+    await expect(lone.download(later)).rejects.toThrow(/^map under test: the shader does not compile/);
+    expect(Array.from(await lone.download(step(start)))).toEqual([1, 1, 1, 1]);
+    lone.dispose();
   });
 
   test("what the host writes does not overtake work that is collected", async () => {
@@ -127,6 +224,23 @@ describe("training", () => {
     expect([bindGroups, buffers, pipelines]).toEqual([before.bindGroups, before.buffers, before.pipelines]);
     expect(submits - before.submits).toBeLessThanOrEqual(100 / 4);
     expect(Number.isFinite((await w.data())[0])).toBe(true);
+  });
+
+  test("numbers of the trace and numbers of the call meet in one kernel", async () => {
+    const shift = (by: number): ReturnType<typeof jit<[Tensor, number], Tensor>> =>
+      jit((x: Tensor, factor: number) => withDevice("webgpu", () => x.mul(factor).add(by).mul(0.5)));
+    const [one, two] = [shift(1), shift(2)];
+    const x = tensor([1, 2]);
+    const results = [one(x, 3), two(x, 3), one(x, 5), one(x, 5), two(x, -1)];
+    const read = await Promise.all(results.map(async (result) => Array.from(await result.data())));
+    expect(read).toEqual([
+      [2, 3.5],
+      [2.5, 4],
+      [3, 5.5],
+      [3, 5.5],
+      [0.5, 0],
+    ]);
+    for (const f of [one, two]) f.dispose();
   });
 
   test("makes next to nothing new after a few steps, submits at most once a step, and keeps its memory", async () => {

@@ -21,6 +21,7 @@ import type { NdArray } from "../reference/array.ts";
 import type { Padding } from "../reference/convolution.ts";
 import * as reference from "../reference/convolution.ts";
 import { open, sequence } from "./segments.ts";
+import { largestDistance } from "../setup/distance.ts";
 
 /** A sixteenth of what most devices allow would hold all; this is less than the larger images and the tiles of any. */
 const small = { maxStorageBufferBindingSize: 2 ** 18, maxWorkgroupStorage: 16384 };
@@ -164,9 +165,7 @@ describe("what follows", () => {
         const here = await athanor.withDevice("webgpu", call).data();
         expect(backend.counts.dispatches - before).toBe(launches);
         const there = await athanor.withDevice("wasm", call).data();
-        here.forEach((value, index) => {
-          expect(Math.abs(value - (there[index] ?? Number.NaN))).toBeLessThanOrEqual(tolerance);
-        });
+        expect(largestDistance(here, there)).toBeLessThanOrEqual(tolerance);
       }
     });
   });

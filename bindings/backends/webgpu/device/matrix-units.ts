@@ -1,6 +1,7 @@
 // The units of a device that multiply small matrices, a subgroup at a time: which sizes and types they take, whether they may be
 // used, and the WGSL that uses them. Only where `init` was asked for them: WebGPU has them as an experiment of Chromium and Dawn.
 // Knows no product. Read next: ../variants/matrix-text.ts, which writes a kernel of them; device.ts.
+import { halfFeature } from "./limits.ts";
 
 /** Left matrices of rows × depth by right ones of depth × columns; sums are f32. */
 export interface MatrixConfiguration {
@@ -75,7 +76,7 @@ interface MatrixInfo {
 export function configurationsOf(info: object, features: readonly string[]): MatrixConfiguration[] {
   const { subgroupMatrixConfigs = [] } = info as MatrixInfo;
   return [...subgroupMatrixConfigs].flatMap(({ componentType, resultComponentType, M, N, K }) => {
-    const isOurs = componentType === "f32" || (componentType === "f16" && features.includes("shader-f16"));
+    const isOurs = componentType === "f32" || (componentType === "f16" && features.includes(halfFeature));
     if (!isOurs || resultComponentType !== "f32") return [];
     return [{ component: componentType, rows: M, columns: N, depth: K }];
   });

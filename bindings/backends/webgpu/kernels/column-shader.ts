@@ -6,6 +6,8 @@ import type { DType } from "../../../core/dtype.ts";
 import { wgslStorageType } from "../../../expr/to-wgsl.ts";
 import type { ColumnKernelStep, ReduceStep, Slot } from "../../../graph/step.ts";
 import { paste, plain } from "../wgsl/attachment.ts";
+import type { Elements } from "../wgsl/elements.ts";
+import { isInPairs } from "../wgsl/elements.ts";
 import type { Binding, Dispatch, Word } from "../wgsl/operands.ts";
 import { Block } from "../wgsl/operands.ts";
 import { arrayAt } from "../wgsl/uses.ts";
@@ -79,7 +81,7 @@ function passDispatch(
       add(loaded(fold.prologue, slots, dtype, elements, `load${own}`, next, blocks.length));
     else if (source !== undefined) {
       block.add(`offset${own}`, "u32", { value: source.offset });
-      add(plainLoad(source, dtype, own, next));
+      add(plainLoad(source, dtype, elements, own, next));
     }
     const type = isLast ? fold.output.dtype : dtype;
     const after = isLast ? fold.epilogue : undefined;
@@ -89,11 +91,21 @@ function passDispatch(
         ? plain(`fn epilogue${own}(value: ${storage}, index: u32) -> ${storage} { return value; }`, next)
         : paste(after, slots, `epilogue${own}`, dtype, next, blocks.length, elements),
     );
-    texts.push(combination(fold, dtype, own), declared(next, "read_write", `output${own}`, wgslStorageType(type)));
+    const stored = elements.typeOf(type);
+    texts.push(combination(fold, dtype, own), declared(next, "read_write", `output${own}`, stored));
     bindings.push({ binding: next, access: "write", source: targets[at] ?? -1 });
     next += 1;
   });
   const each = (text: (own: string) => string): string => steps.map((_, at) => text(String(at))).join("\n");
+  // Two halves that share a word are made by one invocation, one after the other.
+  const inWords = steps.flatMap(({ output }, at) => (isLast && isInPairs(elements, output.dtype) ? [String(at)] : []));
+  const isPaired = inWords.length > 0;
+  const stored = (own: string): string => {
+    const value = `epilogue${own}(total${own}, u32(index))`;
+    if (inWords.includes(own)) return `  word${own} |= half_bits(${value}) << (16u * side);`;
+    const isHalf = isLast && steps[Number(own)]?.output.dtype === "f16";
+    return `  output${own}[index] = ${isHalf ? `f16(${value})` : value};`;
+  };
   const main = `${block.declare("numbers", 0)}
 @compute @workgroup_size(64)
 fn main(
@@ -101,8 +113,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = i32(linear_workgroup(group, groups) * 64u + lane);
-  if (index >= numbers.outer * numbers.chunks * numbers.inner) { return; }
+${isPaired ? pairHead(inWords) : singleHead}
   let row = index / numbers.inner;
   let start = row % numbers.chunks * numbers.chunk;
   let stop = min(start + numbers.chunk, numbers.length);
@@ -117,14 +128,15 @@ ${each((own) => `      part${own} = combine${own}(part${own}, load${own}(place))
     }
 ${each((own) => `    total${own} = combine${own}(total${own}, part${own});`)}
   }
-${each((own) => `  output${own}[index] = epilogue${own}(total${own}, u32(index));`)}
+${each((own) => stored(own))}
+${isPaired ? pairFoot(inWords) : ""}
 }`;
   const shared = boundOnce([...texts, main].join("\n"), bindings);
   return {
     label,
     text: library.link(shared.text, dtype),
     entry: "main",
-    groups: Math.ceil((outer * chunks * inner) / 64),
+    groups: Math.ceil((outer * chunks * inner) / (isPaired ? 128 : 64)),
     bindings: shared.bindings,
     blocks,
   };
@@ -133,10 +145,34 @@ ${each((own) => `  output${own}[index] = epilogue${own}(total${own}, u32(index))
 const declared = (binding: number, access: "read" | "read_write", name: string, type: string): string =>
   `@group(0) @binding(${String(binding)}) var<storage, ${access}> ${name}: array<${type}>;`;
 
-function plainLoad({ slot, dtype }: Source, to: DType, own: string, binding: number): ReturnType<typeof paste> {
-  const [type, wanted] = [wgslStorageType(dtype), wgslStorageType(to)];
-  const element = `input${own}[numbers.offset${own} + index]`;
-  const value = type === wanted ? element : `${wanted}(${element})`;
+/** The index of an invocation's result. */
+const singleHead = `  let index = i32(linear_workgroup(group, groups) * 64u + lane);
+  if (index >= numbers.outer * numbers.chunks * numbers.inner) { return; }`;
+
+/** The same for two results, with words for those of these folds. */
+const pairHead = (
+  folds: readonly string[],
+): string => `  let begin = 2 * i32(linear_workgroup(group, groups) * 64u + lane);
+  if (begin >= numbers.outer * numbers.chunks * numbers.inner) { return; }
+${folds.map((own) => `  var word${own} = 0u;`).join("\n")}
+  for (var side = 0u; side < 2u; side++) {
+  let index = begin + i32(side);
+  if (index >= numbers.outer * numbers.chunks * numbers.inner) { break; }`;
+
+const pairFoot = (folds: readonly string[]): string => `  }
+${folds.map((own) => `  output${own}[begin / 2] = word${own};`).join("\n")}`;
+
+function plainLoad(
+  { slot, dtype }: Source,
+  to: DType,
+  elements: Elements,
+  own: string,
+  binding: number,
+): ReturnType<typeof paste> {
+  const [type, wanted] = [elements.typeOf(dtype), wgslStorageType(to)];
+  const place = `numbers.offset${own} + index`;
+  const element = dtype === "f16" ? elements.read(`input${own}`, place, dtype) : `input${own}[${place}]`;
+  const value = dtype === "f16" || type === wanted ? element : `${wanted}(${element})`;
   const text = `${declared(binding, "read", `input${own}`, type)}
 fn load${own}(index: u32) -> ${wanted} { return ${value}; }`;
   return { ...plain(text, binding + 1), bindings: [{ binding, access: "read", source: slot }] };

@@ -4,7 +4,7 @@
 import { BackendError } from "../../../core/errors.ts";
 import type { KernelStep, Slot } from "../../../graph/step.ts";
 import { insert, pasteEpilogue, retypeOutput } from "../wgsl/attachment.ts";
-import { withHalves } from "../wgsl/elements.ts";
+import { isInPairs, leaveText, withHalves } from "../wgsl/elements.ts";
 import type { Binding, Dispatch, Word } from "../wgsl/operands.ts";
 import type { ShaderLibrary } from "../wgsl/shader-library.ts";
 
@@ -59,8 +59,10 @@ export function templateDispatch(
   const { elements } = library;
   const pasted = pasteEpilogue(epilogue, slots, dtype, block + 1, 1, elements);
   const retyped = epilogue === undefined ? template : retypeOutput(template, epilogue.expression.dtype);
-  const operands = [...inputs, ...outputs].map((view, binding) => ({ binding, dtype: view.dtype }));
-  const text = insert(withHalves(retyped, operands, elements), "epilogue", pasted.text);
+  const inPairs = template.includes("// @insert leave") && isInPairs(elements, outputs[0]?.dtype);
+  const operands = [...inputs, ...(inPairs ? [] : outputs)].map((view, binding) => ({ binding, dtype: view.dtype }));
+  const left = insert(inPairs ? retypeOutput(retyped, "u32") : retyped, "leave", leaveText(inPairs));
+  const text = insert(withHalves(left, operands, elements), "epilogue", pasted.text);
   const own: Binding[] = [
     ...inputs.map((view, at): Binding => ({ binding: at, access: "read", source: view.slot })),
     ...outputs.map((view, at): Binding => ({ binding: inputs.length + at, access: "write", source: view.slot })),

@@ -137,7 +137,10 @@ function rowsDispatch(step: KernelStep, slots: readonly Slot[], workshop: Worksh
 
 const fourSums = [0, 1, 2, 3].map(String);
 
-/** Statements after which the total of each of four columns is that of the invocation with its number, as `total`. */
+/**
+ * Statements after which an invocation has the total of a column as `total`, that with its number of four, or of two as `total`
+ * and `next` where these are stored together.
+ */
 const columnsInMemory: readonly string[] = [
   ...fourSums.map((at) => `partials[lane + 64 * ${at}] = sum${at};`),
   "for (var width = 32; width > 0; width >>= 1u) {",
@@ -149,7 +152,8 @@ const columnsInMemory: readonly string[] = [
   "  }",
   "}",
   "workgroupBarrier();",
-  "let total = partials[lane % 4 * 64];",
+  "let total = partials[lane * TOGETHER % 4 * 64];",
+  "let next = partials[(lane * TOGETHER + TOGETHER - 1) % 4 * 64];",
 ];
 
 /** The same where each subgroup adds up its own and leaves four sums. */
@@ -160,8 +164,10 @@ const columnsBySubgroups: readonly string[] = [
   "}",
   "workgroupBarrier();",
   "var total = vec4<Scalar>();",
-  "for (var at = 0u; at < (64u + members - 1u) / members; at++) {",
-  "  total += partials[at * 4u + thread % 4u];",
+  "var next = vec4<Scalar>();",
+  "for (var at = 0; at < (64 + i32(members) - 1) / i32(members); at++) {",
+  "  total += partials[at * 4 + lane * TOGETHER % 4];",
+  "  next += partials[at * 4 + (lane * TOGETHER + TOGETHER - 1) % 4];",
   "}",
 ];
 

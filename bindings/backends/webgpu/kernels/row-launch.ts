@@ -6,6 +6,7 @@ import type { ColumnShape, ColumnVariant } from "../variants/columns.ts";
 import { columnFolds } from "../variants/columns.ts";
 import { folds, isOneKernel } from "../variants/folds.ts";
 import { columnSegment, softmaxSegment, sumSegment } from "../variants/sample.ts";
+import { isInPairs } from "../wgsl/elements.ts";
 import type { Dispatch } from "../wgsl/operands.ts";
 import { columnDispatches } from "./column-shader.ts";
 import type { Workshop } from "./dispatches.ts";
@@ -45,6 +46,10 @@ export function foldDispatches(step: ReduceStep, slots: readonly Slot[], worksho
   const { library, choose, temporary } = workshop;
   if (inner > 1) {
     const slices = slicesOf(step, workshop);
+    if (isInPairs(library.elements, step.output.dtype)) {
+      const columns: ColumnKernelStep = { ...step, kind: "columnKernel", steps: [step] };
+      return columnDispatches(columns, slots, workshop, slices === "together" ? 1 : slices);
+    }
     if (slices !== "together")
       return reduceDispatches(step, slots, library, temporary, false, columnPasses(length, slices));
   }

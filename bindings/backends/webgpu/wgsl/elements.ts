@@ -62,6 +62,23 @@ export function unrounded(expression: Expression): Expression {
   return source?.dtype === "f32" ? source : expression;
 }
 
+/** Whether results of this type are stored by twos, as one word. */
+export const isInPairs = ({ hasHalves }: Elements, dtype: DType | undefined): boolean => dtype === "f16" && !hasHalves;
+
+/**
+ * The function `leave` that stores a result at its index in `output`, or where halves lie in words two neighbours, the first of
+ * them at an even index; TOGETHER is how many. Both go through `epilogue` before.
+ */
+export function leaveText(inPairs: boolean): string {
+  const body = inPairs
+    ? "output[index >> 1u] = half_pair(vec2<f32>(epilogue(value, index), epilogue(next, index + 1u)));"
+    : "output[index] = epilogue(value, index);";
+  return `const TOGETHER = ${inPairs ? "2" : "1"};
+fn leave(index: u32, value: Scalar, next: Scalar) {
+  ${body}
+}`;
+}
+
 /** An array that a kernel was written for as one of f32. */
 export interface Operand {
   readonly binding: number;
@@ -70,7 +87,7 @@ export interface Operand {
 
 /**
  * A text that was written for arrays of f32 (by this name or as `Scalar`, or vectors of them), with those operands that
- * are halves declared, read and stored as such. Where halves lie in words they can be read only.
+ * are halves declared, read and stored as such. Where halves lie in words they can be read only, and results stored by `leaveText`.
  */
 export function withHalves(text: string, operands: readonly Operand[], elements: Elements): string {
   const halves = operands.filter(({ dtype }) => dtype === "f16");
