@@ -7,6 +7,7 @@ import { ConformanceSection } from "./sections/conformance.ts";
 import { LearningSection } from "./sections/learning.ts";
 import { showMachine } from "./sections/machine.ts";
 import { SpeedSection } from "./sections/speed.ts";
+import { Turns } from "./turns.ts";
 
 // Shown where scripts do not run: from file: addresses, for instance.
 byId("needs-server", HTMLElement).hidden = true;
@@ -18,7 +19,8 @@ byId("download", HTMLButtonElement).addEventListener("click", () => {
 
 results.machine = await showMachine();
 const lanes = lanesOf(results.machine);
-new SpeedSection(lanes, results);
-new LearningSection(lanes, results);
-new ConformanceSection(results);
+const turns = new Turns();
+new SpeedSection(lanes, results, turns);
+new LearningSection(lanes, results, turns);
+new ConformanceSection(results, turns);
 document.documentElement.dataset.ready = "yes";

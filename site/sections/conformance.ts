@@ -4,6 +4,7 @@ import { byId } from "../elements.ts";
 import { showCount } from "../numbers.ts";
 import type { Results } from "../results.ts";
 import type { BackendName } from "../../bindings/testing/index.ts";
+import type { Turns } from "../turns.ts";
 import { Remote, Stopped } from "../workers/remote.ts";
 import type { ConformanceHandlers } from "../workers/conformance.ts";
 import { ConformanceReport } from "./conformance-report.ts";
@@ -16,6 +17,7 @@ const quick: readonly string[] = [
 
 export class ConformanceSection {
   readonly #results: Results;
+  readonly #turns: Turns;
   readonly #status = byId("conformance-status", HTMLElement);
   readonly #progress = byId("conformance-progress", HTMLProgressElement);
   readonly #buttons = {
@@ -25,8 +27,9 @@ export class ConformanceSection {
   };
   #worker: Remote<ConformanceHandlers> | undefined;
 
-  constructor(results: Results) {
+  constructor(results: Results, turns: Turns) {
     this.#results = results;
+    this.#turns = turns;
     this.#buttons.quick.addEventListener("click", () => void this.#run(quick));
     this.#buttons.all.addEventListener("click", () => void this.#run(undefined));
     this.#buttons.stop.addEventListener("click", () => this.#worker?.end());
@@ -45,6 +48,9 @@ export class ConformanceSection {
     this.#results.conformance = [];
     this.#setRunning(true);
     const worker = (this.#worker = new Remote<ConformanceHandlers>("workers/conformance.js"));
+    const giveBack = this.#turns.take(() => {
+      worker.end();
+    });
     try {
       const names = await worker.call("opNames", undefined);
       const ops = wanted === undefined ? names : names.filter((name) => wanted.includes(name));
@@ -66,6 +72,7 @@ export class ConformanceSection {
       this.#status.textContent = error instanceof Stopped ? "Stopped. What was checked so far is shown." : message;
     } finally {
       worker.end();
+      giveBack();
       this.#setRunning(false);
     }
   }

@@ -10,6 +10,7 @@ import type { Lane } from "../lanes.ts";
 import { colourOf, cpuLane } from "../lanes.ts";
 import { digits, showShare } from "../numbers.ts";
 import type { Results } from "../results.ts";
+import type { Turns } from "../turns.ts";
 import type { Contestant } from "../work/contest.ts";
 import { batch, clockOf, Contest } from "../work/contest.ts";
 import { Stopped } from "../workers/remote.ts";
@@ -18,6 +19,7 @@ import { ReadingSection } from "./reading.ts";
 export class LearningSection {
   readonly #lanes: readonly Lane[];
   readonly #results: Results;
+  readonly #turns: Turns;
   readonly #reading: ReadingSection;
   readonly #status = byId("learning-status", HTMLElement);
   readonly #train = byId("learning-train", HTMLButtonElement);
@@ -28,10 +30,11 @@ export class LearningSection {
   #digits: Promise<DigitSets> | undefined;
   #isRunning = false;
 
-  constructor(lanes: readonly Lane[], results: Results) {
+  constructor(lanes: readonly Lane[], results: Results, turns: Turns) {
     const ends = [cpuLane(lanes), lanes.find(({ device }) => device === "webgpu")];
     this.#lanes = ends.filter((lane) => lane !== undefined);
     this.#results = results;
+    this.#turns = turns;
     this.#reading = new ReadingSection(() => this.#loadDigits());
     this.#train.addEventListener("click", () => {
       if (this.#isRunning) this.#contest?.pause();
@@ -55,22 +58,31 @@ export class LearningSection {
   }
 
   async #run(): Promise<void> {
+    const turn = { isOver: false };
+    const giveBack = this.#turns.take(() => {
+      turn.isOver = true;
+      this.#contest?.pause();
+    });
     this.#setRunning(true);
     try {
       if (this.#contest === undefined) {
         this.#status.textContent = "Loading digits and starting the devices";
         this.#contest = await Contest.open(this.#lanes, await this.#loadDigits());
       }
-      this.#status.textContent = "Training";
       this.#again.hidden = false;
-      await this.#contest.run(() => {
-        this.#draw();
-      });
+      // Another section may have begun while the devices started.
+      if (!turn.isOver) {
+        this.#status.textContent = "Training";
+        await this.#contest.run(() => {
+          this.#draw();
+        });
+      }
       this.#status.textContent = this.#contest.isDone ? "Trained. Draw a digit." : "Paused.";
     } catch (error) {
       if (!(error instanceof Stopped))
         this.#status.textContent = error instanceof Error ? error.message : String(error);
     } finally {
+      giveBack();
       this.#setRunning(false);
     }
   }

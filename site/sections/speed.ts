@@ -11,12 +11,14 @@ import type { Point, Results } from "../results.ts";
 import type { Work, WorkName } from "../work/catalogue.ts";
 import { workNamed, works } from "../work/catalogue.ts";
 import { efforts, Race } from "../work/race.ts";
+import type { Turns } from "../turns.ts";
 import { Stopped } from "../workers/remote.ts";
 import { fillTable, inOneLine, verdictOn } from "./speed-table.ts";
 
 export class SpeedSection {
   readonly #lanes: readonly Lane[];
   readonly #results: Results;
+  readonly #turns: Turns;
   readonly #status = byId("speed-status", HTMLElement);
   readonly #progress = byId("speed-progress", HTMLProgressElement);
   readonly #problems = byId("speed-problems", HTMLElement);
@@ -33,9 +35,10 @@ export class SpeedSection {
   #race: Race | undefined;
   #isDrawing = false;
 
-  constructor(lanes: readonly Lane[], results: Results) {
+  constructor(lanes: readonly Lane[], results: Results, turns: Turns) {
     this.#lanes = lanes;
     this.#results = results;
+    this.#turns = turns;
     this.#fillControls();
     this.#draw();
   }
@@ -67,13 +70,16 @@ export class SpeedSection {
 
   async #measure(chosen: readonly Work[]): Promise<void> {
     const effort = byId("speed-effort", HTMLSelectElement).value === "thorough" ? efforts.thorough : efforts.quick;
-    this.#race = new Race(this.#lanes);
+    const race = (this.#race = new Race(this.#lanes));
+    const giveBack = this.#turns.take(() => {
+      race.stop();
+    });
     this.#setRunning(true);
     this.#problems.replaceChildren();
     for (const { name } of chosen) this.#results.points.delete(name);
     this.#draw();
     try {
-      await this.#race.run(chosen, effort, this.#results, {
+      await race.run(chosen, effort, this.#results, {
         progress: (share, now) => {
           this.#progress.value = share;
           this.#status.textContent = `Measuring: ${now}`;
@@ -90,6 +96,7 @@ export class SpeedSection {
       if (error instanceof Stopped) this.#status.textContent = "Stopped. What was measured so far is shown.";
       else this.#status.textContent = error instanceof Error ? error.message : String(error);
     } finally {
+      giveBack();
       this.#race = undefined;
       this.#setRunning(false);
     }

@@ -111,6 +111,19 @@ describe("the benchmark page, isolated, under a path", () => {
     await visitor.until(`${isIdle("#speed-one")} && document.querySelector("#speed-status").innerText === "Measured."`);
   });
 
+  test("does one thing at a time: who begins ends what another section does", async () => {
+    await visitor.click("#speed-all");
+    await visitor.until(`document.querySelector("#speed-status").innerText.startsWith("Measuring")`);
+    await visitor.click("#conformance-quick");
+    await visitor.until(
+      `${isIdle("#speed-all")} && document.querySelector("#speed-status").innerText.startsWith("Stopped")`,
+    );
+    await visitor.until(`document.querySelector("#conformance-status").innerText.startsWith("Checking")`);
+    await visitor.click("#speed-one");
+    await visitor.until(`document.querySelector("#conformance-status").innerText.startsWith("Stopped")`);
+    await visitor.until(`${isIdle("#speed-one")} && document.querySelector("#speed-status").innerText === "Measured."`);
+  });
+
   test("trains on both devices and reads what is drawn", async () => {
     await visitor.click("#learning-train");
     await visitor.until(`${stepOf("threads")} > 100 && ${stepOf("gpu")} > 0`, 100);
