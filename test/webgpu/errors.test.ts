@@ -9,11 +9,9 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { createWebGPU } from "../../bindings/backends/webgpu/backend.ts";
-import type { Expression, Primitive } from "../../bindings/expr/expression.ts";
-import { apply } from "../../bindings/expr/expression.ts";
 import * as scalar from "../../bindings/expr/primitives/index.ts";
 import type { Segment } from "../../bindings/graph/step.ts";
-import { between, elementwise, map, open, openBackend, run, source, target, view, x } from "./segments.ts";
+import { between, elementwise, invalid, map, open, openBackend, run, source, target, view, x } from "./segments.ts";
 
 const gpu = openBackend();
 
@@ -108,14 +106,3 @@ describe("memory and errors", () => {
     expect(await createWebGPU({ gpu })).toEqual({ unavailable: expect.stringMatching(/no adapter/) as string });
   });
 });
-
-/** An expression whose text no compiler takes. */
-function invalid(operand: Expression): Expression {
-  const broken: Primitive = {
-    ...{ name: "broken", arity: 1, result: "same", cost: 1 },
-    wasm: { f32: { helper: "" } },
-    wgsl: () => "nonsense(1)",
-    derivative: () => [],
-  };
-  return apply(broken, [operand]);
-}

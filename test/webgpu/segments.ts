@@ -6,8 +6,8 @@ import type { Storage } from "../../bindings/backends/backend.ts";
 import type { WebGPUBackend, WebGPUOptions } from "../../bindings/backends/webgpu/backend.ts";
 import { createWebGPU } from "../../bindings/backends/webgpu/backend.ts";
 import type { DType, TypedArray } from "../../bindings/core/dtype.ts";
-import type { Expression } from "../../bindings/expr/expression.ts";
-import { input } from "../../bindings/expr/expression.ts";
+import type { Expression, Primitive } from "../../bindings/expr/expression.ts";
+import { apply, input } from "../../bindings/expr/expression.ts";
 import type { MapStep, ReduceStep, Segment, Slot, SlotView } from "../../bindings/graph/step.ts";
 
 export async function open(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
@@ -97,4 +97,15 @@ export function sequence(seed: number): () => number {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
+}
+
+/** An expression whose text no compiler takes. */
+export function invalid(operand: Expression): Expression {
+  const broken: Primitive = {
+    ...{ name: "broken", arity: 1, result: "same", cost: 1 },
+    wasm: { f32: { helper: "" } },
+    wgsl: () => "nonsense(1)",
+    derivative: () => [],
+  };
+  return apply(broken, [operand]);
 }

@@ -6,8 +6,6 @@ import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { findGPU } from "../../bindings/backends/webgpu/device/find.ts";
 import { dataset } from "../../bindings/data/index.ts";
 import { defaultEngine } from "../../bindings/engine/index.ts";
-import type { Expression } from "../../bindings/expr/expression.ts";
-import { apply } from "../../bindings/expr/expression.ts";
 import * as scalar from "../../bindings/expr/primitives/index.ts";
 import type { Tensor } from "../../bindings/index.ts";
 import {
@@ -26,20 +24,9 @@ import * as nn from "../../bindings/nn/index.ts";
 import { Adam } from "../../bindings/optim/index.ts";
 import type { History } from "../../bindings/train/index.ts";
 import { fit } from "../../bindings/train/index.ts";
-import { elementwise, map, open, openBackend, source, target, view, x, y } from "./segments.ts";
+import { elementwise, invalid, map, open, openBackend, source, target, view, x, y } from "./segments.ts";
 
 const gpu = openBackend();
-
-/** An expression whose text no compiler takes. */
-const broken: Expression = apply(
-  {
-    ...{ name: "broken", arity: 1, result: "same", cost: 1 },
-    wasm: { f32: { helper: "" } },
-    wgsl: () => "nonsense(1)",
-    derivative: () => [],
-  },
-  [x],
-);
 
 /** The GPU there is, with a count of the error scopes opened on its devices. */
 async function watchedGPU(): Promise<{ readonly gpu: GPU; scopes: number }> {
@@ -135,7 +122,7 @@ describe("programs", () => {
     const watched = await watchedGPU();
     const lone = await open({ gpu: watched.gpu });
     const good = lone.compile(elementwise(scalar.add(x, 1), ["f32"], 4));
-    const bad = lone.compile(elementwise(broken, ["f32"], 4));
+    const bad = lone.compile(elementwise(invalid(x), ["f32"], 4));
     const start = lone.upload(new Float32Array(4), "f32");
     const step = (from: Storage): Storage => good.run([from], [])[0]!;
     // The operands of a loop come round.
