@@ -1004,6 +1004,18 @@ fn half_pair(numbers: vec2<f32>) -> u32 {
   return half_bits(numbers.x) | (half_bits(numbers.y) << 16u);
 }
 
+// @function half_pairs
+// The two words of the four halves nearest to these numbers.
+fn half_pairs(numbers: vec4<f32>) -> vec2<u32> {
+  return vec2<u32>(half_pair(numbers.xy), half_pair(numbers.zw));
+}
+
+// @function half_two
+// The numbers that the two halves in a word stand for.
+fn half_two(word: u32) -> vec2<f32> {
+  return vec2<f32>(half_value(word), half_value(word >> 16u));
+}
+
 // @function half_from_f32
 // x rounded to a half, where its last digits would be dropped.
 fn half_from_f32(x: f32) -> f32 {

@@ -1,22 +1,29 @@
 // What is converted for devices whose kernels take and give f32 where a plan has halves between them.
 // Knows groups and views, no steps. Read next: lower.ts, which asks; half-operands.ts, which made kernels read halves.
-import type { BufferView, Fused } from "./group.ts";
+import type { DType } from "../core/dtype.ts";
+import type { BufferView, Fused, KernelGroup, ReduceGroup } from "./group.ts";
 import { readsOf } from "./group.ts";
 import { spanOf } from "./half-operands.ts";
+import type { DeviceName } from "./node.ts";
 
 /**
  * Buffers of halves that such a device rather keeps in f32, rounded: those that are made by the groups `own` and read by nothing
- * but kernels among them. They would be converted twice for nothing.
+ * but kernels among them. They would be converted twice for nothing. Not what a kernel of the GPU stores in words by itself.
  */
 export function keptInSingle(
   { buffers, groups }: Fused,
   own: readonly number[],
+  device: DeviceName,
   isNeededLater: (buffer: number) => boolean,
 ): ReadonlySet<number> {
   const kept = new Set<number>();
-  for (const index of own)
-    for (const buffer of groups[index]?.outputs ?? [])
+  for (const index of own) {
+    const maker = groups[index];
+    const isKernel = maker?.kind === "kernel" || maker?.kind === "reduce";
+    if (device === "webgpu" && isKernel && storesPairs(maker)) continue;
+    for (const buffer of maker?.outputs ?? [])
       if (buffers[buffer]?.dtype === "f16" && !isNeededLater(buffer)) kept.add(buffer);
+  }
   for (const index of own) {
     const group = groups[index];
     if (group === undefined) continue;
@@ -26,6 +33,13 @@ export function keptInSingle(
       if (!taken.includes(buffer) || attached.some((operand) => operand.buffer === buffer)) kept.delete(buffer);
   }
   return kept;
+}
+
+/** Whether a kernel or a fold of columns, which makes `dtype`, puts two halves into a word itself on a GPU. */
+export function storesPairs(group: KernelGroup | ReduceGroup, dtype: DType | undefined = "f32"): boolean {
+  if (dtype !== "f32") return false;
+  if (group.kind === "kernel") return group.storesPairs;
+  return group.dtype === "f32" && group.inner > 1 && group.outer * group.length > 0;
 }
 
 /** Of a buffer of halves in a slot what a kernel needs in f32, and where its operand lies in that. */

@@ -11,7 +11,7 @@ import { cast } from "../expr/primitives/logic.ts";
 import { withColumnKernels } from "./column-kernels.ts";
 import { withFinishes } from "./finish.ts";
 import { isIdentity } from "./fuse.ts";
-import { conversionOf, keptInSingle } from "./conversions.ts";
+import { conversionOf, keptInSingle, storesPairs } from "./conversions.ts";
 import type { AssembleGroup, BufferView, Epilogue, Fused, Group, KernelGroup, ReduceGroup, Tile } from "./group.ts";
 import type { DeviceName } from "./node.ts";
 import { joinMapsOnGpu } from "./join-maps.ts";
@@ -54,7 +54,7 @@ export function lower(
   isNeededLater: (buffer: number) => boolean,
   isGiven: (buffer: number) => boolean,
 ): LoweredSegment {
-  const kept = target.hasHalves === true ? new Set<number>() : keptInSingle(fused, groups, isNeededLater);
+  const kept = target.hasHalves === true ? new Set<number>() : keptInSingle(fused, groups, target.name, isNeededLater);
   const lowering = new Lowering(fused, target, kept, isGiven);
   for (const index of groups) {
     const group = fused.groups[index];
@@ -192,7 +192,7 @@ class Lowering {
     const size = this.drafts[target]?.size ?? 0;
     const makesHalves = this.fused.buffers[this.drafts[target]?.buffer ?? -1]?.dtype === "f16" && dtype !== "f16";
     if (this.device === "webgpu") {
-      const stores = this.hasHalves || !makesHalves || this.storesPairs(group, dtype);
+      const stores = this.hasHalves || !makesHalves || (this.dtypeOf(target) === "f16" && storesPairs(group, dtype));
       const isPasted = stores || (epilogue !== undefined && this.dtypeOf(target) === dtype);
       return isPasted ? target : this.temporary(dtype, size);
     }
@@ -202,12 +202,6 @@ class Lowering {
       return this.isGiven(buffer) && own?.size === size && own.dtype === dtype && isContiguous(layout);
     });
     return isOver === true ? this.temporary(dtype, size) : target;
-  }
-
-  /** Whether a kernel or a fold of columns, which is in f32, puts two halves into a word itself. */
-  private storesPairs(group: KernelGroup | ReduceGroup, dtype: DType): boolean {
-    if (dtype !== "f32") return false;
-    return group.kind === "kernel" ? group.storesPairs : group.inner > 1 && group.outer * group.length > 0;
   }
 
   /** What follows a kernel or a fold as a map step over its own result, where that is not pasted in: its epilogue, or rounding. */

@@ -71,6 +71,8 @@ const pool = (name: string, wordsOf: (g: Geometry) => number[], gradient: PoolOp
     workgroups: Math.ceil(sizeOf(output?.shape ?? []) / 64),
   }),
   ...(gradient === undefined ? {} : { gradient }),
+  readsHalves: "gpu",
+  storesPairs: true,
   flops: (_inputs, _outputs, g) => flops(g),
   work: "walk",
 });

@@ -8,7 +8,7 @@ import * as athanor from "../../bindings/index.ts";
 import { open } from "../webgpu/segments.ts";
 import { nearest } from "./nearest.ts";
 
-const { evaluate, matmul, tensor, withDevice } = athanor;
+const { cast, evaluate, matmul, tensor, withDevice } = athanor;
 
 describe("halves in words", () => {
   let gpu: WebGPUBackend;
@@ -78,6 +78,29 @@ describe("halves in words", () => {
   test("a batch of products", async () => {
     const [a, b] = [halves([3, 5, 4], 6), halves([3, 4, 6], 7)];
     expect(await launchesOf(() => [matmul(a, b)], 4)).toBe(1);
+  });
+
+  test("what only products read lies in halves too, rounded", async () => {
+    const [a, b] = [halves([6, 5], 11), halves([5, 8], 12)];
+    expect(await launchesOf(() => [matmul(matmul(a, b), halves([8, 4], 13))], 8)).toBe(2);
+  });
+
+  test.each([4, 6, 3])("pooling of %i channels, and its gradients", async (channels) => {
+    const x = halves([2, 6, 6, channels], 14);
+    for (const [window, stride] of [
+      [2, 2],
+      [3, 2],
+    ] as const) {
+      const options = { window, stride };
+      const launches = await launchesOf(() => [athanor.maxPool2d(x, options)], 0);
+      expect(launches).toBe(channels % 2 === 0 ? 1 : 2);
+      expect(await launchesOf(() => [athanor.avgPool2d(x, options)], 9)).toBe(launches);
+      const slope = (pool: typeof athanor.maxPool2d) => () => [
+        athanor.grad((v: athanor.Tensor) => cast(pool(v, options), "f32").square().sum())(x),
+      ];
+      await launchesOf(slope(athanor.maxPool2d), 9);
+      await launchesOf(slope(athanor.avgPool2d), 9);
+    }
   });
 
   test("folds of columns, of any number of them", async () => {

@@ -5,9 +5,12 @@
 import type { DType } from "../../../core/dtype.ts";
 import { BackendError } from "../../../core/errors.ts";
 import { sizeOf } from "../../../core/shape.ts";
+import { input } from "../../../expr/expression.ts";
+import { cast } from "../../../expr/primitives/logic.ts";
 import { allToWGSL } from "../../../expr/to-wgsl.ts";
 import { resultsOf } from "../../../graph/join-maps.ts";
-import type { MapResult, MapStep, Slot, SlotView } from "../../../graph/step.ts";
+import type { KernelStep, MapResult, MapStep, Slot, SlotView } from "../../../graph/step.ts";
+import { whole } from "../../../graph/step.ts";
 import type { GPULimits } from "../device/description.ts";
 import { partBytes, partCount, partWords, wordBytes } from "../memory/parts.ts";
 import { elementsOfWord, wordsOf } from "../memory/words.ts";
@@ -15,6 +18,7 @@ import type { Elements } from "../wgsl/elements.ts";
 import { halvesInPairs, unrounded } from "../wgsl/elements.ts";
 import type { Binding, Dispatch } from "../wgsl/operands.ts";
 import { Block, isLinear, Operands } from "../wgsl/operands.ts";
+import type { Workshop } from "./dispatches.ts";
 import type { ShaderLibrary } from "../wgsl/shader-library.ts";
 
 /** Invocations of a workgroup of generated shaders. */
@@ -51,6 +55,24 @@ export function mapDispatches(
     const dispatch = mapDispatch(step, slots, library, range);
     return { ...dispatch, bindings: dispatch.bindings.map((binding) => within(binding, step, views, range, limits)) };
   });
+}
+
+/** The launches of a kernel that cannot store its result of `size` halves: in f32, then rounded by another. */
+export function convertedBehind(
+  step: KernelStep,
+  slots: readonly Slot[],
+  { library, limits, temporary }: Workshop,
+  size: number,
+  make: (step: KernelStep) => Dispatch[],
+): Dispatch[] {
+  const raw = temporary("f32", size);
+  const rounding: MapStep = {
+    ...{ kind: "map", label: step.label, shape: [size] },
+    expression: cast(input(0, "f32"), "f16"),
+    inputs: [whole(raw, "f32")],
+    output: { slot: step.outputs[0]?.slot ?? -1, dtype: "f16", offset: 0, strides: [1] },
+  };
+  return [...make({ ...step, outputs: [whole(raw, "f32")] }), ...mapDispatches(rounding, slots, library, limits)];
 }
 
 /** The binding narrowed to the parts that elements of a range lie in, where all its views are walked element by element. */

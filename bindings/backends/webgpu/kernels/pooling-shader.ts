@@ -5,11 +5,13 @@
 import type { KernelStep, Segment, Slot } from "../../../graph/step.ts";
 import { sampleOf } from "../variants/sample.ts";
 import { range } from "../variants/tile.ts";
-import type { BlockVariant } from "../variants/windows.ts";
+import type { BlockVariant, WindowVariant } from "../variants/windows.ts";
 import { isBlock, windows } from "../variants/windows.ts";
+import { isInPairs } from "../wgsl/elements.ts";
 import type { Dispatch } from "../wgsl/operands.ts";
 import type { Workshop } from "./dispatches.ts";
 import { kernelDispatch } from "./kernel-shader.ts";
+import { convertedBehind } from "./map-shader.ts";
 import { launched, read, windowShape, write } from "./window-launch.ts";
 import type { Direction, WindowGeometry } from "./window-text.ts";
 import { blockPixels, eachColumn, geometryOf, indented, storeEach } from "./window-text.ts";
@@ -42,6 +44,26 @@ export function poolingDispatches(step: KernelStep, slots: readonly Slot[], work
   };
   const sample = (): Segment => sampleOf(step, sizes[kernel] ?? [images], direction === "window" ? results : images);
   const variant = workshop.choose(windows, kernel, shape, sample);
+  const isSingle = !isBlock(variant) || variant.lanes === 1;
+  const [result] = step.outputs;
+  if (isSingle && result !== undefined && isInPairs(workshop.library.elements, result.dtype)) {
+    const whole = direction === "window" ? results : images;
+    return convertedBehind(step, slots, workshop, whole, (own) => variantDispatches(own, slots, workshop, variant));
+  }
+  return variantDispatches(step, slots, workshop, variant);
+}
+
+/** The launches of a variant. */
+function variantDispatches(
+  step: KernelStep,
+  slots: readonly Slot[],
+  workshop: Workshop,
+  variant: WindowVariant,
+): Dispatch[] {
+  const { kernel, words } = step;
+  const geometry = geometryOf(words);
+  const { batch, channels, height, width } = geometry;
+  const results = batch * height.output * width.output * channels;
   if (!isBlock(variant)) return [kernelDispatch(step, slots, workshop.library)];
   if (kernel === "maxPool2dScatter") return scatterDispatches(step, workshop, geometry, variant, results);
   return [

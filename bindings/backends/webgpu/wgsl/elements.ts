@@ -98,7 +98,7 @@ export function withHalves(text: string, operands: readonly Operand[], elements:
     if (declaration === undefined) return before;
     const { name, type, text: declared } = declaration;
     const [vector] = /^vec\d/.exec(type) ?? [];
-    const form = elements.hasHalves ? alone(name, vector) : inWords(name, vector !== undefined);
+    const form = elements.hasHalves ? alone(name, vector) : inWords(name, vector);
     const rest = withUses(before.replace(declared, "// @insert array"), name, form);
     const redeclared = declared.replace(`array<${type}>`, `array<${form.type}>`);
     return rest.replace("// @insert array", () => [redeclared, ...form.functions].join("\n"));
@@ -123,13 +123,23 @@ function alone(name: string, vector: string | undefined): Form {
   };
 }
 
-const inWords = (name: string, isVector: boolean): Form => ({
-  type: isVector ? "vec2<u32>" : "u32",
-  functions: isVector
-    ? []
-    : [`fn ${name}_at(at: u32) -> f32 { return half_value(${name}[at >> 1u] >> (16u * (at & 1u))); }`],
-  read: (index) => (isVector ? `half_quad(${name}[${index}])` : `${name}_at(u32(${index}))`),
-  write: (index) => {
-    throw new RangeError(`a kernel cannot store single halves in words: ${name}[${index}]`);
-  },
-});
+/** Whole vectors are read and stored as words, single elements only read. */
+function inWords(name: string, vector: string | undefined): Form {
+  if (vector !== undefined) {
+    const isQuad = vector === "vec4";
+    return {
+      type: isQuad ? "vec2<u32>" : "u32",
+      functions: [],
+      read: (index) => `${isQuad ? "half_quad" : "half_two"}(${name}[${index}])`,
+      write: (index, computed) => `${name}[${index}] = ${isQuad ? "half_pairs" : "half_pair"}(${computed})`,
+    };
+  }
+  return {
+    type: "u32",
+    functions: [`fn ${name}_at(at: u32) -> f32 { return half_value(${name}[at >> 1u] >> (16u * (at & 1u))); }`],
+    read: (index) => `${name}_at(u32(${index}))`,
+    write: (index) => {
+      throw new RangeError(`a kernel cannot store single halves in words: ${name}[${index}]`);
+    },
+  };
+}
