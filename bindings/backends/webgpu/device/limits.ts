@@ -2,6 +2,7 @@
 // Everything else of this backend reads them from here. Knows no device object beyond what an adapter offers.
 // Read next: device.ts, which requests a device with them.
 import type { GPULimits } from "./description.ts";
+import { halfFeature } from "./features.ts";
 import { matrixFeature } from "./matrix-units.ts";
 
 const wantedLimits = [
@@ -10,9 +11,6 @@ const wantedLimits = [
   "maxStorageBuffersPerShaderStage",
   "maxComputeWorkgroupStorageSize",
 ] as const;
-
-/** The feature with which shaders have 16-bit floats. */
-export const halfFeature = "shader-f16";
 
 const wantedFeatures = [halfFeature, "subgroups", "timestamp-query"] as const;
 

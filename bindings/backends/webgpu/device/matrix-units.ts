@@ -1,7 +1,7 @@
 // The units of a device that multiply small matrices, a subgroup at a time: which sizes and types they take, whether they may be
 // used, and the WGSL that uses them. Only where `init` was asked for them: WebGPU has them as an experiment of Chromium and Dawn.
 // Knows no product. Read next: ../variants/matrix-text.ts, which writes a kernel of them; device.ts.
-import { halfFeature } from "./limits.ts";
+import { halfFeature } from "./features.ts";
 
 /** Left matrices of rows × depth by right ones of depth × columns; sums are f32. */
 export interface MatrixConfiguration {

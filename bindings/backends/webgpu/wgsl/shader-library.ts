@@ -3,7 +3,7 @@
 // Knows WGSL only as far as braces and names. Read next: shaders/README.md, and ../run/pipelines.ts, which compiles the result.
 import type { DType } from "../../../core/dtype.ts";
 import { wgslStorageType } from "../../../expr/to-wgsl.ts";
-import { halfFeature } from "../device/limits.ts";
+import { halfFeature } from "../device/features.ts";
 import type { MatrixFunctions } from "../device/matrix-units.ts";
 import { matrixFunctions } from "../device/matrix-units.ts";
 import type { Elements } from "./elements.ts";
