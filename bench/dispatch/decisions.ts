@@ -7,9 +7,9 @@ import type { Find } from "../../bindings/backends/webgpu/kernels/fold-method.ts
 import { foldMethod } from "../../bindings/backends/webgpu/kernels/fold-method.ts";
 import { methodOf as methodOnGpu } from "../../bindings/backends/webgpu/kernels/method.ts";
 import type { DType } from "../../bindings/core/dtype.ts";
-import { CostModel } from "../../bindings/engine/cost-model.ts";
+import { CostModel } from "../../bindings/engine/dispatch/cost-model.ts";
 import { createEngine, tensorsOf, useEngine } from "../../bindings/engine/index.ts";
-import type { Profile } from "../../bindings/engine/profile.ts";
+import type { Profile } from "../../bindings/engine/dispatch/profile.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { Value } from "../../bindings/graph/node.ts";
 import type { Surroundings } from "../../bindings/graph/place.ts";

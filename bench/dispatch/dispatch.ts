@@ -10,7 +10,7 @@
 import type { DeviceName } from "../../bindings/backends/backend.ts";
 import { median } from "../../bindings/core/median.ts";
 import { defaultEngine, exportProfile, init, shutdown } from "../../bindings/engine/index.ts";
-import { describeEffort, parseProfile } from "../../bindings/engine/profile.ts";
+import { describeEffort, parseProfile } from "../../bindings/engine/dispatch/profile.ts";
 import type { Measurement } from "../measurements.ts";
 import { json, part, profile, quick, threads, words } from "../options.ts";
 import type { Row } from "../row.ts";

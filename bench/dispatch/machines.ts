@@ -1,8 +1,8 @@
 // Made-up machines: profiles of a CPU of today beside an integrated GPU, a discrete one, a software one, and none.
 // For deciding without a GPU what would be decided with one; tests hold decisions to them. Measures nothing.
-// Read next: decisions.ts; ../../bindings/engine/profile.ts for what a profile is.
-import type { Curve, DeviceProfile, Profile, Rate } from "../../bindings/engine/profile.ts";
-import { format, works } from "../../bindings/engine/profile.ts";
+// Read next: decisions.ts; ../../bindings/engine/dispatch/profile.ts for what a profile is.
+import type { Curve, DeviceProfile, Profile, Rate } from "../../bindings/engine/dispatch/profile.ts";
+import { format, works } from "../../bindings/engine/dispatch/profile.ts";
 import type { Work } from "../../bindings/ops/descriptor.ts";
 
 /** A device in few numbers: operations and bytes a microsecond by size. */

@@ -5,7 +5,7 @@ import { tensor } from "../../bindings/engine/creation.ts";
 import { defaultEngine, evaluate, jit, tensorsOf, withDevice } from "../../bindings/engine/index.ts";
 import * as ops from "../../bindings/ops/index.ts";
 import type { Tensor } from "../../bindings/ops/tensor.ts";
-import type { Profile } from "../../bindings/engine/profile.ts";
+import type { Profile } from "../../bindings/engine/dispatch/profile.ts";
 import type { PlannedDevice } from "../../bindings/graph/plan.ts";
 import { initialState, trainingStep } from "../our-nets.ts";
 import { forward } from "../ours.ts";

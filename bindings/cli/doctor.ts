@@ -1,11 +1,11 @@
 // `athanor doctor`: what this machine offers, what is used, how fast it was found to be, what is off and how to turn it on; in
-// words or as one JSON object. Read next: ../engine/start.ts and ../engine/tuning.ts, where the findings come from.
+// words or as one JSON object. Read next: ../engine/start.ts and ../engine/dispatch/tuning.ts, where the findings come from.
 import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
 import { showBytes } from "../core/bytes.ts";
 import { version } from "../core/version.ts";
 import type { DeviceProfile, InitReport } from "../engine/index.ts";
 import { defaultEngine, exportProfile, init } from "../engine/index.ts";
-import { describeEffort, rateAt } from "../engine/profile.ts";
+import { describeEffort, rateAt } from "../engine/dispatch/profile.ts";
 
 /** Something that is off, and how to turn it on. */
 interface Missing {

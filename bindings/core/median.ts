@@ -1,5 +1,5 @@
 // The median: what of many measurements is believed. Knows nothing of what they measure.
-// Read next: bindings/engine/cost-model.ts, bindings/backends/wasm/company.ts.
+// Read next: bindings/engine/dispatch/cost-model.ts, bindings/backends/wasm/company.ts.
 
 /** The middle value, the upper one of two; NaN of none. The list stays as it is. */
 export function median(values: readonly number[]): number {

@@ -1,4 +1,4 @@
 // The version of this package. A test holds it to package.json; what is kept between runs is marked with it.
-// Read next: ../engine/machine.ts, which does so.
+// Read next: ../engine/dispatch/machine.ts, which does so.
 
 export const version = "0.1.0";

@@ -1,5 +1,5 @@
 // The engine: records ops as nodes, and when a value is needed captures, plans, caches and runs the pending graph.
-// Owns the devices, the open scopes and transforms. Read next: planner.ts, run.ts, jit.ts, default.ts.
+// Owns the devices, the open scopes and transforms. Read next: planner.ts, run.ts, compile/jit.ts, default.ts.
 import type { Backend, DeviceName, Storage } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { BackendError, DisposedError } from "../core/errors.ts";
@@ -11,7 +11,7 @@ import { Node, Value } from "../graph/node.ts";
 import type { ConstantAttributes, ConstantOp, Op } from "../ops/descriptor.ts";
 import { needsSingle, recordInSingle } from "../ops/single.ts";
 import type { Spec, Tensor } from "../ops/tensor.ts";
-import { CostModel } from "./cost-model.ts";
+import { CostModel } from "./dispatch/cost-model.ts";
 import { Finalizers } from "./finalizers.ts";
 import type { Reader } from "./handle.ts";
 import { Handle } from "./handle.ts";
@@ -21,7 +21,7 @@ import { isReady, prepare } from "./readiness.ts";
 import type { CompiledPlan, Observe, Result } from "./run.ts";
 import { drive, mustWait, runAtOnce, runPlan, runTraced } from "./run.ts";
 import { Scopes } from "./scopes.ts";
-import type { Tuning } from "./tuning.ts";
+import type { Tuning } from "./dispatch/tuning.ts";
 
 /** A chain of pending ops longer than this is run without being asked for, so that a loop that never reads stays small. */
 export const maxPendingDepth = 500;

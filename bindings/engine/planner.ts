@@ -6,7 +6,7 @@ import type { Capture } from "../graph/capture.ts";
 import type { Value } from "../graph/node.ts";
 import type { Surroundings } from "../graph/place.ts";
 import { makePlan } from "../graph/plan.ts";
-import type { CostModel } from "./cost-model.ts";
+import type { CostModel } from "./dispatch/cost-model.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import { hasStandIn, isReady, prepare } from "./readiness.ts";
 import type { CompiledPlan, RunTrace } from "./run.ts";

@@ -1,5 +1,5 @@
 // Programs whose shaders are still being compiled, and who does their work meanwhile: the CPU, where it can do all of it.
-// Knows plans and programs, no shader. Read next: run.ts; engine.ts and jit.ts, which ask before they run.
+// Knows plans and programs, no shader. Read next: run.ts; engine.ts and compile/jit.ts, which ask before they run.
 import type { Value } from "../graph/node.ts";
 import type { CompiledPlan } from "./run.ts";
 import { dropPlan } from "./run.ts";

@@ -1,5 +1,5 @@
 // Starts the devices of an engine and reports, in data and in words, what was found, what is used, and why not the rest.
-// Read next: init.ts, the public face; tuning.ts, which has measured what was found.
+// Read next: init.ts, the public face; dispatch/tuning.ts, which has measured what was found.
 import type { DeviceName } from "../backends/backend.ts";
 import { createWasm, WasmBackend } from "../backends/wasm/backend.ts";
 import { wasmFeatures } from "../backends/wasm/module.ts";
@@ -9,7 +9,7 @@ import { findGPU } from "../backends/webgpu/device/find.ts";
 import { matrixFlags } from "../backends/webgpu/device/matrix-units.ts";
 import { BackendError, ParameterError } from "../core/errors.ts";
 import type { Engine } from "./engine.ts";
-import type { ProfileReport, TuneMode } from "./tuning.ts";
+import type { ProfileReport, TuneMode } from "./dispatch/tuning.ts";
 
 /** Options of `init`. */
 export interface InitOptions {
@@ -96,7 +96,7 @@ export async function startDevices(engine: Engine, options: InitOptions): Promis
     });
   }
   // Apart, so that a page that computes at once need not have loaded it before.
-  const { Tuning } = await import("./tuning.ts");
+  const { Tuning } = await import("./dispatch/tuning.ts");
   engine.tuning = new Tuning(engine, tune);
   await engine.tuning.begin();
   const relaxedDetail = features.relaxed

@@ -1,5 +1,5 @@
 // The memory of a plan: the most it holds at once, against what its tensors take together.
-// Pure functions of plans. Read next: memory.ts and slots.ts, which make the difference; engine/explain.ts, which tells it.
+// Pure functions of plans. Read next: memory.ts and slots.ts, which make the difference; engine/explain/explain.ts, which tells it.
 import { bytesOf } from "../core/dtype.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Capture } from "./capture.ts";

@@ -1,7 +1,7 @@
 // Placement: gives every group the device with which the whole graph takes the least predicted time, transfers included, and
 // says why in words.
 // Knows devices only by what they refuse and what they cost; measuring is the engine's.
-// Read next: cheapest.ts for the search; engine/cost-model.ts for the costs.
+// Read next: cheapest.ts for the search; engine/dispatch/cost-model.ts for the costs.
 import type { DType } from "../core/dtype.ts";
 import { bytesOf } from "../core/dtype.ts";
 import type { Layout } from "../core/layout.ts";

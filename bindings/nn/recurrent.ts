@@ -1,9 +1,9 @@
 // Recurrent layers over whole sequences: RNN, LSTM and GRU with torch's semantics and parameter names (in camelCase, weights
 // transposed). The product with the inputs of all steps is one, the steps are a scan.
-// Knows no cell's arithmetic but RNN's. Read next: cells.ts for single steps, ../ops/recurrent.ts, ../engine/scan.ts.
+// Knows no cell's arithmetic but RNN's. Read next: cells.ts for single steps, ../ops/recurrent.ts, ../engine/compile/scan.ts.
 import { ParameterError, ShapeError } from "../core/errors.ts";
 import { requireInteger, sameShape, show } from "../core/shape.ts";
-import { scan } from "../engine/scan.ts";
+import { scan } from "../engine/compile/scan.ts";
 import { relu } from "../ops/activation.ts";
 import { add } from "../ops/arithmetic.ts";
 import { broadcasted, reshaped } from "../ops/broadcasting.ts";

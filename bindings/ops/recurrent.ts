@@ -1,7 +1,7 @@
 // Cells of recurrent networks: one time step each, as compositions. The gates are slices of one tensor, so a cell costs two
 // matrix products and a few passes over [batch, hidden]; the planner pastes the sum of the products behind the second.
 // A layer computes the product with the inputs of all time steps at once and calls the functions on gates.
-// Knows no time and no layers. Read next: ../engine/scan.ts, which walks over time; ../nn/recurrent.ts.
+// Knows no time and no layers. Read next: ../engine/compile/scan.ts, which walks over time; ../nn/recurrent.ts.
 import type { DType } from "../core/dtype.ts";
 import { computedIn, floatOf, promote } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";

@@ -1,6 +1,6 @@
 // Where draws get their device tensors from: keys, indexes, host data. The one place that knows how the engine treats
 // a key: outside of a jit trace it is uploaded, inside it is an input that every call of the compiled function refreshes.
-// Read next: draw.ts; ../engine/jit.ts.
+// Read next: draw.ts; ../engine/compile/jit.ts.
 import { defaultEngine } from "../engine/default.ts";
 import { Value } from "../graph/node.ts";
 import { reshape } from "../ops/broadcasting.ts";

@@ -5,7 +5,7 @@
 import { grad } from "../autodiff/index.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { isFloating } from "../core/dtype.ts";
-import { placementOf } from "../engine/explain.ts";
+import { placementOf } from "../engine/explain/explain.ts";
 import { evaluate, explain, scope, tensor, withDevice } from "../engine/index.ts";
 import { add, logicalNot, mul, sum } from "../ops/index.ts";
 import type { Tensor } from "../ops/tensor.ts";

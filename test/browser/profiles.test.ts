@@ -1,5 +1,5 @@
 // Profiles of the devices in a browser's IndexedDB: kept over the browser's end, not taken by another machine, and no obstacle where a
-// page may store nothing. Read next: bindings/engine/profile-store.ts; test/engine/profile.test.ts for files in Node.
+// page may store nothing. Read next: bindings/engine/dispatch/profile-store.ts; test/engine/profile.test.ts for files in Node.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

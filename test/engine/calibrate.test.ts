@@ -1,16 +1,16 @@
 // Calibration: samples that agree end it, others have their turns, what it holds it lets go of, and convolutions are measured and
 // predicted by the method that the device chooses for them. Knows no speed of any machine.
-// Read next: bindings/engine/calibrate.ts, samples.ts, probe.ts.
+// Read next: bindings/engine/dispatch/calibrate.ts, samples.ts, probe.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { machines } from "../../bench/dispatch/machines.ts";
 import type { WasmBackend } from "../../bindings/backends/wasm/backend.ts";
 import { createWasm } from "../../bindings/backends/wasm/backend.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { measure } from "../../bindings/engine/calibrate.ts";
-import { CostModel } from "../../bindings/engine/cost-model.ts";
-import { probes, readyProbe } from "../../bindings/engine/probe.ts";
-import { describeEffort, guesses, parseProfile, works } from "../../bindings/engine/profile.ts";
-import { Samples } from "../../bindings/engine/samples.ts";
+import { measure } from "../../bindings/engine/dispatch/calibrate.ts";
+import { CostModel } from "../../bindings/engine/dispatch/cost-model.ts";
+import { probes, readyProbe } from "../../bindings/engine/dispatch/probe.ts";
+import { describeEffort, guesses, parseProfile, works } from "../../bindings/engine/dispatch/profile.ts";
+import { Samples } from "../../bindings/engine/dispatch/samples.ts";
 import { conv2d, defaultEngine, grad, init, ones, shutdown } from "../../bindings/index.ts";
 import { argMax, cumSum, depthwiseConv2d, maxPool2d, scatterAdd, searchSorted, topK } from "../../bindings/index.ts";
 import { capture } from "../../bindings/graph/capture.ts";

@@ -1,6 +1,6 @@
 // Calls of compiled functions that are like the one before and calls that are not: what is a new trace, what is passed on, what a
 // result is put together from, and that a plan is made once wherever inputs lie.
-// Read next: bindings/engine/signature.ts, jit.ts, jit-plans.ts.
+// Read next: bindings/engine/compile/signature.ts, jit.ts, jit-plans.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { init, jit, shutdown, tensor } from "../../bindings/index.ts";
 import type { Tensor } from "../../bindings/index.ts";

@@ -16,8 +16,8 @@ import {
   tensor,
   withDevice,
 } from "../../bindings/index.ts";
-import type { Rate } from "../../bindings/engine/profile.ts";
-import { works } from "../../bindings/engine/profile.ts";
+import type { Rate } from "../../bindings/engine/dispatch/profile.ts";
+import { works } from "../../bindings/engine/dispatch/profile.ts";
 import type { Work } from "../../bindings/ops/descriptor.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
 import { partWords } from "../../bindings/backends/webgpu/memory/parts.ts";

@@ -1,5 +1,5 @@
 // Arguments given away to a compiled function: results are written over them where nobody can tell, and nowhere else.
-// Read next: bindings/engine/jit.ts, bindings/graph/in-place.ts.
+// Read next: bindings/engine/compile/jit.ts, bindings/graph/in-place.ts.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { defaultEngine, init } from "../../bindings/engine/index.ts";
 import * as athanor from "../../bindings/index.ts";

@@ -1,5 +1,5 @@
 // What explain tells: reasons, predicted and measured times, bytes and fallbacks, as a table, as JSON and as a Chrome trace. On
-// two devices, with the software GPU, whose clock is real and whose speed is not. Read next: bindings/engine/explain.ts.
+// two devices, with the software GPU, whose clock is real and whose speed is not. Read next: bindings/engine/explain/explain.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { machines } from "../../bench/dispatch/machines.ts";
 import type { Tensor } from "../../bindings/index.ts";

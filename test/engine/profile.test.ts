@@ -1,5 +1,5 @@
 // Profiles of the devices: measuring, keeping, exporting and importing them, files that are not what they should be, and what
-// real runs teach. Knows no speed of any machine. Read next: bindings/engine/tuning.ts, profile-store.ts, cost-model.ts.
+// real runs teach. Knows no speed of any machine. Read next: bindings/engine/dispatch/tuning.ts, profile-store.ts, cost-model.ts.
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,11 +7,11 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { machines } from "../../bench/dispatch/machines.ts";
 import type { WebGPUBackend } from "../../bindings/backends/webgpu/backend.ts";
-import { CostModel } from "../../bindings/engine/cost-model.ts";
-import { machineKey } from "../../bindings/engine/machine.ts";
-import type { Profile } from "../../bindings/engine/profile.ts";
-import { guesses, parseProfile, rateAt } from "../../bindings/engine/profile.ts";
-import { hostStore } from "../../bindings/engine/profile-store.ts";
+import { CostModel } from "../../bindings/engine/dispatch/cost-model.ts";
+import { machineKey } from "../../bindings/engine/dispatch/machine.ts";
+import type { Profile } from "../../bindings/engine/dispatch/profile.ts";
+import { guesses, parseProfile, rateAt } from "../../bindings/engine/dispatch/profile.ts";
+import { hostStore } from "../../bindings/engine/dispatch/profile-store.ts";
 import { version } from "../../bindings/core/version.ts";
 import {
   BackendError,

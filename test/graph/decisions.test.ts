@@ -7,7 +7,7 @@ import { decide, decideGraph } from "../../bench/dispatch/decisions.ts";
 import type { MachineName } from "../../bench/dispatch/machines.ts";
 import { machines } from "../../bench/dispatch/machines.ts";
 import { works } from "../../bench/work/work.ts";
-import { parseProfile } from "../../bindings/engine/profile.ts";
+import { parseProfile } from "../../bindings/engine/dispatch/profile.ts";
 import { hysteresis } from "../../bindings/graph/place.ts";
 import * as ops from "../../bindings/ops/index.ts";
 

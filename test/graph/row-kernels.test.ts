@@ -1,7 +1,7 @@
 // What lowering for the GPU makes of folds along rows and the maps around them: one step where each row needs nothing of another,
 // and what they were where that is not so. No kernel runs here. Read next: bindings/graph/row-kernels.ts, row-view.ts.
 import { describe, expect, test } from "vitest";
-import { CostModel } from "../../bindings/engine/cost-model.ts";
+import { CostModel } from "../../bindings/engine/dispatch/cost-model.ts";
 import { createEngine } from "../../bindings/engine/default.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";

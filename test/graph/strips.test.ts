@@ -2,7 +2,7 @@
 // memory for no more than a strip. No kernel runs here. Read next: bindings/graph/strips.ts, join-maps.ts, slots.ts.
 import { describe, expect, test } from "vitest";
 import { createEngine } from "../../bindings/engine/default.ts";
-import { CostModel } from "../../bindings/engine/cost-model.ts";
+import { CostModel } from "../../bindings/engine/dispatch/cost-model.ts";
 import { capture } from "../../bindings/graph/capture.ts";
 import { makePlan } from "../../bindings/graph/plan.ts";
 import type { LoweredSegment } from "../../bindings/graph/lower.ts";

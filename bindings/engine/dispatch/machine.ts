@@ -1,11 +1,11 @@
 // What a profile depends on, in one text: engine, kernels, threads, runtime, processor and GPU. Another text, another profile.
 // Read next: tuning.ts, which keeps profiles under it.
-import type { Backend, DeviceName } from "../backends/backend.ts";
-import { WasmBackend } from "../backends/wasm/backend.ts";
-import { builtin } from "../backends/wasm/builtin.ts";
-import { hardwareThreads } from "../backends/wasm/threads.ts";
-import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
-import { version } from "../core/version.ts";
+import type { Backend, DeviceName } from "../../backends/backend.ts";
+import { WasmBackend } from "../../backends/wasm/backend.ts";
+import { builtin } from "../../backends/wasm/builtin.ts";
+import { hardwareThreads } from "../../backends/wasm/threads.ts";
+import type { WebGPUBackend } from "../../backends/webgpu/backend.ts";
+import { version } from "../../core/version.ts";
 
 /** Describes this machine with the devices that are in use. */
 export function machineKey(backends: ReadonlyMap<DeviceName, Backend>): string {

@@ -2,10 +2,10 @@
 // waiting for each other costs the invocations of a GPU; rates by size, corrected by the running medians of what real runs took.
 // Knows no graph.
 // Read next: graph/place.ts, which asks; profile.ts for the figures; calibrate.ts, which measures them.
-import type { DeviceName } from "../backends/backend.ts";
-import { median } from "../core/median.ts";
-import type { Amount, Costs } from "../graph/place.ts";
-import type { Work } from "../ops/descriptor.ts";
+import type { DeviceName } from "../../backends/backend.ts";
+import { median } from "../../core/median.ts";
+import type { Amount, Costs } from "../../graph/place.ts";
+import type { Work } from "../../ops/descriptor.ts";
 import type { Correction, DeviceProfile, Link, Profile } from "./profile.ts";
 import { format, guesses, rateAt } from "./profile.ts";
 

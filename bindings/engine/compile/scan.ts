@@ -1,16 +1,16 @@
 // A loop over the first axis of tensors that carries a state, recorded step by step: under jit the whole loop is one program,
 // and gradients of any order are those of the steps. Knows nothing of what a step computes.
-// Read next: ../ops/recurrent.ts for steps, ../nn/recurrent.ts for a user.
-import { DTypeError, ParameterError, ShapeError } from "../core/errors.ts";
-import { requireInteger, sameShape, show } from "../core/shape.ts";
-import { alias } from "../ops/alias.ts";
-import { broadcasted, reshaped } from "../ops/broadcasting.ts";
-import { stack } from "../ops/joining.ts";
-import { range } from "../ops/movement.ts";
-import type { Tensor } from "../ops/tensor.ts";
-import { describe, requireArguments } from "../ops/tensor.ts";
-import { defaultEngine, engineOf } from "./default.ts";
-import { mapTree, requireFunction, tensorsOf } from "./scopes.ts";
+// Read next: ../../ops/recurrent.ts for steps, ../../nn/recurrent.ts for a user.
+import { DTypeError, ParameterError, ShapeError } from "../../core/errors.ts";
+import { requireInteger, sameShape, show } from "../../core/shape.ts";
+import { alias } from "../../ops/alias.ts";
+import { broadcasted, reshaped } from "../../ops/broadcasting.ts";
+import { stack } from "../../ops/joining.ts";
+import { range } from "../../ops/movement.ts";
+import type { Tensor } from "../../ops/tensor.ts";
+import { describe, requireArguments } from "../../ops/tensor.ts";
+import { defaultEngine, engineOf } from "../default.ts";
+import { mapTree, requireFunction, tensorsOf } from "../scopes.ts";
 
 /** Options of `scan`. */
 export interface ScanOptions {

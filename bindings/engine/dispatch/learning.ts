@@ -1,10 +1,10 @@
 // Learns from a user's own runs: now and then one is timed step by step, and what its kernels took is told to the cost model.
 // Which runs those are depends on nothing but their number. Knows no device. Read next: cost-model.ts, which takes medians.
-import type { StepClock } from "../backends/backend.ts";
-import { workOf } from "../graph/place.ts";
-import type { Plan } from "../graph/plan.ts";
+import type { StepClock } from "../../backends/backend.ts";
+import { workOf } from "../../graph/place.ts";
+import type { Plan } from "../../graph/plan.ts";
 import type { CostModel } from "./cost-model.ts";
-import type { CompiledPlan } from "./run.ts";
+import type { CompiledPlan } from "../run.ts";
 
 /** Plans that take less, in microseconds, are not worth a clock. */
 const worthTiming = 30;

@@ -1,9 +1,9 @@
 // What is known of the speed of a machine, as plain data that survives JSON: built in, measured, stored, exported, imported.
 // Reads what may be truncated or made up by somebody, and refuses it. Knows no engine and measures nothing.
 // Read next: cost-model.ts, which predicts with it; calibrate.ts, which measures it.
-import type { DeviceName } from "../backends/backend.ts";
-import { FormatError } from "../core/errors.ts";
-import type { Work } from "../ops/descriptor.ts";
+import type { DeviceName } from "../../backends/backend.ts";
+import { FormatError } from "../../core/errors.ts";
+import type { Work } from "../../ops/descriptor.ts";
 
 /** Speed against size: amounts, ascending, with what is done of such an amount in a microsecond. */
 export type Curve = readonly (readonly [amount: number, perMicrosecond: number])[];

@@ -1,12 +1,12 @@
 // What tells the calls of a compiled function apart: the structure of its arguments, shapes and dtypes.
 // Knows no trace and no plan. Read next: jit.ts.
-import type { DeviceName } from "../backends/backend.ts";
-import type { DType } from "../core/dtype.ts";
-import type { Shape } from "../core/shape.ts";
-import { sameShape, textOf } from "../core/shape.ts";
-import type { Tensor } from "../ops/tensor.ts";
-import { isTensor } from "../ops/tensor.ts";
-import { Handle } from "./handle.ts";
+import type { DeviceName } from "../../backends/backend.ts";
+import type { DType } from "../../core/dtype.ts";
+import type { Shape } from "../../core/shape.ts";
+import { sameShape, textOf } from "../../core/shape.ts";
+import type { Tensor } from "../../ops/tensor.ts";
+import { isTensor } from "../../ops/tensor.ts";
+import { Handle } from "../handle.ts";
 
 /** Tensors and numbers of a tree, in order. */
 export function flatten(tree: unknown, leaves: (Tensor | number)[] = []): (Tensor | number)[] {

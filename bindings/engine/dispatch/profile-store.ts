@@ -1,7 +1,7 @@
 // Where profiles are kept between runs: a JSON file in the user's cache folder in Node, IndexedDB in browsers, nowhere else.
 // A store never throws and never keeps anybody waiting for long: what cannot be read is not there, and what cannot be written
 // is said in words. Knows no profile, only texts by key. Read next: tuning.ts, which reads and writes.
-import { builtin } from "../backends/wasm/builtin.ts";
+import { builtin } from "../../backends/wasm/builtin.ts";
 
 export interface ProfileStore {
   /** The place, for reports. */

@@ -1,9 +1,9 @@
 // A run as events of the Chrome trace format (about:tracing, Perfetto): complete events with beginning and duration in
 // microseconds, on a track for every thread of the CPU, for the GPU, and for transfers.
 // Format: "Trace Event Format", Google, events of phase X and M. Knows no engine. Read next: explanation.ts.
-import { worthSharing, workOf } from "../backends/wasm/sharing.ts";
-import type { DeviceName } from "../backends/backend.ts";
-import type { Step } from "../graph/step.ts";
+import { worthSharing, workOf } from "../../backends/wasm/sharing.ts";
+import type { DeviceName } from "../../backends/backend.ts";
+import type { Step } from "../../graph/step.ts";
 import type { ExplainedTransfer } from "./explanation.ts";
 
 /** A complete event (X) or the name of a process or track (M). */

@@ -1,8 +1,8 @@
 // Profiles as users see them: measuring the default engine's devices, taking what is known elsewhere and bringing it here.
 // Read next: tuning.ts, which does it; profile.ts for what a profile is.
-import { ParameterError } from "../core/errors.ts";
-import { describe } from "../ops/tensor.ts";
-import { defaultEngine } from "./default.ts";
+import { ParameterError } from "../../core/errors.ts";
+import { describe } from "../../ops/tensor.ts";
+import { defaultEngine } from "../default.ts";
 import type { Profile } from "./profile.ts";
 import { parseProfile } from "./profile.ts";
 import type { CalibrateOptions } from "./tuning.ts";

@@ -1,14 +1,14 @@
 // The plans of a jitted function: by where its inputs lie, with what is known of inputs from call to call. The state of a loop
 // stays where it is made, and what never changes is moved once; the plan of a training step is chosen by that.
 // Read next: jit.ts, which runs them; graph/cheapest.ts, which makes use of what is known.
-import { textOf } from "../core/shape.ts";
-import type { Capture } from "../graph/capture.ts";
-import type { Value } from "../graph/node.ts";
-import type { Engine } from "./engine.ts";
+import { textOf } from "../../core/shape.ts";
+import type { Capture } from "../../graph/capture.ts";
+import type { Value } from "../../graph/node.ts";
+import type { Engine } from "../engine.ts";
 import type { Source, Traced } from "./jit.ts";
-import { isReady, prepare } from "./readiness.ts";
-import type { CompiledPlan } from "./run.ts";
-import { dropPlan } from "./run.ts";
+import { isReady, prepare } from "../readiness.ts";
+import type { CompiledPlan } from "../run.ts";
+import { dropPlan } from "../run.ts";
 
 /** A plan, and what it was made for: the devices in use, and of each input where it lies and whether it stays the same. */
 export interface PlacedPlan {

@@ -1,17 +1,17 @@
 // When the devices of an engine are measured, and what is kept of it: the profile of an earlier run where there is one, else a
 // calibration in the background, else the built-in figures; never in the way of the first result.
 // Read next: calibrate.ts for the measuring, profile-store.ts for the keeping, learning.ts for what real runs add.
-import type { DeviceName } from "../backends/backend.ts";
-import { BackendError } from "../core/errors.ts";
+import type { DeviceName } from "../../backends/backend.ts";
+import { BackendError } from "../../core/errors.ts";
 import { measure } from "./calibrate.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "../engine.ts";
 import { Learner } from "./learning.ts";
 import { machineKey } from "./machine.ts";
 import type { DeviceProfile, Profile } from "./profile.ts";
 import { format, parseProfile } from "./profile.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import { hostStore } from "./profile-store.ts";
-import type { Observe } from "./run.ts";
+import type { Observe } from "../run.ts";
 
 /** "off": built-in figures, nothing measured or stored. "force": measured anew at the start. */
 export type TuneMode = "off" | "on" | "force";

@@ -1,24 +1,24 @@
 // jit: records a function once with placeholders and keeps its plan; later calls only bind inputs and run.
 // Inside a transform, inside another trace, or before the devices are started a jitted function is simply its graph.
-// Read next: engine.ts for plans, autodiff/ for transforms.
-import type { DeviceName } from "../backends/backend.ts";
-import type { DType, TypedArray } from "../core/dtype.ts";
-import { ParameterError } from "../core/errors.ts";
-import type { Shape } from "../core/shape.ts";
-import type { Capture } from "../graph/capture.ts";
-import { capture } from "../graph/capture.ts";
-import { Value } from "../graph/node.ts";
-import type { ConstantAttributes } from "../ops/descriptor.ts";
-import type { Spec, Tensor } from "../ops/tensor.ts";
-import { isTensor } from "../ops/tensor.ts";
-import { defaultEngine, engineOf } from "./default.ts";
-import { LeastRecentlyUsed } from "./least-recently-used.ts";
-import type { Engine, Trace } from "./engine.ts";
+// Read next: ../engine.ts for plans, autodiff/ for transforms.
+import type { DeviceName } from "../../backends/backend.ts";
+import type { DType, TypedArray } from "../../core/dtype.ts";
+import { ParameterError } from "../../core/errors.ts";
+import type { Shape } from "../../core/shape.ts";
+import type { Capture } from "../../graph/capture.ts";
+import { capture } from "../../graph/capture.ts";
+import { Value } from "../../graph/node.ts";
+import type { ConstantAttributes } from "../../ops/descriptor.ts";
+import type { Spec, Tensor } from "../../ops/tensor.ts";
+import { isTensor } from "../../ops/tensor.ts";
+import { defaultEngine, engineOf } from "../default.ts";
+import { LeastRecentlyUsed } from "../least-recently-used.ts";
+import type { Engine, Trace } from "../engine.ts";
 import type { PlacedPlan } from "./jit-plans.ts";
 import { carriedResults, dropPlans, planFor } from "./jit-plans.ts";
-import type { Result } from "./run.ts";
-import { mustWait, runAtOnce } from "./run.ts";
-import { requireFunction, tensorsOf } from "./scopes.ts";
+import type { Result } from "../run.ts";
+import { mustWait, runAtOnce } from "../run.ts";
+import { requireFunction, tensorsOf } from "../scopes.ts";
 import { CallPattern, flatten, signature } from "./signature.ts";
 
 /** Options of `jit`. */

@@ -2,10 +2,10 @@
 // eigenproblems and transfers at several sizes, and what a kernel costs that does nothing. Samples are taken until they agree,
 // in slices of a few milliseconds with the event loop in between. Knows backends through their interface only.
 // Read next: probe.ts for what is run; samples.ts; profile.ts for what comes of it; tuning.ts, which decides when.
-import type { Backend, Program, Storage } from "../backends/backend.ts";
-import type { TypedArray } from "../core/dtype.ts";
-import { sizeOf } from "../core/shape.ts";
-import type { Work } from "../ops/descriptor.ts";
+import type { Backend, Program, Storage } from "../../backends/backend.ts";
+import type { TypedArray } from "../../core/dtype.ts";
+import { sizeOf } from "../../core/shape.ts";
+import type { Work } from "../../ops/descriptor.ts";
 import { resolution } from "./learning.ts";
 import type { Probe, Ready } from "./probe.ts";
 import { launches, probes, readyProbe } from "./probe.ts";

@@ -1,8 +1,8 @@
 // What explain tells: the data, and the three forms it takes: a table for people, JSON, and the events of a Chrome trace.
 // Knows no engine. Read next: explain.ts, which finds the data; trace-events.ts for the trace.
-import type { DeviceName } from "../backends/backend.ts";
-import { showBytes } from "../core/bytes.ts";
-import type { Footprint } from "../graph/footprint.ts";
+import type { DeviceName } from "../../backends/backend.ts";
+import { showBytes } from "../../core/bytes.ts";
+import type { Footprint } from "../../graph/footprint.ts";
 import type { Timeline, TraceEvent } from "./trace-events.ts";
 import { traceEvents } from "./trace-events.ts";
 

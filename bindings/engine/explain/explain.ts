@@ -1,23 +1,23 @@
 // explain: runs the pending work below tensors under the clock and tells, kernel by kernel, where it ran, why, and what it took.
-// Read next: explanation.ts for what is told; graph/place.ts for the reasons; run.ts for the traces.
-import type { Storage } from "../backends/backend.ts";
-import type { WebGPUBackend } from "../backends/webgpu/backend.ts";
-import { ParameterError } from "../core/errors.ts";
-import type { Capture } from "../graph/capture.ts";
-import { capture } from "../graph/capture.ts";
-import { footprintOf } from "../graph/footprint.ts";
-import { Value } from "../graph/node.ts";
-import { workOf } from "../graph/place.ts";
-import type { Plan } from "../graph/plan.ts";
-import type { Step } from "../graph/step.ts";
-import type { Tensor } from "../ops/tensor.ts";
-import { defaultEngine, engineOf } from "./default.ts";
-import type { Engine, RunAtOnce } from "./engine.ts";
+// Read next: explanation.ts for what is told; graph/place.ts for the reasons; ../run.ts for the traces.
+import type { Storage } from "../../backends/backend.ts";
+import type { WebGPUBackend } from "../../backends/webgpu/backend.ts";
+import { ParameterError } from "../../core/errors.ts";
+import type { Capture } from "../../graph/capture.ts";
+import { capture } from "../../graph/capture.ts";
+import { footprintOf } from "../../graph/footprint.ts";
+import { Value } from "../../graph/node.ts";
+import { workOf } from "../../graph/place.ts";
+import type { Plan } from "../../graph/plan.ts";
+import type { Step } from "../../graph/step.ts";
+import type { Tensor } from "../../ops/tensor.ts";
+import { defaultEngine, engineOf } from "../default.ts";
+import type { Engine, RunAtOnce } from "../engine.ts";
 import type { ExplainedKernel, ExplainedSegment, ExplainedTransfer, Explanation, Told } from "./explanation.ts";
 import { explanationOf, inOrder } from "./explanation.ts";
-import type { RunTrace } from "./run.ts";
-import { dropPlan, runTraced } from "./run.ts";
-import { tensorsOf } from "./scopes.ts";
+import type { RunTrace } from "../run.ts";
+import { dropPlan, runTraced } from "../run.ts";
+import { tensorsOf } from "../scopes.ts";
 
 /**
  * Runs what is pending below a tensor, a tree of tensors, or the tensors a function returns, and explains the plan: for every

@@ -1,17 +1,17 @@
 // What calibration runs: small graphs of ordinary ops at several sizes, planned for one device as a user's would be.
 // Knows no clock. Read next: calibrate.ts, which times them.
-import type { Backend, DeviceName } from "../backends/backend.ts";
-import type { Shape } from "../core/shape.ts";
-import { capture } from "../graph/capture.ts";
-import { Value } from "../graph/node.ts";
-import { workOf } from "../graph/place.ts";
-import { makePlan } from "../graph/plan.ts";
-import type { Segment } from "../graph/step.ts";
-import type { Work } from "../ops/descriptor.ts";
-import * as ops from "../ops/index.ts";
-import type { Tensor } from "../ops/tensor.ts";
+import type { Backend, DeviceName } from "../../backends/backend.ts";
+import type { Shape } from "../../core/shape.ts";
+import { capture } from "../../graph/capture.ts";
+import { Value } from "../../graph/node.ts";
+import { workOf } from "../../graph/place.ts";
+import { makePlan } from "../../graph/plan.ts";
+import type { Segment } from "../../graph/step.ts";
+import type { Work } from "../../ops/descriptor.ts";
+import * as ops from "../../ops/index.ts";
+import type { Tensor } from "../../ops/tensor.ts";
 import { CostModel } from "./cost-model.ts";
-import { Engine } from "./engine.ts";
+import { Engine } from "../engine.ts";
 
 /** A graph to be timed. */
 export interface Probe {
