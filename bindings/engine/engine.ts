@@ -35,6 +35,15 @@ export interface Trace {
   readonly keys: { readonly value: Value; readonly refresh: () => TypedArray }[];
 }
 
+/** A value that somebody waits for. */
+interface Asked {
+  readonly value: Value;
+  /** Whether the host wants its elements next: only then a plan counts what reading takes. */
+  readonly isRead: boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** A plan that is about to be run, at once, by a call that does not wait for a read. */
 export interface RunAtOnce {
   readonly captured: Capture;
@@ -62,8 +71,7 @@ export class Engine implements Reader {
   private readonly finalizers = new Finalizers();
   private start: (() => Promise<void>) | undefined;
   private starting: Promise<void> | undefined;
-  private queue: { readonly value: Value; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
-    [];
+  private queue: Asked[] = [];
   private tail: Promise<unknown> = Promise.resolve();
   /** Reads under way: a shutdown waits for them. */
   private readonly reading = new Set<Promise<unknown>>();
@@ -165,7 +173,7 @@ export class Engine implements Reader {
   /** The elements of a value. Values asked for in one turn are computed in one plan. */
   async read(value: Value): Promise<TypedArray> {
     const reading = this.holding([value], async () => {
-      await this.compute(value);
+      await this.compute(value, true);
       return await this.fetch(value);
     });
     this.reading.add(reading);
@@ -204,7 +212,7 @@ export class Engine implements Reader {
 
   /** Computes values without reading them. */
   async computeAll(values: readonly Value[]): Promise<void> {
-    await this.holding(values, () => Promise.all(values.map((value) => this.compute(value))));
+    await this.holding(values, () => Promise.all(values.map((value) => this.compute(value, false))));
   }
 
   /** Keeps values while `body` waits: their tensors may be disposed meanwhile. */
@@ -217,10 +225,10 @@ export class Engine implements Reader {
     }
   }
 
-  private compute(value: Value): Promise<void> {
+  private compute(value: Value, isRead: boolean): Promise<void> {
     if (value.isStored || value.isConstant) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.queue.push({ value, resolve, reject });
+      this.queue.push({ value, isRead, resolve, reject });
       if (this.queue.length > 1) return;
       const run = this.tail.then(() => this.runQueue());
       this.tail = run;
@@ -231,16 +239,17 @@ export class Engine implements Reader {
   private async runQueue(): Promise<void> {
     const batch = this.queue;
     this.queue = [];
+    const readBack = batch.some(({ isRead }) => isRead);
     try {
       await this.ready();
       await this.run(
         batch.map((item) => item.value),
-        { readBack: true },
+        { readBack },
       );
       for (const item of batch) item.resolve();
     } catch (error) {
       if (batch.length === 1) batch[0]?.reject(error);
-      else for (const item of batch) await this.run([item.value], { readBack: true }).then(item.resolve, item.reject);
+      else for (const item of batch) await this.run([item.value], { readBack }).then(item.resolve, item.reject);
     }
   }
 

@@ -6,6 +6,7 @@ import { machines } from "../../bench/dispatch/machines.ts";
 import type { Profile, Tensor } from "../../bindings/index.ts";
 import {
   defaultEngine,
+  evaluate,
   explain,
   grad,
   importProfile,
@@ -46,10 +47,13 @@ const square = (n: number, value = 0.5): Tensor => tensor(new Float32Array(n * n
 const placesOf = (x: Tensor): string[] => [...defaultEngine().valueOf(x, "test").copies.keys()];
 
 /** Does it again until its result is on the GPU: shaders are compiled by then. */
-async function untilOnGpu(make: () => Tensor): Promise<Tensor> {
+async function untilOnGpu(
+  make: () => Tensor,
+  run: (result: Tensor) => Promise<unknown> = (result) => result.data(),
+): Promise<Tensor> {
   for (;;) {
     const result = make();
-    await result.data();
+    await run(result);
     if (placesOf(result).includes("webgpu")) return result;
     result.dispose();
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -96,6 +100,18 @@ describe("while shaders are compiled", () => {
     const { kernels } = await explain(() => matmul(x, x).exp());
     expect(new Set(kernels.map(({ device }) => device))).toEqual(new Set(["webgpu"]));
   });
+});
+
+test("what is only computed counts no reading: it may stay on a GPU from which it would not be read", async () => {
+  const { webgpu } = eager.devices;
+  const farAway = { ...webgpu!, download: { latency: 1e6, bytes: [[1, 1e6]] as [number, number][] } };
+  importProfile({ ...eager, devices: { ...eager.devices, webgpu: farAway } });
+  const computed = await untilOnGpu(() => matmul(square(96), square(96)), evaluate);
+  expect(placesOf(computed)).toEqual(["webgpu"]);
+  const read = matmul(square(96), square(96));
+  const [value] = await read.data();
+  expect(placesOf(read)).toEqual(["wasm"]);
+  expect((await computed.data())[0]).toBeCloseTo(value ?? Number.NaN, 6);
 });
 
 /**
