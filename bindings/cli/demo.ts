@@ -1,7 +1,7 @@
 // `athanor demo`: what was found, a network that learns to read digits, what it misreads, and what each device does best.
 // Tells a person on standard output, or a program one JSON row a line. Read next: digits.ts, measure.ts.
 import type { DeviceName } from "../backends/backend.ts";
-import { defaultEngine, explain, init } from "../engine/index.ts";
+import { defaultEngine, explain, init, withDevice } from "../engine/index.ts";
 import type { DeviceChoice } from "./arguments.ts";
 import { describeReport } from "./doctor.ts";
 import type { Trained } from "./digits.ts";
@@ -134,9 +134,9 @@ function rowOf(one: Measurement, other: Measurement | undefined): Row {
 
 /** Where the work goes when nothing is asked for, from explain(): the device of its heaviest kernel. */
 async function dispatchOf(workload: Workload): Promise<{ readonly device: DeviceName; readonly reason: string }> {
-  const prepared = workload.prepare();
+  // As data comes: not from the GPU.
+  const prepared = withDevice("wasm", () => workload.prepare());
   try {
-    // As data comes: in the memory of the host.
     await Promise.all(prepared.inputs.map((input) => input.data()));
     const { kernels } = await explain(() => prepared.record());
     const heaviest = kernels.reduce((most, kernel) => (kernel.predicted > most.predicted ? kernel : most));
