@@ -2,10 +2,9 @@
 // Backends see bytes, layouts and expressions; they know no tensor, no op and no engine.
 // Read next: wasm/backend.ts and webgpu/backend.ts.
 import type { DType, TypedArray } from "../core/dtype.ts";
-import type { DeviceName, Stored } from "../graph/node.ts";
-import type { Fold } from "../graph/place.ts";
+import type { Stored } from "../graph/node.ts";
+import type { Device } from "../graph/place.ts";
 import type { Segment } from "../graph/step.ts";
-import type { KernelCall, Method } from "../ops/descriptor.ts";
 
 export type { DeviceName } from "../graph/node.ts";
 
@@ -54,28 +53,14 @@ export interface Program {
   dispose(): void;
 }
 
-export interface Backend {
-  readonly name: DeviceName;
+/** What placement asks of a device, and all that it takes to run programs on it. */
+export interface Backend extends Device {
   /** Number of threads that run a program; 1 on the GPU. */
   readonly workers: number;
   /** True if reading back can be done without waiting. */
   readonly readsSynchronously: boolean;
   /** Whether all kernels read and store halves themselves; else, and when absent, they become f32 before and are rounded behind. */
   readonly hasHalves?: boolean;
-  /** Why this type cannot be stored or computed here; undefined if it can. */
-  refusesDType(dtype: DType): string | undefined;
-  /** Why a fold cannot walk so many elements here; undefined if it can. */
-  refusesCount?(elements: number): string | undefined;
-  /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
-  refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
-  /** Whether there is a kernel of this name for this type. */
-  hasKernel(kernel: string, dtype: DType): boolean;
-  /** What a kernel's work amounts to where that depends on the method that this device has for it; as the op says where undefined. */
-  methodOf?(call: KernelCall): Method | undefined;
-  /** The same of a fold. */
-  methodOfFold?(fold: Fold): Method | undefined;
-  /** Bytes in which it stores an element; those of an array of the type when absent. */
-  bytesOf?(dtype: DType): number;
   /** Resolves when everything that runs programs has started. */
   started?(): Promise<void>;
   /** Which forms of kernels were found fastest, by kernel and shape; absent where kernels have one form. */

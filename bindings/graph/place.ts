@@ -19,11 +19,13 @@ import type { DeviceName } from "./node.ts";
 /** What placement asks of a device. */
 export interface Device {
   readonly name: DeviceName;
+  /** Why this type cannot be stored or computed here; undefined if it can. */
   refusesDType(dtype: DType): string | undefined;
   /** Why a fold cannot walk so many elements here; undefined if it can. */
   refusesCount?(elements: number): string | undefined;
   /** Why tensors of so many 32-bit words cannot be in one kernel here; undefined if they can. Elementwise work may be cut. */
   refusesSizes?(sizes: readonly number[], isElementwise: boolean): string | undefined;
+  /** Whether there is a kernel of this name for this type. */
   hasKernel(kernel: string, dtype: DType): boolean;
   /** What a kernel's work amounts to where that depends on the method that this device has for it; as the op says where undefined. */
   methodOf?(call: KernelCall): Method | undefined;

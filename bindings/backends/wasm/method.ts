@@ -1,5 +1,5 @@
 // What kernel calls amount to on the CPU by the kernels that do them: convolutions are Winograd's, or walk windows as pooling does, or
-// are products; running sums wait for themselves. Knows words of kernels as assembly/convolution.ts and scan.ts describe them.
+// are products; running sums wait for themselves. Knows words of kernels as assembly/convolution and assembly/folds describe them.
 // Read next: graph/place.ts, which asks.
 import type { KernelCall, Method } from "../../ops/descriptor.ts";
 import { isByWinograd } from "../../ops/scratch.ts";
